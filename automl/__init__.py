@@ -1,0 +1,145 @@
+"""automl: a plugin-based AutoML engine.
+
+Public names are loaded when they are first used, so that ``import automl`` stays light.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    # the main job
+    "fit": "automl.api",
+    "load": "automl.api",
+    "check": "automl.api",
+    "Settings": "automl.settings",
+    "Predictor": "automl.predictor",
+    "AutoClassifier": "automl.estimators",
+    "AutoRegressor": "automl.estimators",
+    # for plugins: hooks and specs
+    "hookimpl": "automl.hookspecs",
+    "Fidelity": "automl.fidelity",
+    "ModelSpec": "automl.specs",
+    "SamplerSpec": "automl.specs",
+    "SchedulerSpec": "automl.specs",
+    "StrategySpec": "automl.specs",
+    "ExecutorSpec": "automl.specs",
+    "MetricSpec": "automl.specs",
+    "PortfolioSpec": "automl.specs",
+    "TrackerSpec": "automl.specs",
+    "CommandSpec": "automl.specs",
+    "SectionSpec": "automl.specs",
+    "ALL_PROBLEM_TYPES": "automl.specs",
+    "CLASSIFICATION": "automl.specs",
+    # for plugins: protocols and records
+    "Model": "automl.protocols",
+    "Sampler": "automl.protocols",
+    "Scheduler": "automl.protocols",
+    "Executor": "automl.protocols",
+    "Tracker": "automl.protocols",
+    "Config": "automl.protocols",
+    "Effort": "automl.protocols",
+    "Sample": "automl.protocols",
+    "Promote": "automl.protocols",
+    "Wait": "automl.protocols",
+    "Done": "automl.protocols",
+    "Decision": "automl.protocols",
+    "Job": "automl.protocols",
+    "JobResult": "automl.protocols",
+    "ExecutorSettings": "automl.protocols",
+    "RunInfo": "automl.protocols",
+    "RunSummary": "automl.protocols",
+    "Task": "automl.task",
+    "TableData": "automl.data.records",
+    "TableLayout": "automl.data.records",
+    "MatrixData": "automl.data.records",
+    "Candidate": "automl.history",
+    "Trial": "automl.history",
+    "History": "automl.history",
+    "JointSpace": "automl.space",
+    # errors
+    "AutomlError": "automl.errors",
+    "InputError": "automl.errors",
+    "DataError": "automl.errors",
+    "SettingsError": "automl.errors",
+    "PluginError": "automl.errors",
+    "UnknownNameError": "automl.errors",
+    "MissingDependencyError": "automl.errors",
+    "RunError": "automl.errors",
+    "PredictorError": "automl.errors",
+}
+
+__all__ = [  # noqa: PLE0604 - the names are the keys above
+    "__version__",
+    *_HOMES,
+]
+
+if TYPE_CHECKING:
+    from automl.api import check, fit, load
+    from automl.data.records import MatrixData, TableData, TableLayout
+    from automl.errors import (
+        AutomlError,
+        DataError,
+        InputError,
+        MissingDependencyError,
+        PluginError,
+        PredictorError,
+        RunError,
+        SettingsError,
+        UnknownNameError,
+    )
+    from automl.estimators import AutoClassifier, AutoRegressor
+    from automl.fidelity import Fidelity
+    from automl.history import Candidate, History, Trial
+    from automl.hookspecs import hookimpl
+    from automl.predictor import Predictor
+    from automl.protocols import (
+        Config,
+        Decision,
+        Done,
+        Effort,
+        Executor,
+        ExecutorSettings,
+        Job,
+        JobResult,
+        Model,
+        Promote,
+        RunInfo,
+        RunSummary,
+        Sample,
+        Sampler,
+        Scheduler,
+        Tracker,
+        Wait,
+    )
+    from automl.settings import Settings
+    from automl.space import JointSpace
+    from automl.specs import (
+        ALL_PROBLEM_TYPES,
+        CLASSIFICATION,
+        CommandSpec,
+        ExecutorSpec,
+        MetricSpec,
+        ModelSpec,
+        PortfolioSpec,
+        SamplerSpec,
+        SchedulerSpec,
+        SectionSpec,
+        StrategySpec,
+        TrackerSpec,
+    )
+    from automl.task import Task
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module 'automl' has no attribute {name!r}")
+    return getattr(import_module(home), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

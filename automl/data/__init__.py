@@ -1,0 +1,1 @@
+"""Data: reading tables, finding out what columns hold, encoding, splits."""

@@ -1,0 +1,133 @@
+"""Records that carry data between the steps: raw tables, encoded tables, findings, splits.
+
+numpy, scipy and pyarrow are imported only for typing here, so that a plugin may import this module.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pyarrow as pa
+    from numpy.typing import NDArray
+    from scipy.sparse import csr_matrix
+
+Kind = Literal["number", "integer_code", "boolean", "category", "date", "text", "id", "constant"]
+"""What a column holds. ``id`` and ``constant`` columns (all-missing ones too) are not used."""
+
+MISSING_TOKENS = (
+    "", "NA", "N/A", "n/a", "na", "NaN", "nan", "-nan", "NULL", "Null", "null", "None", "none",
+    "#N/A", "#NA", "<NA>", "N.A.", "?", "-", "--", ".", "missing", "Missing",
+)  # fmt: skip
+"""Cells that mean "missing" in a number, date or boolean column (compared after stripping)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """Something noticed or changed in the data, told to the user and stored with the run."""
+
+    level: Literal["info", "repair", "warning"]
+    code: str
+    """Short stable name such as ``numbers-as-text``, for programs."""
+    message: str
+    """One sentence: what was found, how often, what was done."""
+    column: str | None = None
+    count: int | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RawTable:
+    """A table as read: unique string column names, Arrow types, nothing interpreted yet."""
+
+    table: pa.Table
+    findings: tuple[Finding, ...] = ()
+    source: str = ""
+    """Path, or what kind of object it was."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TableLayout:
+    """Names behind the arrays of a `TableData`, in column order."""
+
+    numbers: tuple[str, ...] = ()
+    categories: tuple[str, ...] = ()
+    levels: tuple[int, ...] = ()
+    """Number of known levels of each category column; codes are 0..levels-1."""
+    texts: tuple[str, ...] = ()
+    """Text columns that were hashed into the sparse block."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TableData:
+    """Rows in the form ``table``: what models of this form receive.
+
+    Numbers are float32 with NaN for missing and are finite otherwise. Codes are int32: -1 for missing,
+    ``levels`` (one past the last) for a level unseen when the schema was fitted.
+    """
+
+    layout: TableLayout
+    numbers: NDArray[np.float32]
+    """``(rows, numbers)``, C order"""
+    codes: NDArray[np.int32]
+    """``(rows, categories)``, C order"""
+    text: csr_matrix | None = None
+    """``(rows, hashed features)`` term counts of all text columns, float32; None without text columns"""
+    target: NDArray[Any] | None = None
+    """int64 class codes or float64 values, ``(rows,)``; None at predict time"""
+    weight: NDArray[np.float64] | None = None
+    """``(rows,)`` or None"""
+
+    def __len__(self) -> int:
+        return int(self.numbers.shape[0])
+
+    def take(self, rows: NDArray[np.int64]) -> TableData:
+        """These rows, copied."""
+        return replace(
+            self,
+            numbers=self.numbers[rows],
+            codes=self.codes[rows],
+            text=None if self.text is None else self.text[rows],
+            target=None if self.target is None else self.target[rows],
+            weight=None if self.weight is None else self.weight[rows],
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class MatrixData:
+    """Rows in the form ``matrix``: dense, imputed, scaled, encoded, all fitted inside the fold."""
+
+    names: tuple[str, ...]
+    values: NDArray[np.float32]
+    """``(rows, features)``, C order, no NaN, roughly unit scale"""
+    target: NDArray[Any] | None = None
+    """int64 class codes or float64 values, ``(rows,)``; None at predict time"""
+    weight: NDArray[np.float64] | None = None
+
+    def __len__(self) -> int:
+        return int(self.values.shape[0])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Split:
+    """Row numbers of one job: fit on `train`, judge on `valid`; the two never overlap."""
+
+    train: NDArray[np.int64]
+    valid: NDArray[np.int64]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Resampling:
+    """How trials are validated, the same for all of them."""
+
+    kind: Literal["holdout", "folds", "groups", "time", "column", "file"]
+    splits: Sequence[Split]
+    reason: str
+    folds: int
+    repeats: int = 1

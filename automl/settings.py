@@ -1,0 +1,107 @@
+"""Everything a user can ask of a run, in one frozen record."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from automl.errors import SettingsError
+
+_TIME = re.compile(r"^\s*(\d+(?:\.\d+)?)\s*(s|sec|m|min|h)?\s*$", re.IGNORECASE)
+_SECONDS = {"s": 1.0, "sec": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
+DEFAULT_SECONDS = 600.0
+
+
+def parse_seconds(text: str | float) -> float:
+    """Seconds in ``90``, ``"90s"``, ``"10m"`` or ``"1h"``; SettingsError for anything else or <= 0."""
+    match = _TIME.match(str(text))
+    if match is None:
+        raise SettingsError(f"time {text!r} is not understood; write it as 90, 90s, 10m or 1h")
+    seconds = float(match.group(1)) * _SECONDS[(match.group(2) or "s").lower()]
+    if seconds <= 0:
+        raise SettingsError(f"time {text!r} must be above zero; write it as 90, 90s, 10m or 1h")
+    return seconds
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """What a user asks of a run. Every field but `target` has a default."""
+
+    target: str
+    seconds: float | None = None
+    """Wall-clock budget of everything; None: 600 s, or none at all when `trials` is given."""
+    trials: int | None = None
+    """Trial budget. Without `seconds` it makes the run reproducible whatever the number of workers."""
+    metric: str | None = None
+    """Name of a metric or ``module:function``; None: roc_auc, log_loss or rmse by problem type."""
+    task: str | None = None
+    """``binary``, ``multiclass``, ``classification`` or ``regression``; None: found out."""
+    models: tuple[str, ...] = ()
+    """Only these models; empty: all that are usable."""
+    strategy: str = "random"
+    """Name of a strategy or ``SAMPLER+SCHEDULER``."""
+    seed: int = 0
+    jobs: int | None = None
+    """Most cores to use; None: all that the process may really use."""
+    memory_bytes: int | None = None
+    """Limit of each worker's memory; None: its share of what is available."""
+    executor: str = "processes"
+    columns: Mapping[str, str] = field(default_factory=dict)
+    """Column name -> kind, overriding what was found."""
+    drop: tuple[str, ...] = ()
+    """Columns left out; it is an error when one is not there."""
+    ignore: tuple[str, ...] = ()
+    """Columns left out when they are there."""
+    group: str | None = None
+    time_column: str | None = None
+    split_column: str | None = None
+    """Column with ``train``/``valid`` (or 0/1, false/true) in every row."""
+    validation: str | None = None
+    """File with validation rows; then these judge every trial."""
+    weight: str | None = None
+    """Column of sample weights."""
+    folds: int | None = None
+    repeats: int | None = None
+    monotone: Mapping[str, int] = field(default_factory=dict)
+    """Column name -> 1 (rising) or -1 (falling), for the models that can."""
+    refit: bool = False
+    """Train each member once on all rows instead of averaging the fold models."""
+    dedupe: bool = False
+    """Rename duplicate columns instead of refusing them."""
+    strict: bool = False
+    """Refuse what would otherwise be repaired with a warning."""
+    trackers: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        for name, least in (("trials", 1), ("jobs", 1), ("folds", 2), ("repeats", 1), ("seed", 0)):
+            value = getattr(self, name)
+            if value is not None and (not isinstance(value, int) or isinstance(value, bool) or value < least):
+                raise SettingsError(f"{name}={value!r} must be a whole number of at least {least}")
+        if self.seconds is not None and not self.seconds > 0:
+            raise SettingsError(f"time {self.seconds!r} must be above zero; write it as 90, 90s, 10m or 1h")
+        if self.task not in (None, "binary", "multiclass", "classification", "regression"):
+            raise SettingsError(
+                f"task {self.task!r} is not known; use binary, multiclass, classification or regression"
+            )
+        structures = [n for n in ("group", "time_column", "split_column", "validation") if getattr(self, n)]
+        if len(structures) > 1:
+            raise SettingsError(f"{' and '.join(structures)} were both given; choose one way to validate")
+        for name, sign in self.monotone.items():
+            if sign not in (1, -1):
+                raise SettingsError(f"monotone constraint {sign!r} of column {name!r} must be 1 or -1")
+
+    @property
+    def budget_seconds(self) -> float | None:
+        """The time budget in force: None when only trials were given."""
+        if self.seconds is None and self.trials is None:
+            return DEFAULT_SECONDS
+        return self.seconds
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        plain = asdict(self)
+        plain["validation"] = None if self.validation is None else str(Path(self.validation))
+        return plain

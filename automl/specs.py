@@ -1,0 +1,173 @@
+"""Frozen records that hooks return: what a plugin offers, named but not imported.
+
+A spec names its implementation as a string ``"package.module:Object"`` that is imported on first use.
+Fields are keyword-only and new fields have defaults, so that growth breaks no plugin.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from automl.errors import MissingDependencyError, PluginError
+from automl.fidelity import Fidelity
+
+ProblemType = Literal["binary", "multiclass", "regression"]
+ALL_PROBLEM_TYPES: tuple[ProblemType, ...] = ("binary", "multiclass", "regression")
+CLASSIFICATION: tuple[ProblemType, ...] = ("binary", "multiclass")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Spec:
+    """What every spec has."""
+
+    name: str
+    """Lower-case name by which users ask for it."""
+    summary: str
+    """One sentence for ``automl plugins``."""
+    factory: str
+    """``"package.module:Object"``, imported on first use."""
+    requires: tuple[str, ...] = ()
+    """Modules that must be installed; looked up with ``find_spec``, never imported to look."""
+    install: str = ""
+    """What ``pip install`` needs when a module is missing, e.g. ``"automl-pluggy[xgboost]"``."""
+    plugin: str = ""
+    """Name of the plugin it came from; filled in by the registry."""
+    distribution: str = ""
+    """Distribution the plugin came from; filled in by the registry."""
+
+    def missing(self) -> tuple[str, ...]:
+        """The modules of :attr:`requires` that are not installed."""
+        return tuple(name for name in self.requires if not _is_installed(name))
+
+    def load(self) -> Any:
+        """Import and return the object that :attr:`factory` names.
+
+        Raises MissingDependencyError with the pip line, or PluginError when the name leads nowhere.
+        """
+        missing = self.missing()
+        if missing:
+            line = self.install or " ".join(missing)
+            raise MissingDependencyError(
+                f"{self.name!r} needs {', '.join(missing)}, which is not installed: pip install '{line}'"
+            )
+        return load_object(self.factory, owner=f"{type(self).__name__} {self.name!r} of plugin {self.plugin!r}")
+
+
+def _is_installed(module: str) -> bool:
+    try:
+        return importlib.util.find_spec(module) is not None
+    except (ImportError, ValueError):
+        return False
+
+
+def load_object(path: str, *, owner: str = "") -> Any:
+    """Import ``"package.module:Object"``; raise PluginError, naming `owner`, when that fails."""
+    module_name, colon, attribute = path.partition(":")
+    if not colon or not module_name or not attribute:
+        raise PluginError(f"{owner or path}: {path!r} is not of the form 'package.module:Object'")
+    try:
+        found: Any = importlib.import_module(module_name)
+        for part in attribute.split("."):
+            found = getattr(found, part)
+    except (ImportError, AttributeError) as error:
+        raise PluginError(f"{owner or path}: cannot load {path!r}: {type(error).__name__}: {error}") from error
+    return found
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelSpec(Spec):
+    """A model that can be trained. The factory is a class with the `Model` protocol."""
+
+    space: str
+    """``"package.module:function"``; the function takes the `Task` and returns a ConfigurationSpace."""
+    problem_types: tuple[ProblemType, ...] = ALL_PROBLEM_TYPES
+    modality: Literal["table", "images"] = "table"
+    form: Literal["table", "matrix", "images"] = "matrix"
+    """What `fit` receives: ``table`` (numbers with NaN, category codes, sparse text: `TableData`) or
+    ``matrix`` (dense float32 without NaN, imputed, scaled and encoded inside the fold: `MatrixData`)."""
+    fidelities: tuple[Fidelity | str, ...] = ()
+    """The model's own ways of partial training, the default first; a string names a registered one.
+    Rows and folds belong to the engine and are always there."""
+    devices: tuple[str, ...] = ("cpu",)
+    relative_cost: float = 1.0
+    """Seconds of one default fit relative to LightGBM's default on the same rows."""
+    memory_factor: float = 3.0
+    """Peak memory of a fit in multiples of its training data as float64."""
+    max_rows: int | None = None
+    """Above this many training rows the plan skips the model, and says so."""
+    max_classes: int | None = None
+    """Above this many classes the plan skips the model, and says so."""
+    priority: int = 100
+    """Place in the first round of default configurations: lower runs earlier."""
+    is_baseline: bool = False
+    """Whether the model only marks the floor (a dummy): it runs first and never joins the search."""
+    preload: tuple[str, ...] = ()
+    """Modules that worker processes import once, before they are forked."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SamplerSpec(Spec):
+    """A way to choose the next configuration. Factory: ``(space: JointSpace, seed: int) -> Sampler``."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SchedulerSpec(Spec):
+    """A way to hand out budget. Factory: ``(seed: int, **options) -> Scheduler``."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class StrategySpec(Spec):
+    """A named pair of sampler and scheduler with options for the scheduler. Needs no factory."""
+
+    factory: str = ""
+    sampler: str
+    scheduler: str
+    options: tuple[tuple[str, float | int | str], ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExecutorSpec(Spec):
+    """A place where jobs run. Factory: ``(settings: ExecutorSettings) -> Executor``."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class MetricSpec(Spec):
+    """A metric. Factory: ``(truth, prediction, weight) -> float``.
+
+    ``truth`` is int64 class codes ``(rows,)`` or float64 values ``(rows,)``; ``prediction`` is
+    probabilities ``(rows, classes)``, class codes ``(rows,)`` or values ``(rows,)`` as `needs` says;
+    ``weight`` is float64 ``(rows,)`` or None.
+    """
+
+    problem_types: tuple[ProblemType, ...]
+    needs: Literal["probabilities", "labels", "values"]
+    greater_is_better: bool
+    best: float
+    """Score of a perfect prediction. The engine minimises ``best - score`` or ``score - best``."""
+    aliases: tuple[str, ...] = ()
+    """Other names, e.g. scikit-learn's ``neg_log_loss``."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PortfolioSpec(Spec):
+    """Stored top performers. Factory: ``(task: Task) -> Iterable[Candidate]`` in their order."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrackerSpec(Spec):
+    """A listener to a run, chosen per run by name. Factory: ``() -> Tracker``."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CommandSpec(Spec):
+    """A subcommand of ``automl``. Factory: a click command, loaded when it is used."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SectionSpec(Spec):
+    """A section of the report. Factory: ``(run_folder: Path) -> str`` (HTML, already escaped)."""
+
+    order: int = field(default=100)

@@ -1,0 +1,60 @@
+"""What is to be learned: target, problem type, modality and metric."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+from automl.specs import ProblemType
+
+Label = str | bool | int | float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Task:
+    """What is to be learned, as every model, space function and portfolio sees it."""
+
+    target: str
+    problem_type: ProblemType
+    metric: str
+    """Name of the metric that the run optimises."""
+    rows: int
+    """Training rows, before resampling."""
+    features: int
+    """Used feature columns."""
+    modality: Literal["table", "images"] = "table"
+    classes: tuple[Label, ...] = ()
+    """Original labels in the order of their codes; empty for regression."""
+    categories: int = 0
+    """Feature columns that are categories."""
+    texts: int = 0
+    """Feature columns that are free text."""
+    monotone: Mapping[str, int] = field(default_factory=dict)
+    """Column name -> 1 (rising) or -1 (falling), as the user asked."""
+    reasons: tuple[str, ...] = ()
+    """Why this problem type and this metric."""
+
+    @property
+    def is_classification(self) -> bool:
+        """Whether the target is a class."""
+        return self.problem_type != "regression"
+
+    @property
+    def class_count(self) -> int:
+        """Number of classes, 0 for regression."""
+        return len(self.classes)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        plain = asdict(self)
+        plain["monotone"] = dict(self.monotone)
+        return plain
+
+    @classmethod
+    def from_dict(cls, plain: Mapping[str, Any]) -> Task:
+        """The inverse of :meth:`to_dict`."""
+        values = dict(plain)
+        values["classes"] = tuple(values.get("classes", ()))
+        values["reasons"] = tuple(values.get("reasons", ()))
+        return cls(**values)

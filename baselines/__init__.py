@@ -1,0 +1,1 @@
+"""Stored top performers: dated JSON files, never edited, superseded by newer ones."""
