@@ -1,0 +1,84 @@
+"""A strategy: stored candidates first, then a sampler, under a scheduler that hands out the budget."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from automl.errors import PluginError, UnknownNameError
+from automl.history import Candidate, History
+from automl.protocols import Done, Promote, Sample, Sampler, Scheduler, Wait
+from automl.registry import Registry
+from automl.space import JointSpace
+
+
+@dataclass(frozen=True, kw_only=True)
+class Start:
+    """Start this candidate at this budget, continuing trial `parent` when there is one."""
+
+    candidate: Candidate
+    budget: float = 1.0
+    parent: int | None = None
+
+
+class Strategy:
+    """Queue, sampler and scheduler behind one question: what next?
+
+    The answer is a function of the history (and the seeds), so that a run can be rebuilt from its record.
+    """
+
+    def __init__(self, sampler: Sampler, scheduler: Scheduler, queue: Sequence[Candidate] = ()) -> None:
+        self._sampler = sampler
+        self._scheduler = scheduler
+        self._queue = tuple(queue)
+
+    def ask(self, history: History) -> Start | Wait | Done:
+        """The next step. The first candidate of the queue gets the whole budget, so that the answer is
+        never worse than a good default."""
+        match self._scheduler.next(history):
+            case Sample(budget=budget):
+                queued = self._next_queued(history)
+                if queued is not None:
+                    return Start(candidate=queued, budget=1.0 if not history.full() and not history.running() else budget)
+                suggested = self._sampler.suggest(history)
+                if suggested is not None:
+                    return Start(candidate=suggested, budget=budget)
+                return Wait() if history.running() else Done()
+            case Promote(trial=trial, budget=budget):
+                return Start(candidate=history[trial].candidate, budget=budget, parent=trial)
+            case Wait():
+                if not history.running():
+                    raise PluginError("the scheduler waits although nothing is running: it would wait for ever")
+                return Wait()
+            case Done():
+                return Done()
+            case other:
+                raise PluginError(f"the scheduler answered {other!r}; it must be Sample, Promote, Wait or Done")
+
+    def _next_queued(self, history: History) -> Candidate | None:
+        asked = history.config_ids()
+        return next((candidate for candidate in self._queue if candidate.id not in asked), None)
+
+
+def make_strategy(
+    name: str, registry: Registry, space: JointSpace, *, seed: int, queue: Sequence[Candidate] = ()
+) -> Strategy:
+    """The strategy called `name`: a registered one, ``SAMPLER+SCHEDULER``, or a sampler alone (under ``full``).
+
+    Raises UnknownNameError, with near names, when a part is not registered.
+    """
+    options: dict[str, float | int | str] = {}
+    if name in registry.strategies:
+        spec = registry.strategies[name]
+        sampler_name, scheduler_name, options = spec.sampler, spec.scheduler, dict(spec.options)
+    else:
+        sampler_name, plus, scheduler_name = name.partition("+")
+        scheduler_name = scheduler_name if plus else "full"
+        if not plus and sampler_name not in registry.samplers:
+            known = sorted({*registry.strategies, *registry.samplers})
+            raise UnknownNameError(
+                f"strategy {name!r} is not known; use one of {', '.join(known)}, or SAMPLER+SCHEDULER"
+            )
+    sampler = registry.get("samplers", sampler_name).load()(space, seed)
+    scheduler = registry.get("schedulers", scheduler_name).load()(seed, **options)
+    return Strategy(sampler, scheduler, queue)
