@@ -1,0 +1,306 @@
+"""One job in a worker: fit one fold of one trial, predict its validation rows, save both.
+
+Tables travel as memory-mapped files; a job carries only names, settings and seconds.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import time
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from automl.errors import RunError
+from automl.member import Member, fit_member
+from automl.metrics import Metric
+from automl.protocols import Config, Effort
+from automl.specs import load_object
+from automl.task import Task
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from automl.data.matrix import MatrixEncoder
+    from automl.data.records import MatrixData, Split, TableData
+
+DATA_FOLDER = "data"
+SPLITS_FILE = "splits.npz"
+CACHE_FOLDER = "cache"
+ENCODERS_FOLDER = "encoders"
+PREDICTIONS_FILE = "predictions.npy"
+CACHED_BYTES_LIMIT = 1 << 29
+"""Encoded matrices of one fold above this size are made anew in each job instead of being kept on disk."""
+REFIT_FOLD = -1
+"""The fold number that stands for all rows."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FoldJob:
+    """What a worker needs to fit one fold."""
+
+    run_folder: Path
+    run_id: str
+    task: Task
+    factory: str
+    form: str
+    config: Config
+    metric: Metric
+    fold: int
+    seed: int
+    fidelity: Mapping[str, float] = field(default_factory=dict)
+    rows_share: float = 1.0
+    soft_seconds: float | None = None
+    """Seconds after which `fit` should return with what it has; None: no limit."""
+    end: float | None = None
+    """`time.monotonic()` by which everything must be back; the clock is shared by all processes of a machine."""
+    threads: int = 1
+    device: str = "cpu"
+    checkpoint: Path | None = None
+    folder: Path
+    """Where the fitted member and its predictions go; made by the job."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FoldResult:
+    """What came of a fold; the arrays are in files."""
+
+    loss: float | None
+    facts: Mapping[str, float]
+    fit_seconds: float
+    predict_seconds: float
+    prepare_seconds: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Opened:
+    run_id: str
+    data: TableData
+    splits: list[Split]
+
+
+_opened: dict[str, _Opened] = {}
+
+
+def save_splits(folder: Path, splits: list[Split]) -> None:
+    """Write the row numbers of all folds where `open_run_data` finds them."""
+    import numpy as np
+
+    arrays: dict[str, NDArray[np.int64]] = {}
+    for number, split in enumerate(splits):
+        arrays[f"train_{number}"] = split.train
+        arrays[f"valid_{number}"] = split.valid
+    np.savez(folder / SPLITS_FILE, **arrays)  # type: ignore[arg-type]
+
+
+def read_splits(folder: Path) -> list[Split]:
+    """What `save_splits` wrote."""
+    import numpy as np
+
+    from automl.data.records import Split
+
+    with np.load(folder / SPLITS_FILE, allow_pickle=False) as arrays:
+        count = len(arrays.files) // 2
+        return [Split(train=arrays[f"train_{n}"], valid=arrays[f"valid_{n}"]) for n in range(count)]
+
+
+def _open(job: FoldJob) -> _Opened:
+    """The run's data, mapped once per worker and kept for its next jobs."""
+    opened = _opened.get("run")
+    if opened is None or opened.run_id != job.run_id:
+        from automl.data.storage import open_table
+
+        opened = _Opened(
+            run_id=job.run_id, data=open_table(job.run_folder / DATA_FOLDER), splits=read_splits(job.run_folder)
+        )
+        _opened["run"] = opened
+    return opened
+
+
+def run_fold(job: FoldJob) -> FoldResult:
+    """Fit one fold (or all rows), predict its validation rows, save the member and the predictions."""
+    import numpy as np
+
+    started = time.monotonic()
+    opened = _open(job)
+    train_rows, valid_rows = _rows(job, opened)
+    train, valid, encoder, shared = _forms(job, opened.data, train_rows, valid_rows)
+    prepared = time.monotonic()
+    effort = Effort(
+        fidelity=dict(job.fidelity),
+        deadline=_deadline(job, started),
+        threads=job.threads,
+        device=job.device,
+        checkpoint=job.checkpoint,
+    )
+    member, facts = fit_member(
+        load_object(job.factory, owner="model"),
+        config=job.config,
+        task=job.task,
+        seed=job.seed,
+        train=train,
+        valid=valid,
+        effort=effort,
+        encoder=encoder,
+    )
+    fitted = time.monotonic()
+    loss: float | None = None
+    predictions: NDArray[np.float64] | None = None
+    if valid is not None and len(valid_rows):
+        predictions = member.predict_encoded(valid)
+        loss = job.metric.loss(valid.target, predictions, valid.weight)
+    predicted = time.monotonic()
+    _save(job, member, predictions, shared)
+    return FoldResult(
+        loss=loss,
+        facts=facts,
+        prepare_seconds=prepared - started,
+        fit_seconds=fitted - prepared,
+        predict_seconds=predicted - fitted,
+    )
+
+
+def _deadline(job: FoldJob, started: float) -> float | None:
+    limits = [] if job.end is None else [job.end]
+    if job.soft_seconds is not None:
+        limits.append(started + job.soft_seconds)
+    return min(limits) if limits else None
+
+
+def _rows(job: FoldJob, opened: _Opened) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    import numpy as np
+
+    if job.fold == REFIT_FOLD:
+        return np.arange(len(opened.data)), np.zeros(0, dtype=np.int64)
+    split = opened.splits[job.fold]
+    if job.rows_share >= 1.0:
+        return split.train, split.valid
+    from automl.data.splits import subsample
+
+    target = opened.data.target
+    assert target is not None
+    kept = subsample(target[split.train], share=job.rows_share, classification=job.task.is_classification, seed=job.fold)
+    return split.train[kept], split.valid
+
+
+def _forms(
+    job: FoldJob, data: TableData, train_rows: NDArray[np.int64], valid_rows: NDArray[np.int64]
+) -> tuple[TableData | MatrixData, TableData | MatrixData | None, MatrixEncoder | None, str | None]:
+    """Training and validation rows in the model's form, the fitted encoder and its shared name."""
+    if job.form == "table":
+        return data.take(train_rows), data.take(valid_rows) if len(valid_rows) else None, None, None
+    if job.form != "matrix":
+        raise RunError(f"form {job.form!r} is not known for tables; use 'table' or 'matrix'")
+    if job.rows_share < 1.0:
+        encoder, train = _encode(job, data.take(train_rows))
+        return train, encoder.transform(data.take(valid_rows)) if len(valid_rows) else None, encoder, None
+    name = "all" if job.fold == REFIT_FOLD else f"fold-{job.fold}"
+    cache = job.run_folder / CACHE_FOLDER / name
+    target, weight = data.target, data.weight
+    if not cache.is_dir():
+        made = _make_cache(job, data, train_rows, valid_rows, cache, name)
+        if made is not None:
+            return made
+    encoder, values, names = _read_cache(job, cache, name)
+    from automl.data.records import MatrixData
+
+    assert target is not None
+    train_matrix, valid_matrix = (
+        MatrixData(
+            names=names,
+            values=part,
+            target=target[rows],
+            weight=None if weight is None else weight[rows],
+        )
+        for part, rows in zip(values, (train_rows, valid_rows), strict=True)
+    )
+    return train_matrix, valid_matrix if len(valid_rows) else None, encoder, name
+
+
+def _encode(job: FoldJob, train: TableData) -> tuple[MatrixEncoder, MatrixData]:
+    from automl.data.matrix import MatrixEncoder
+
+    encoder = MatrixEncoder()
+    matrix = encoder.fit_transform(train, job.task, seed=max(job.fold, 0))
+    return encoder, matrix
+
+
+def _make_cache(
+    job: FoldJob,
+    data: TableData,
+    train_rows: NDArray[np.int64],
+    valid_rows: NDArray[np.int64],
+    cache: Path,
+    name: str,
+) -> tuple[TableData | MatrixData, TableData | MatrixData | None, MatrixEncoder | None, str | None] | None:
+    """Encode a fold once for all its jobs. Returns the forms when they are too large to keep, else None.
+
+    Two workers may do this at once: each writes a folder of its own, the first to rename it wins.
+    """
+    import json
+
+    import numpy as np
+
+    encoder, train = _encode(job, data.take(train_rows))
+    valid = encoder.transform(data.take(valid_rows))
+    if train.values.nbytes + valid.values.nbytes > CACHED_BYTES_LIMIT:
+        return train, valid if len(valid_rows) else None, encoder, None
+    own = cache.with_name(f"{name}.{uuid.uuid4().hex}")
+    (own / "encoder").mkdir(parents=True)
+    encoder.save(own / "encoder")
+    np.save(own / "train.npy", train.values)
+    np.save(own / "valid.npy", valid.values)
+    (own / "names.json").write_text(json.dumps(train.names))
+    shared = job.run_folder / ENCODERS_FOLDER / name
+    shared.parent.mkdir(exist_ok=True)
+    copy = shared.with_name(f"{name}.{uuid.uuid4().hex}")
+    shutil.copytree(own / "encoder", copy)
+    for ready, final in ((copy, shared), (own, cache)):
+        try:
+            os.rename(ready, final)  # noqa: PTH104 - Path.rename replaces files silently on some systems
+        except OSError:  # another worker was first: its folder holds the same bytes
+            shutil.rmtree(ready)
+    return None
+
+
+def _read_cache(
+    job: FoldJob, cache: Path, name: str
+) -> tuple[MatrixEncoder, list[NDArray[np.float32]], tuple[str, ...]]:
+    import json
+
+    import numpy as np
+
+    from automl.data.matrix import MatrixEncoder
+
+    key = f"matrix {job.run_id} {name}"
+    if key not in _matrices:
+        if len(_matrices) >= 16:  # mapped files cost address space only, but runs come and go
+            _matrices.clear()
+        values = [np.load(cache / f"{part}.npy", mmap_mode="r", allow_pickle=False) for part in ("train", "valid")]
+        names = tuple(json.loads((cache / "names.json").read_text()))
+        _matrices[key] = (MatrixEncoder.load(cache / "encoder"), values, names)
+    return _matrices[key]
+
+
+_matrices: dict[str, tuple[Any, list[Any], tuple[str, ...]]] = {}
+
+
+def _save(job: FoldJob, member: Member, predictions: NDArray[np.float64] | None, shared: str | None) -> None:
+    import numpy as np
+
+    with contextlib.suppress(FileNotFoundError):
+        shutil.rmtree(job.folder)  # left behind by a worker that was killed while saving
+    job.folder.mkdir(parents=True)
+    member.save(job.folder, shared_encoder=shared)
+    if predictions is not None:
+        np.save(job.folder / PREDICTIONS_FILE, predictions.astype(np.float32))
+
+
+def refit_job(job: FoldJob, **changes: Any) -> FoldJob:
+    """The same job on all rows."""
+    return replace(job, fold=REFIT_FOLD, **changes)

@@ -1,0 +1,170 @@
+"""One fitted model with what stands between it and an encoded table: matrix encoder, class subset.
+
+Used by the worker that fits a fold and by the predictor that predicts with it, so that both see the same.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from automl.errors import PredictorError, RunError
+from automl.protocols import Config, Effort, Model
+from automl.task import Task
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from automl.data.matrix import MatrixEncoder
+    from automl.data.records import MatrixData, TableData
+
+MEMBER_FILE = "member.json"
+MODEL_FOLDER = "model"
+MATRIX_FOLDER = "matrix"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Member:
+    """A fitted model that predicts encoded tables for all classes of the task."""
+
+    model: Model
+    task: Task
+    present: tuple[int, ...]
+    """Codes of the classes its training rows had; the model knows only these."""
+    encoder: MatrixEncoder | None
+
+    def predict(self, data: TableData) -> NDArray[np.float64]:
+        """Probabilities ``(rows, classes)`` over all classes of the task, or values ``(rows,)``."""
+        return self.predict_encoded(data if self.encoder is None else self.encoder.transform(data))
+
+    def predict_encoded(self, data: TableData | MatrixData) -> NDArray[np.float64]:
+        """The same for rows that are in the model's own form already."""
+        raw = self.model.predict(data)
+        return check_predictions(raw, self.task, self.present, len(data))
+
+    def save(self, folder: Path, *, shared_encoder: str | None = None) -> None:
+        """Write into `folder`; an encoder that others share is named instead of written."""
+        (folder / MODEL_FOLDER).mkdir(parents=True)
+        self.model.save(folder / MODEL_FOLDER)
+        if self.encoder is not None and shared_encoder is None:
+            (folder / MATRIX_FOLDER).mkdir()
+            self.encoder.save(folder / MATRIX_FOLDER)
+        about = {"present": list(self.present), "matrix": self.encoder is not None, "shared_encoder": shared_encoder}
+        (folder / MEMBER_FILE).write_text(json.dumps(about))
+
+
+def load_member(
+    folder: Path, factory: Any, *, config: Config, task: Task, seed: int, encoders: Mapping[str, MatrixEncoder]
+) -> Member:
+    """Read what `Member.save` wrote; `encoders` holds the shared ones by name.
+
+    Raises PredictorError when files are missing or damaged.
+    """
+    try:
+        about = json.loads((folder / MEMBER_FILE).read_text())
+        present = tuple(int(code) for code in about["present"])
+        needs_matrix, shared = bool(about["matrix"]), about["shared_encoder"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise PredictorError(f"{folder / MEMBER_FILE} is missing or damaged ({error}); fit again") from error
+    encoder: MatrixEncoder | None = None
+    if needs_matrix and shared is not None:
+        if shared not in encoders:
+            raise PredictorError(f"{folder}: its encoder {shared!r} is missing; copy the whole folder again")
+        encoder = encoders[shared]
+    elif needs_matrix:
+        from automl.data.matrix import MatrixEncoder as Encoder
+
+        encoder = Encoder.load(folder / MATRIX_FOLDER)
+    try:
+        model = factory.load(folder / MODEL_FOLDER, config, subset_task(task, present), seed)
+    except PredictorError:
+        raise
+    except Exception as error:
+        raise PredictorError(
+            f"the model in {folder} cannot be loaded ({type(error).__name__}: {error}); copy the folder again or fit again"
+        ) from error
+    return Member(model=model, task=task, present=present, encoder=encoder)
+
+
+def subset_task(task: Task, present: tuple[int, ...]) -> Task:
+    """The task as a model sees it whose training rows lack some classes."""
+    if not task.is_classification or len(present) == task.class_count:
+        return task
+    classes = tuple(task.classes[code] for code in present)
+    return replace(task, classes=classes, problem_type="binary" if len(classes) == 2 else "multiclass")
+
+
+def fit_member(
+    factory: Any,
+    *,
+    config: Config,
+    task: Task,
+    seed: int,
+    train: TableData | MatrixData,
+    valid: TableData | MatrixData | None,
+    effort: Effort,
+    encoder: MatrixEncoder | None,
+) -> tuple[Member, dict[str, float]]:
+    """Fit one model; classes that its training rows lack are hidden from it. Returns it with its facts."""
+    import numpy as np
+
+    present: tuple[int, ...] = ()
+    if task.is_classification:
+        assert train.target is not None
+        found = np.unique(train.target)
+        present = tuple(int(code) for code in found)
+        if len(present) < 2:
+            raise RunError(
+                f"the training rows of this fold hold only class {task.classes[present[0]]!r}; "
+                "use fewer folds or another way to validate"
+            )
+        if len(present) < task.class_count:
+            train = replace(train, target=np.searchsorted(found, train.target))
+            valid = _known_rows(valid, found)
+    model: Model = factory(config, subset_task(task, present), seed)
+    facts = model.fit(train, valid, effort) or {}
+    member = Member(model=model, task=task, present=present, encoder=encoder)
+    return member, {str(key): float(value) for key, value in facts.items()}
+
+
+def _known_rows(valid: Any, present: NDArray[np.int64]) -> Any:
+    import numpy as np
+
+    if valid is None:
+        return None
+    rows = np.flatnonzero(np.isin(valid.target, present))
+    if not len(rows):
+        return None
+    if hasattr(valid, "take"):
+        kept = valid.take(rows)
+    else:
+        weight = None if valid.weight is None else valid.weight[rows]
+        kept = replace(valid, values=valid.values[rows], target=valid.target[rows], weight=weight)
+    return replace(kept, target=np.searchsorted(present, kept.target))
+
+
+def check_predictions(raw: Any, task: Task, present: tuple[int, ...], rows: int) -> NDArray[np.float64]:
+    """Predictions in full shape, or RunError saying what is wrong with them."""
+    import numpy as np
+
+    values = np.asarray(raw, dtype=np.float64)
+    expected = (rows, len(present)) if task.is_classification else (rows,)
+    if values.shape != expected:
+        raise RunError(f"the model's predict returned shape {values.shape}; it must be {expected}")
+    if not np.isfinite(values).all():
+        raise RunError(f"the model's predict returned {int((~np.isfinite(values)).sum())} values that are not finite")
+    if not task.is_classification:
+        return values
+    if (values < -1e-6).any() or (rows and abs(values.sum(axis=1) - 1).max() > 1e-3):
+        raise RunError("the model's predict returned probabilities that are negative or do not sum to 1")
+    values = np.clip(values, 0.0, None)
+    values /= values.sum(axis=1, keepdims=True) if rows else 1.0
+    if len(present) == task.class_count:
+        return values
+    full = np.zeros((rows, task.class_count))
+    full[:, list(present)] = values
+    return full

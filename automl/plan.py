@@ -1,0 +1,160 @@
+"""What to do with this task on this machine: which models, how to validate, in which order, and why.
+
+The plan is made once, from sizes and seconds, and every decision carries its reason in words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from automl.errors import SettingsError
+from automl.registry import Registry
+from automl.settings import Settings
+from automl.specs import ModelSpec
+from automl.task import Task
+
+SECONDS_PER_CELL_ROUND = 1.2e-8
+"""Seconds that one boosting round spends per cell (rows x features) on one thread: 10,000 x 50 cells and
+100 rounds take 0.5 to 1 s on the machines this was measured on."""
+TYPICAL_ROUNDS = 300
+OVERHEAD_SECONDS = 0.15
+FAMILIES = 8
+"""Trials that a run should fit at least; folds are cut down until about as many are affordable."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What will be done, and why."""
+
+    models: tuple[ModelSpec, ...]
+    """Usable models in the order of their first trials; baselines first."""
+    skipped: Mapping[str, str]
+    """Model name -> why it cannot be used here."""
+    holdout: bool
+    folds: int
+    repeats: int
+    resampling_reason: str
+    fit_seconds: float
+    """Estimated seconds of one default fit of relative cost 1 on one fold."""
+    reasons: tuple[str, ...]
+
+
+def usable_models(
+    registry: Registry, task: Task, settings: Settings, memory_bytes: int
+) -> tuple[tuple[ModelSpec, ...], dict[str, str]]:
+    """Models that can work on this task here, in the order of their first trials, and the others with reasons.
+
+    Raises UnknownNameError for a model that no plugin offers and SettingsError when none of those asked for is usable.
+    """
+    asked = [registry.get("models", name) for name in settings.models]
+    skipped: dict[str, str] = {}
+    usable: list[ModelSpec] = []
+    for spec in asked or list(registry.models.values()):
+        reason = _why_not(spec, registry, task, memory_bytes)
+        if reason:
+            skipped[spec.name] = reason
+        else:
+            usable.append(spec)
+    baselines = [spec for spec in registry.models.values() if spec.is_baseline and spec not in usable]
+    for spec in baselines if asked else []:
+        if not _why_not(spec, registry, task, memory_bytes):
+            usable.append(spec)
+    if asked and not any(spec in usable for spec in asked):
+        told = "; ".join(f"{name}: {reason}" for name, reason in skipped.items())
+        raise SettingsError(f"none of the models asked for can be used here: {told}")
+    usable.sort(key=lambda spec: (not spec.is_baseline, spec.priority, spec.name))
+    return tuple(usable), skipped
+
+
+def _why_not(spec: ModelSpec, registry: Registry, task: Task, memory_bytes: int) -> str:
+    if task.problem_type not in spec.problem_types:
+        return f"does not do {task.problem_type} (it does {', '.join(spec.problem_types)})"
+    if spec.modality != task.modality:
+        return f"is for {spec.modality}, not for {task.modality}"
+    if spec.needs_text and not task.texts:
+        return "is for tables with text columns"
+    unusable = registry.unusable(spec)
+    if unusable:
+        return unusable
+    if spec.max_rows is not None and task.rows > spec.max_rows:
+        return f"is too slow above {spec.max_rows:,} rows ({task.rows:,} here)"
+    if spec.max_classes is not None and task.class_count > spec.max_classes:
+        return f"is too slow above {spec.max_classes} classes ({task.class_count} here)"
+    need = int(task.rows * max(task.features, 1) * 8 * spec.memory_factor)
+    if need > memory_bytes and not spec.is_baseline:
+        return f"would need about {need / 2**30:.1f} GiB of {memory_bytes / 2**30:.1f} GiB for each worker"
+    return ""
+
+
+def fit_seconds(task: Task) -> float:
+    """Estimated seconds of one default fit of relative cost 1 on all rows, one thread."""
+    outputs = task.class_count if task.problem_type == "multiclass" else 1
+    cells = task.rows * max(task.features + 150 * task.texts, 1)
+    return OVERHEAD_SECONDS + cells * outputs * TYPICAL_ROUNDS * SECONDS_PER_CELL_ROUND
+
+
+def choose_folds(task: Task, settings: Settings, seconds: float | None, workers: int) -> tuple[bool, int, int, str]:
+    """Whether to hold out, else how many folds and repeats, and why.
+
+    Out-of-fold bagging gives most of the gain on small data, so that folds grow as rows shrink; time cuts them.
+    """
+    if settings.folds is not None or settings.repeats is not None:
+        folds, repeats = settings.folds or 5, settings.repeats or 1
+        return False, folds, repeats, f"{folds} folds x {repeats} as asked"
+    rows = task.rows
+    if rows < 40:
+        wanted, repeats, why = 5, 4, "very few rows: repeats steady the scores"
+    elif rows <= 1500:
+        wanted, repeats, why = 8, 2, "few rows: more folds leave more rows to train on, repeats steady the scores"
+    elif rows <= 20_000:
+        wanted, repeats, why = 8, 1, "bagging over eight folds pays at this size"
+    else:
+        wanted, repeats, why = 5, 1, "enough rows for five folds"
+    cost = fit_seconds(task)
+    if seconds is None:
+        if rows > 200_000:
+            return True, 1, 1, f"holdout: {rows:,} rows judge well enough on one part"
+        return False, wanted, repeats, f"{wanted} folds x {repeats}: {why}"
+    affordable = seconds * workers / (FAMILIES * cost)
+    for folds, times in ((wanted, repeats), (wanted, 1), (5, 1), (3, 1)):
+        if folds * times <= max(affordable, 1.0) and folds <= wanted:
+            cut = "" if (folds, times) == (wanted, repeats) else f", cut from {wanted} x {repeats} to fit in {seconds:.0f} s"
+            return False, folds, times, f"{folds} folds x {times}: {why}{cut}"
+    if rows <= 2000:
+        return False, 3, 1, f"3 folds: too few rows to hold some out, whatever {seconds:.0f} s allow"
+    return True, 1, 1, f"holdout: one fit takes about {cost:.1f} s, too long for folds in {seconds:.0f} s"
+
+
+def make_plan(
+    registry: Registry,
+    task: Task,
+    settings: Settings,
+    *,
+    seconds: float | None,
+    workers: int,
+    memory_bytes: int,
+) -> Plan:
+    """Decide from the task's size, the machine and the seconds that are left; None: no time limit."""
+    models, skipped = usable_models(registry, task, settings, memory_bytes)
+    holdout, folds, repeats, why = choose_folds(task, settings, seconds, workers)
+    names = ", ".join(spec.name for spec in models)
+    reasons = [
+        f"task: {reason}" for reason in task.reasons
+    ] + [f"validation: {why}", f"models, in this order: {names}"]
+    reasons += [f"not used: {name}: {reason}" for name, reason in skipped.items()]
+    return Plan(
+        models=models,
+        skipped=skipped,
+        holdout=holdout,
+        folds=folds,
+        repeats=repeats,
+        resampling_reason=why,
+        fit_seconds=fit_seconds(task),
+        reasons=tuple(reasons),
+    )
+
+
+def search_weights(models: Sequence[ModelSpec]) -> dict[str, float]:
+    """How often random search draws each model: cheap ones more often, by the root of their relative cost."""
+    return {spec.name: max(spec.relative_cost, 0.5) ** -0.5 for spec in models if not spec.is_baseline}

@@ -1,0 +1,268 @@
+"""The run folder: one SQLite database (WAL) that only the driver writes, and files beside it.
+
+::
+
+    RUN/run.db              settings, findings, trials, jobs, weights, events
+    RUN/data/               the encoded table, mapped by workers; gone when the run is finished
+    RUN/trials/0007/fold-0/ a fitted member and its out-of-fold predictions
+    RUN/encoders/           matrix encoders that members share
+    RUN/predictor/          what predicts; can be copied elsewhere
+
+``sqlite3``, pandas or datasette can read ``run.db`` while the run goes on.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import sqlite3
+import time
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from automl.errors import RunError
+from automl.history import Candidate, Trial
+
+DATABASE = "run.db"
+TRIALS_FOLDER = "trials"
+PREDICTOR_FOLDER = "predictor"
+SCHEMA_VERSION = 1
+
+_TABLES = """
+CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
+CREATE TABLE trials (
+    id INTEGER PRIMARY KEY, model TEXT NOT NULL, config TEXT NOT NULL, origin TEXT NOT NULL, budget REAL NOT NULL,
+    status TEXT NOT NULL, loss REAL, score REAL, fold_losses TEXT NOT NULL, seconds REAL NOT NULL, parent INTEGER,
+    kind TEXT NOT NULL, message TEXT NOT NULL, facts TEXT NOT NULL, started REAL NOT NULL, finished REAL
+);
+CREATE TABLE jobs (
+    trial INTEGER NOT NULL, fold INTEGER NOT NULL, kind TEXT NOT NULL, loss REAL, prepare_seconds REAL,
+    fit_seconds REAL, predict_seconds REAL, seconds REAL NOT NULL, message TEXT NOT NULL, traceback TEXT NOT NULL,
+    facts TEXT NOT NULL, PRIMARY KEY (trial, fold)
+);
+CREATE TABLE weights (trial INTEGER PRIMARY KEY, weight REAL NOT NULL);
+CREATE TABLE events (time REAL NOT NULL, level TEXT NOT NULL, code TEXT NOT NULL, message TEXT NOT NULL);
+"""
+
+
+def trial_folder(run_folder: Path, trial_id: int) -> Path:
+    """Folder of a trial's files."""
+    return run_folder / TRIALS_FOLDER / f"{trial_id:04d}"
+
+
+def fold_folder(run_folder: Path, trial_id: int, fold: int) -> Path:
+    """Folder of one fold of a trial; ``all`` for a member fitted on all rows."""
+    return trial_folder(run_folder, trial_id) / ("all" if fold < 0 else f"fold-{fold}")
+
+
+def dumps(value: Any) -> str:
+    """JSON without NaN, which other readers refuse."""
+    return json.dumps(_finite(value), default=str, allow_nan=False)
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, Mapping):
+        return {str(key): _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    return value
+
+
+def check_new_folder(folder: Path) -> None:
+    """Raise RunError unless `folder` can become a run folder; nothing is created or deleted."""
+    if (folder / DATABASE).exists():
+        raise RunError(f"{folder} holds a run already; give another name with --out, nothing was changed")
+    if folder.is_file():
+        raise RunError(f"{folder} is a file; give another name with --out")
+    if folder.is_dir() and any(folder.iterdir()):
+        names = ", ".join(sorted(path.name for path in folder.iterdir())[:3])
+        raise RunError(f"{folder} is not empty (it holds {names}); give another name with --out, nothing was changed")
+
+
+class Store:
+    """Writes a run's database. One process, one writer."""
+
+    def __init__(self, folder: Path) -> None:
+        """Make a new run in `folder`; RunError when it is in use or cannot be written."""
+        check_new_folder(folder)
+        try:
+            (folder / TRIALS_FOLDER).mkdir(parents=True, exist_ok=True)
+            self._db = sqlite3.connect(folder / DATABASE, isolation_level=None)
+        except (OSError, sqlite3.Error) as error:
+            raise RunError(f"the run folder {folder} cannot be written: {error}") from error
+        self.folder = folder
+        self._db.execute("PRAGMA journal_mode=WAL")
+        # A crash of the process loses nothing; only a power cut may lose the last trials.
+        self._db.execute("PRAGMA synchronous=NORMAL")
+        self._db.executescript(_TABLES)
+        self.set_meta("schema_version", SCHEMA_VERSION)
+        self.set_meta("status", "running")
+
+    def set_meta(self, key: str, value: Any) -> None:
+        """Record one fact of the run."""
+        self._db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, dumps(value)))
+
+    def trial_started(self, trial: Trial) -> None:
+        """Record a trial before its first job is sent."""
+        self._write_trial(trial, finished=None, started=time.time())
+
+    def trial_finished(self, trial: Trial) -> None:
+        """Record what came of a trial."""
+        self._write_trial(trial, finished=time.time(), started=None)
+
+    def _write_trial(self, trial: Trial, *, started: float | None, finished: float | None) -> None:
+        values = (
+            trial.id, trial.candidate.model, dumps(trial.candidate.config), trial.candidate.origin, trial.budget,
+            trial.status, trial.loss, trial.score, dumps(trial.fold_losses), trial.seconds, trial.parent,
+            trial.kind, trial.message, dumps(trial.facts), started or 0.0, finished,
+        )  # fmt: skip
+        marks = ",".join("?" * len(values))
+        self._db.execute(
+            f"INSERT INTO trials VALUES ({marks}) ON CONFLICT (id) DO UPDATE SET status=excluded.status, "  # noqa: S608
+            "loss=excluded.loss, score=excluded.score, fold_losses=excluded.fold_losses, seconds=excluded.seconds, "
+            "kind=excluded.kind, message=excluded.message, facts=excluded.facts, finished=excluded.finished, "
+            "budget=excluded.budget",
+            values,
+        )
+
+    def job_finished(
+        self,
+        trial: int,
+        fold: int,
+        *,
+        kind: str,
+        loss: float | None = None,
+        seconds: float = 0.0,
+        parts: tuple[float, float, float] | None = None,
+        message: str = "",
+        traceback: str = "",
+        facts: Mapping[str, float] | None = None,
+    ) -> None:
+        """Record one job; `parts` are its seconds of preparing, fitting and predicting."""
+        prepare, fit, predict = parts or (None, None, None)
+        self._db.execute(
+            "INSERT OR REPLACE INTO jobs VALUES (?,?,?,?,?,?,?,?,?,?,?)",
+            (trial, fold, kind, loss, prepare, fit, predict, seconds, message, traceback, dumps(facts or {})),
+        )
+
+    def set_weights(self, weights: Mapping[int, float]) -> None:
+        """Replace the ensemble's weights."""
+        self._db.execute("BEGIN")
+        self._db.execute("DELETE FROM weights")
+        self._db.executemany("INSERT INTO weights VALUES (?, ?)", list(weights.items()))
+        self._db.execute("COMMIT")
+
+    def event(self, level: str, code: str, message: str) -> None:
+        """Record something that happened to the run: a fallback, a skipped trial, a tracker switched off."""
+        self._db.execute("INSERT INTO events VALUES (?, ?, ?, ?)", (time.time(), level, code, message))
+
+    def close(self) -> None:
+        """Fold the write-ahead log into the database and close it."""
+        self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        self._db.close()
+
+
+class RunReader:
+    """Reads a run's database, also while the run goes on."""
+
+    def __init__(self, folder: Path) -> None:
+        """Open the run in `folder`; RunError when there is none."""
+        path = Path(folder) / DATABASE
+        if not path.is_file():
+            raise RunError(f"{folder} is not a run folder: it has no {DATABASE}; give the folder that `automl fit --out` made")
+        try:
+            self._db = sqlite3.connect(path, timeout=10)
+            self._db.row_factory = sqlite3.Row
+            self.meta: dict[str, Any] = {
+                row["key"]: json.loads(row["value"]) for row in self._db.execute("SELECT * FROM meta")
+            }
+        except (sqlite3.Error, ValueError) as error:
+            raise RunError(f"{path} is damaged and cannot be read: {error}") from error
+        self.folder = Path(folder)
+
+    def __enter__(self) -> RunReader:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def trials(self) -> list[Trial]:
+        """All trials in the order of asking."""
+        return [_trial(row) for row in self._db.execute("SELECT * FROM trials ORDER BY id")]
+
+    def weights(self) -> dict[int, float]:
+        """Weights of the ensemble by trial."""
+        return {row["trial"]: row["weight"] for row in self._db.execute("SELECT * FROM weights")}
+
+    def events(self) -> list[dict[str, Any]]:
+        """What happened to the run, in order."""
+        return [dict(row) for row in self._db.execute("SELECT * FROM events ORDER BY time")]
+
+    def jobs(self, trial: int | None = None) -> list[dict[str, Any]]:
+        """Jobs, with kind, seconds, message and traceback; of one trial or of all."""
+        where, values = ("", ()) if trial is None else (" WHERE trial = ?", (trial,))
+        rows = self._db.execute(f"SELECT * FROM jobs{where} ORDER BY trial, fold", values)  # noqa: S608
+        return [{**dict(row), "facts": json.loads(row["facts"])} for row in rows]
+
+    def leaderboard(self) -> list[dict[str, Any]]:
+        """A row for each trial: done ones by loss, then running, then failed ones with their reason."""
+        return leaderboard_rows(self.trials(), self.weights())
+
+    def close(self) -> None:
+        """Close the database."""
+        self._db.close()
+
+
+def leaderboard_rows(trials: Iterable[Trial], weights: Mapping[int, float]) -> list[dict[str, Any]]:
+    """The leaderboard as plain rows, best first, failures last."""
+    order = {"done": 0, "running": 1, "failed": 2}
+
+    def place(trial: Trial) -> tuple[Any, ...]:
+        return order[trial.status], -trial.budget, math.inf if trial.loss is None else trial.loss, trial.id
+
+    rows = []
+    for rank, trial in enumerate(sorted(trials, key=place), start=1):
+        rows.append(
+            {
+                "rank": rank if trial.status == "done" else None,
+                "trial": trial.id,
+                "model": trial.candidate.model,
+                "score": trial.score,
+                "loss": trial.loss,
+                "weight": weights.get(trial.id, 0.0),
+                "origin": trial.candidate.origin,
+                "budget": trial.budget,
+                "seconds": round(trial.seconds, 3),
+                "folds": len(trial.fold_losses),
+                "config": dict(trial.candidate.config),
+                "status": trial.status,
+                "kind": trial.kind,
+                "message": trial.message,
+            }
+        )
+    return rows
+
+
+def open_run(folder: Path | str) -> RunReader:
+    """Open a run folder for reading; RunError when it is none."""
+    return RunReader(Path(folder))
+
+
+def _trial(row: sqlite3.Row) -> Trial:
+    return Trial(
+        id=row["id"],
+        candidate=Candidate(model=row["model"], config=json.loads(row["config"]), origin=row["origin"]),
+        budget=row["budget"],
+        status=row["status"],
+        loss=row["loss"],
+        score=row["score"],
+        fold_losses=tuple(json.loads(row["fold_losses"])),
+        seconds=row["seconds"],
+        parent=row["parent"],
+        kind=row["kind"],
+        message=row["message"],
+        facts=json.loads(row["facts"]),
+    )
