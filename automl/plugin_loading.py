@@ -1,0 +1,232 @@
+"""Finding plugins and asking each what it offers, so that a broken one harms nobody else.
+
+Every plugin gets a pluggy manager of its own. One that fails validation, or whose hook raises, is thrown
+away with its manager, hook order cannot matter, and a hook wrapper sees its own plugin only.
+
+Import and hooks of a plugin run in a daemon thread with a time limit. That is the only guard that also
+stops waiting for a sleep, a lock or a dead network mount, on every platform and from any thread; an
+alarm signal would need the main thread and would take the user's own alarm away. The price: what hangs
+stays behind as a sleeping thread until the process ends.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib.metadata
+import re
+import threading
+import time
+import traceback
+import typing
+from dataclasses import dataclass, field, replace
+from functools import cache
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+import pluggy
+
+from automl import hookspecs
+from automl.errors import PluginError
+from automl.spec_checks import spec_problem
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+GROUP = "automl"
+MOST_SPECS = 10_000
+"""More from one hook is taken for a generator that never ends."""
+
+inside = threading.local()
+"""``inside.plugin`` is the name of the plugin that this thread is loading."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PluginSource:
+    """Where a plugin comes from; `load` imports it."""
+
+    name: str
+    distribution: str = ""
+    """Name of the installed distribution; empty for a plugin registered in this process."""
+    version: str = ""
+    load: Callable[[], object]
+
+    def __str__(self) -> str:
+        origin = f"{self.distribution} {self.version}".strip() or "registered in this process"
+        return f"plugin {self.name!r} ({origin})"
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoadedPlugin:
+    """What came of asking a plugin."""
+
+    source: PluginSource
+    offers: dict[str, tuple[Any, ...]] = field(default_factory=dict)
+    """Kind (``models``, ...) -> what the hook returned, sorted by name; specs know their plugin."""
+    problem: str = ""
+    """Why it is broken, one line; empty when it is not."""
+    warnings: tuple[str, ...] = ()
+    details: str = ""
+    """Traceback of the problem."""
+    seconds: float = 0.0
+    """Wall-clock seconds of import and hooks."""
+
+
+@cache
+def hook_types() -> dict[str, type]:
+    """Every hook of `hookspecs` and the type of what it returns many of, in the order written there."""
+    names = [name for name, item in vars(hookspecs).items() if hasattr(item, "automl_spec")]
+    return {name: typing.get_args(typing.get_type_hints(getattr(hookspecs, name))["return"])[0] for name in names}
+
+
+def kind_of(hook: str) -> str:
+    """``models`` for ``register_models``: the name of the kind in the registry."""
+    return hook.removeprefix("register_")
+
+
+def installed_sources() -> list[PluginSource]:
+    """The entry points of group ``automl`` of all installed distributions, sorted by name.
+
+    A distribution seen twice on ``sys.path`` (a checkout beside its installed copy) counts once, as the
+    first one seen is the one whose code is imported.
+    """
+    found: dict[tuple[str, str], PluginSource] = {}
+    for distribution in importlib.metadata.distributions():
+        for source in _sources_of(distribution):
+            found.setdefault((_normal(source.distribution), source.name), source)
+    return sorted(found.values(), key=lambda source: (source.name, source.distribution))
+
+
+def _normal(distribution: str) -> str:
+    return re.sub(r"[-_.]+", "-", distribution).lower()
+
+
+def _sources_of(distribution: importlib.metadata.Distribution) -> Iterator[PluginSource]:
+    try:
+        # The quick look spares parsing the entry points of everything else that is installed.
+        if GROUP not in (distribution.read_text("entry_points.txt") or ""):
+            return
+        entries = [entry for entry in distribution.entry_points if entry.group == GROUP]
+        if entries:
+            name, version = distribution.name, distribution.version
+    except Exception as error:  # noqa: BLE001 - whatever is wrong with it, it must not hide the others
+        yield _unreadable(distribution, error)
+        return
+    for entry in entries:
+        yield PluginSource(name=entry.name, distribution=str(name), version=str(version), load=entry.load)
+
+
+def _unreadable(distribution: importlib.metadata.Distribution, error: Exception) -> PluginSource:
+    """Stands for a distribution whose metadata cannot be read, so that it is told as a broken plugin."""
+    folder = str(getattr(distribution, "_path", distribution))
+
+    def load() -> object:
+        raise PluginError(f"the metadata in {folder} cannot be read: {error}") from error
+
+    return PluginSource(name=re.split(r"[\\/]", folder)[-1], distribution=folder, load=load)
+
+
+def load_plugin(source: PluginSource, *, limit_seconds: float) -> LoadedPlugin:
+    """Import the plugin and call its hooks; whatever goes wrong is in the result, nothing is raised."""
+    started = time.perf_counter()
+    stage = ["importing it"]
+    outcome: list[LoadedPlugin] = []
+
+    def work() -> None:
+        inside.plugin = source.name
+        try:
+            offers, warnings = _ask(source, stage)
+            outcome.append(LoadedPlugin(source=source, offers=offers, warnings=warnings))
+        except BaseException as error:  # noqa: BLE001 - a plugin that calls sys.exit() is broken, too
+            problem = str(error) if isinstance(error, PluginError) else f"{stage[0]} failed: {_one_line(error)}"
+            outcome.append(LoadedPlugin(source=source, problem=problem, details=traceback.format_exc()))
+
+    thread = threading.Thread(target=work, name=f"load plugin {source.name}", daemon=True)
+    thread.start()
+    thread.join(limit_seconds)
+    seconds = time.perf_counter() - started
+    if not outcome:
+        problem = (
+            f"{stage[0]} took more than {limit_seconds:g} s and was given up; AUTOML_PLUGIN_SECONDS sets the limit"
+        )
+        return LoadedPlugin(source=source, problem=problem, seconds=seconds)
+    return replace(outcome[0], seconds=seconds)
+
+
+def _one_line(error: BaseException) -> str:
+    text = " ".join(f"{type(error).__name__}: {error}".split()).removesuffix(": ").removesuffix(":")
+    if isinstance(error, ModuleNotFoundError) and error.name:
+        text += f" (install what provides {error.name.partition('.')[0]!r})"
+    return text if len(text) <= 400 else text[:400] + "..."
+
+
+def _ask(source: PluginSource, stage: list[str]) -> tuple[dict[str, tuple[Any, ...]], tuple[str, ...]]:
+    plugin = source.load()
+    stage[0] = "reading its hooks"
+    manager = pluggy.PluginManager("automl")
+    manager.add_hookspecs(hookspecs)
+    manager.register(plugin, source.name)
+    _refuse_unknown_hooks(manager)
+    offers = {}
+    for hook, base in hook_types().items():
+        caller = getattr(manager.hook, hook)
+        if caller.get_hookimpls():
+            stage[0] = f"calling {hook}()"
+            offers[kind_of(hook)] = _specs_of(source, caller, base)
+    return offers, _warnings_about(plugin, manager)
+
+
+def _refuse_unknown_hooks(manager: pluggy.PluginManager) -> None:
+    """Raise PluginError for a marked function that is no hook: pluggy accepts a misspelt one in silence."""
+    for name, caller in sorted(vars(manager.hook).items()):
+        if isinstance(caller, pluggy.HookCaller) and not caller.has_spec():
+            if all(implementation.optionalhook for implementation in caller.get_hookimpls()):
+                continue
+            near = difflib.get_close_matches(name, hook_types(), n=1, cutoff=0.5)
+            hint = f"did you mean {near[0]}?" if near else f"the hooks are {', '.join(hook_types())}"
+            raise PluginError(f"{name} is marked with @hookimpl but is no hook; {hint}")
+
+
+def _specs_of(source: PluginSource, caller: pluggy.HookCaller, base: type) -> tuple[Any, ...]:
+    """What the plugin's functions for one hook return, checked, sorted, with the plugin filled in."""
+    results = caller()
+    functions = [each for each in caller.get_hookimpls() if not (each.wrapper or each.hookwrapper)]
+    wanted = f"it must return a list of {base.__name__}"
+    if len(results) < len(functions):  # pluggy drops None
+        raise PluginError(f"{caller.name}() returned None; {wanted}")
+    specs: list[Any] = []
+    for result in results:
+        if isinstance(result, str | bytes | dict) or not hasattr(result, "__iter__"):
+            raise PluginError(f"{caller.name}() returned a {type(result).__name__}; {wanted}")
+        specs += islice(result, MOST_SPECS + 1)
+    if len(specs) > MOST_SPECS:
+        raise PluginError(f"{caller.name}() returned more than {MOST_SPECS} specs; {wanted}")
+    for spec in specs:
+        problem = spec_problem(spec, base)
+        if problem:
+            raise PluginError(f"{caller.name}() returned a wrong spec: {problem}")
+    names = [spec.name for spec in specs]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise PluginError(f"{caller.name}() returned two specs of the name {twice[0]!r}; rename one")
+    return tuple(_signed(spec, source) for spec in sorted(specs, key=lambda spec: str(spec.name)))
+
+
+def _signed(spec: Any, source: PluginSource) -> Any:
+    """`spec` with plugin and distribution filled in; a Fidelity has no such fields and stays as it is."""
+    if not hasattr(spec, "plugin"):
+        return spec
+    return replace(spec, plugin=source.name, distribution=source.distribution)
+
+
+def _warnings_about(plugin: object, manager: pluggy.PluginManager) -> tuple[str, ...]:
+    """Functions with the name of a hook that lack the mark, and plugins without any hook."""
+    unmarked = [
+        hook
+        for hook in hook_types()
+        if callable(getattr(plugin, hook, None)) and not getattr(manager.hook, hook).get_hookimpls()
+    ]
+    if unmarked:
+        return tuple(f"{hook}() lacks the mark @automl.hookimpl, so it is not called" for hook in unmarked)
+    if not manager.get_hookcallers(plugin):
+        return ("it has no function marked with @automl.hookimpl, so it adds nothing",)
+    return ()

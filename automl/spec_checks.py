@@ -1,0 +1,98 @@
+"""Whether what a hook returned is a usable spec, judged without importing what it names."""
+
+from __future__ import annotations
+
+import math
+import re
+import reprlib
+import types
+import typing
+from dataclasses import fields
+from functools import cache
+from typing import Any, Literal, Union, get_args, get_origin
+
+from automl.fidelity import Fidelity
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9_.-]*")
+_STRATEGY_NAME = re.compile(r"[a-z0-9][a-z0-9_.+-]*")
+_PATH = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*")
+
+
+@cache
+def field_types(base: type) -> dict[str, Any]:
+    """The annotations of a spec class as objects, field by field."""
+    hints = typing.get_type_hints(base)
+    return {field.name: hints[field.name] for field in fields(base)}
+
+
+def spec_problem(spec: object, base: type) -> str | None:
+    """What is wrong with `spec`, which a hook returned as a `base`; None when nothing is.
+
+    Checked are the type of the spec and of each field, the name (lower case, no comma or space, since
+    names are listed on command lines) and the form of the paths ``"package.module:Object"``.
+    """
+    if not isinstance(spec, base):
+        return f"{reprlib.repr(spec)} is a {type(spec).__name__}, not a {base.__name__}"
+    for name, hint in field_types(base).items():
+        value = getattr(spec, name)
+        if not _fits(value, hint):
+            return f"{base.__name__} {_name_of(spec)}: {name}={value!r} must be {_words(hint)}"
+    pattern = _STRATEGY_NAME if base.__name__ == "StrategySpec" else _NAME
+    if not pattern.fullmatch(_name_of(spec)):
+        return (
+            f"{base.__name__}: name={_name_of(spec)!r} must be lower case letters, digits, '_', '-' or '.', "
+            "and start with a letter or digit"
+        )
+    return None if isinstance(spec, Fidelity) else _path_problem(spec, base)
+
+
+def _name_of(spec: object) -> str:
+    return str(getattr(spec, "name", ""))
+
+
+def _path_problem(spec: object, base: type) -> str | None:
+    for name in ("factory", "space"):
+        path = getattr(spec, name, None)
+        optional = base.__name__ == "StrategySpec" and not path
+        if path is not None and not optional and not _PATH.fullmatch(path):
+            return f"{base.__name__} {_name_of(spec)}: {name}={path!r} is not of the form 'package.module:Object'"
+    return None
+
+
+def _fits(value: object, hint: Any) -> bool:
+    """Whether `value` is of the annotated type; floats must be finite and may be whole numbers."""
+    origin = get_origin(hint)
+    if origin is Literal:
+        return any(type(value) is type(choice) and value == choice for choice in get_args(hint))
+    if origin in (Union, types.UnionType):
+        return any(_fits(value, choice) for choice in get_args(hint))
+    if origin is tuple:
+        return _tuple_fits(value, get_args(hint))
+    if hint is float:
+        return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    if hint is int:
+        return isinstance(value, int) and not isinstance(value, bool)
+    plain = origin or hint
+    return not isinstance(plain, type) or isinstance(value, plain)
+
+
+def _tuple_fits(value: object, parts: tuple[Any, ...]) -> bool:
+    if not isinstance(value, tuple):
+        return False
+    if len(parts) == 2 and parts[1] is Ellipsis:
+        return all(_fits(item, parts[0]) for item in value)
+    return len(value) == len(parts) and all(map(_fits, value, parts))
+
+
+def _words(hint: Any) -> str:
+    """The annotation as a plugin author would write it."""
+    origin, parts = get_origin(hint), get_args(hint)
+    if origin is Literal:
+        return " or ".join(repr(part) for part in parts)
+    if origin in (Union, types.UnionType):
+        return " or ".join(_words(part) for part in parts)
+    if origin is tuple:
+        return f"a tuple ({', '.join('...' if part is Ellipsis else _words(part) for part in parts)})"
+    if hint is float:
+        return "a finite number"
+    return "None" if hint is type(None) else str(getattr(hint, "__name__", hint))
