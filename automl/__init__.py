@@ -19,6 +19,8 @@ _HOMES = {
     "Predictor": "automl.predictor",
     "AutoClassifier": "automl.estimators",
     "AutoRegressor": "automl.estimators",
+    "register_plugin": "automl.registry",
+    "unregister_plugin": "automl.registry",
     # for plugins: hooks and specs
     "hookimpl": "automl.hookspecs",
     "Fidelity": "automl.fidelity",
@@ -115,6 +117,7 @@ if TYPE_CHECKING:
         Tracker,
         Wait,
     )
+    from automl.registry import register_plugin, unregister_plugin
     from automl.settings import Settings
     from automl.space import JointSpace
     from automl.specs import (

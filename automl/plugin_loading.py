@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import difflib
 import importlib.metadata
+import os
 import re
 import threading
 import time
@@ -33,11 +34,18 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 GROUP = "automl"
+SECONDS_VARIABLE = "AUTOML_PLUGIN_SECONDS"
+DEFAULT_SECONDS = 10.0
+"""A light plugin needs milliseconds; one that imports too much on a slow disk still passes."""
 MOST_SPECS = 10_000
 """More from one hook is taken for a generator that never ends."""
 
 inside = threading.local()
 """``inside.plugin`` is the name of the plugin that this thread is loading."""
+
+
+class WrongPluginError(PluginError):
+    """What we find wrong with a plugin, as opposed to an error that its own code raises."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,8 +59,17 @@ class PluginSource:
     load: Callable[[], object]
 
     def __str__(self) -> str:
-        origin = f"{self.distribution} {self.version}".strip() or "registered in this process"
-        return f"plugin {self.name!r} ({origin})"
+        return describe(self.name, self.distribution, self.version)
+
+    def is_named(self, name: str) -> bool:
+        """Whether `name` means this plugin: its name, or ``NAME@DISTRIBUTION``."""
+        own, _, distribution = name.partition("@")
+        return own == self.name and (not distribution or _normal(distribution) == _normal(self.distribution))
+
+
+def describe(name: str, distribution: str, version: str) -> str:
+    """A plugin as messages name it."""
+    return f"plugin {name!r} ({f'{distribution} {version}'.strip() or 'registered in this process'})"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,12 +137,34 @@ def _unreadable(distribution: importlib.metadata.Distribution, error: Exception)
     folder = str(getattr(distribution, "_path", distribution))
 
     def load() -> object:
-        raise PluginError(f"the metadata in {folder} cannot be read: {error}") from error
+        raise WrongPluginError(f"the metadata in {folder} cannot be read: {error}") from error
 
     return PluginSource(name=re.split(r"[\\/]", folder)[-1], distribution=folder, load=load)
 
 
-def load_plugin(source: PluginSource, *, limit_seconds: float) -> LoadedPlugin:
+def limit_seconds() -> float:
+    """How long one plugin's import and hooks may take: ``AUTOML_PLUGIN_SECONDS``, else 10 s."""
+    text = os.environ.get(SECONDS_VARIABLE, "")
+    try:
+        seconds = float(text) if text else DEFAULT_SECONDS
+    except ValueError:
+        seconds = -1.0
+    if not 0 < seconds < threading.TIMEOUT_MAX:
+        raise PluginError(f"{SECONDS_VARIABLE}={text!r} must be a number of seconds above zero")
+    return seconds
+
+
+def load_local(plugin: object, name: str) -> LoadedPlugin:
+    """Load a module or object that is not installed; PluginError when it is broken."""
+    loaded = load_plugin(PluginSource(name=name, load=lambda: plugin), limit_seconds())
+    if loaded.problem:
+        broken = PluginError(f"{loaded.source} is broken: {loaded.problem}")
+        broken.add_note(loaded.details)
+        raise broken
+    return loaded
+
+
+def load_plugin(source: PluginSource, seconds: float) -> LoadedPlugin:
     """Import the plugin and call its hooks; whatever goes wrong is in the result, nothing is raised."""
     started = time.perf_counter()
     stage = ["importing it"]
@@ -137,23 +176,24 @@ def load_plugin(source: PluginSource, *, limit_seconds: float) -> LoadedPlugin:
             offers, warnings = _ask(source, stage)
             outcome.append(LoadedPlugin(source=source, offers=offers, warnings=warnings))
         except BaseException as error:  # noqa: BLE001 - a plugin that calls sys.exit() is broken, too
-            problem = str(error) if isinstance(error, PluginError) else f"{stage[0]} failed: {_one_line(error)}"
+            problem = (
+                _one_line(error) if isinstance(error, WrongPluginError) else f"{stage[0]} failed: {_one_line(error)}"
+            )
             outcome.append(LoadedPlugin(source=source, problem=problem, details=traceback.format_exc()))
 
     thread = threading.Thread(target=work, name=f"load plugin {source.name}", daemon=True)
     thread.start()
-    thread.join(limit_seconds)
-    seconds = time.perf_counter() - started
+    thread.join(seconds)
+    spent = time.perf_counter() - started
     if not outcome:
-        problem = (
-            f"{stage[0]} took more than {limit_seconds:g} s and was given up; AUTOML_PLUGIN_SECONDS sets the limit"
-        )
-        return LoadedPlugin(source=source, problem=problem, seconds=seconds)
-    return replace(outcome[0], seconds=seconds)
+        problem = f"{stage[0]} took more than {seconds:g} s and was given up; AUTOML_PLUGIN_SECONDS sets the limit"
+        return LoadedPlugin(source=source, problem=problem, seconds=spent)
+    return replace(outcome[0], seconds=spent)
 
 
 def _one_line(error: BaseException) -> str:
-    text = " ".join(f"{type(error).__name__}: {error}".split()).removesuffix(": ").removesuffix(":")
+    text = str(error) if isinstance(error, WrongPluginError) else f"{type(error).__name__}: {error}"
+    text = " ".join(text.split()).removesuffix(":")
     if isinstance(error, ModuleNotFoundError) and error.name:
         text += f" (install what provides {error.name.partition('.')[0]!r})"
     return text if len(text) <= 400 else text[:400] + "..."
@@ -176,14 +216,14 @@ def _ask(source: PluginSource, stage: list[str]) -> tuple[dict[str, tuple[Any, .
 
 
 def _refuse_unknown_hooks(manager: pluggy.PluginManager) -> None:
-    """Raise PluginError for a marked function that is no hook: pluggy accepts a misspelt one in silence."""
+    """Raise WrongPluginError for a marked function that is no hook: pluggy accepts a misspelt one in silence."""
     for name, caller in sorted(vars(manager.hook).items()):
         if isinstance(caller, pluggy.HookCaller) and not caller.has_spec():
             if all(implementation.optionalhook for implementation in caller.get_hookimpls()):
                 continue
             near = difflib.get_close_matches(name, hook_types(), n=1, cutoff=0.5)
             hint = f"did you mean {near[0]}?" if near else f"the hooks are {', '.join(hook_types())}"
-            raise PluginError(f"{name} is marked with @hookimpl but is no hook; {hint}")
+            raise WrongPluginError(f"{name} is marked with @hookimpl but is no hook; {hint}")
 
 
 def _specs_of(source: PluginSource, caller: pluggy.HookCaller, base: type) -> tuple[Any, ...]:
@@ -192,22 +232,22 @@ def _specs_of(source: PluginSource, caller: pluggy.HookCaller, base: type) -> tu
     functions = [each for each in caller.get_hookimpls() if not (each.wrapper or each.hookwrapper)]
     wanted = f"it must return a list of {base.__name__}"
     if len(results) < len(functions):  # pluggy drops None
-        raise PluginError(f"{caller.name}() returned None; {wanted}")
+        raise WrongPluginError(f"{caller.name}() returned None; {wanted}")
     specs: list[Any] = []
     for result in results:
         if isinstance(result, str | bytes | dict) or not hasattr(result, "__iter__"):
-            raise PluginError(f"{caller.name}() returned a {type(result).__name__}; {wanted}")
+            raise WrongPluginError(f"{caller.name}() returned a {type(result).__name__}; {wanted}")
         specs += islice(result, MOST_SPECS + 1)
     if len(specs) > MOST_SPECS:
-        raise PluginError(f"{caller.name}() returned more than {MOST_SPECS} specs; {wanted}")
+        raise WrongPluginError(f"{caller.name}() returned more than {MOST_SPECS} specs; {wanted}")
     for spec in specs:
         problem = spec_problem(spec, base)
         if problem:
-            raise PluginError(f"{caller.name}() returned a wrong spec: {problem}")
-    names = [spec.name for spec in specs]
+            raise WrongPluginError(f"{caller.name}() returned a wrong spec: {problem}")
+    names = [name for spec in specs for name in {spec.name, *getattr(spec, "aliases", ())}]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
-        raise PluginError(f"{caller.name}() returned two specs of the name {twice[0]!r}; rename one")
+        raise WrongPluginError(f"{caller.name}() returned two specs with the name or alias {twice[0]!r}; rename one")
     return tuple(_signed(spec, source) for spec in sorted(specs, key=lambda spec: str(spec.name)))
 
 

@@ -1,8 +1,7 @@
-"""Everything the enabled plugins offer, by kind and name.
+"""The registry of this process: plugins found, loaded once, switched off by name, told when broken.
 
-Plugins are found by entry points of the group ``automl``, the built-in ones like any other. Everything is
-sorted by name, so the order of installation or registration never matters. A broken plugin is skipped,
-with one line on stderr; two plugins that claim one name are refused until one is switched off.
+Plugins are found by entry points of the group ``automl``, the built-in ones like any other. A broken plugin
+is skipped with one line on stderr, listed by ``automl plugins`` and named in later "unknown name" messages.
 """
 
 from __future__ import annotations
@@ -11,170 +10,29 @@ import difflib
 import os
 import sys
 import threading
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
-from automl.errors import PluginError, UnknownNameError
-from automl.fidelity import ENGINE_FIDELITIES, Fidelity
+from automl.errors import PluginError
+from automl.offers import DISABLE_VARIABLE, KINDS, PluginInfo, Registry, assemble
 from automl.plugin_loading import (
     LoadedPlugin,
     PluginSource,
-    hook_types,
     inside,
     installed_sources,
-    kind_of,
+    limit_seconds,
+    load_local,
     load_plugin,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from automl.specs import (
-        CommandSpec,
-        ExecutorSpec,
-        MetricSpec,
-        ModelSpec,
-        PortfolioSpec,
-        SamplerSpec,
-        SchedulerSpec,
-        SectionSpec,
-        Spec,
-        StrategySpec,
-        TrackerSpec,
-    )
+__all__ = ["KINDS", "PluginInfo", "Registry", "load_registry", "register_plugin", "unregister_plugin"]
 
-DISABLE_VARIABLE = "AUTOML_DISABLE_PLUGINS"
 STRICT_VARIABLE = "AUTOML_STRICT_PLUGINS"
-SECONDS_VARIABLE = "AUTOML_PLUGIN_SECONDS"
-DEFAULT_PLUGIN_SECONDS = 10.0
-"""A light plugin needs milliseconds; one that imports too much on a slow disk still passes."""
-
-SINGULAR = {
-    "models": "model",
-    "fidelities": "fidelity",
-    "samplers": "sampler",
-    "schedulers": "scheduler",
-    "strategies": "strategy",
-    "executors": "executor",
-    "metrics": "metric",
-    "portfolios": "portfolio",
-    "trackers": "tracker",
-    "commands": "command",
-    "report_sections": "report section",
-}
-KINDS = tuple(SINGULAR)
-"""The kinds of things that plugins add, as the attributes of a `Registry` are called."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class PluginInfo:
-    """One plugin, as ``automl plugins`` lists it."""
-
-    name: str
-    distribution: str
-    """Installed distribution it came in; empty for a plugin registered in this process."""
-    version: str
-    status: Literal["ok", "broken", "off"]
-    message: str = ""
-    """Why it is broken, or what looks wrong about it; one line."""
-    provides: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    """Kind -> names, only kinds with at least one."""
-    details: str = ""
-    """Traceback behind the message."""
-    seconds: float = 0.0
-    """What its import and its hooks cost at start-up, wall clock."""
-
-    def __str__(self) -> str:
-        origin = f"{self.distribution} {self.version}".strip() or "registered in this process"
-        return f"plugin {self.name!r} ({origin})"
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON."""
-        return {**vars(self), "provides": {kind: list(names) for kind, names in self.provides.items()}}
-
-
-@dataclass(frozen=True, kw_only=True)
-class Registry:
-    """What the enabled plugins offer: a dict for each kind, sorted by name.
-
-    Shared by everyone in the process: read it, do not change it. `register` makes a new one.
-    """
-
-    models: dict[str, ModelSpec] = field(default_factory=dict)
-    fidelities: dict[str, Fidelity] = field(default_factory=dict)
-    """The engine's own ``rows`` and ``folds`` are among them."""
-    samplers: dict[str, SamplerSpec] = field(default_factory=dict)
-    schedulers: dict[str, SchedulerSpec] = field(default_factory=dict)
-    strategies: dict[str, StrategySpec] = field(default_factory=dict)
-    executors: dict[str, ExecutorSpec] = field(default_factory=dict)
-    metrics: dict[str, MetricSpec] = field(default_factory=dict)
-    portfolios: dict[str, PortfolioSpec] = field(default_factory=dict)
-    trackers: dict[str, TrackerSpec] = field(default_factory=dict)
-    commands: dict[str, CommandSpec] = field(default_factory=dict)
-    report_sections: dict[str, SectionSpec] = field(default_factory=dict)
-    plugins: tuple[PluginInfo, ...] = ()
-    """Every plugin found, sorted by name: used, broken and switched off."""
-    clashes: tuple[str, ...] = ()
-    """Names claimed twice, a message each; nobody has them. Only with ``allow_clashes``."""
-    loaded: tuple[LoadedPlugin, ...] = field(default=(), repr=False)
-
-    @property
-    def broken(self) -> tuple[PluginInfo, ...]:
-        """The plugins that were skipped because they are broken."""
-        return tuple(info for info in self.plugins if info.status == "broken")
-
-    def get(self, kind: str, name: str) -> Any:
-        """The spec of this kind (``models``, ``samplers``, ...; singular too) and name or alias.
-
-        Raises UnknownNameError with the nearest names, the broken plugins that may have brought it and
-        those that are switched off.
-        """
-        plural = next((many for many, one in SINGULAR.items() if kind in (many, one)), None)
-        if plural is None:
-            raise PluginError(f"there is no kind {kind!r} of plugin; the kinds are {', '.join(KINDS)}")
-        table: dict[str, Any] = getattr(self, plural)
-        if name in table:
-            return table[name]
-        for spec in table.values():
-            if name in getattr(spec, "aliases", ()):
-                return spec
-        raise UnknownNameError(self._unknown(SINGULAR[plural], name, list(table)))
-
-    def _unknown(self, word: str, name: str, known: list[str]) -> str:
-        near = difflib.get_close_matches(str(name).lower(), known, n=3, cutoff=0.5)
-        hint = f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(known) or 'none'}"
-        message = f"no {word} is called {name!r}; {hint}"
-        if self.broken:
-            reasons = "; ".join(f"{info}: {info.message}" for info in self.broken)
-            message += f" It may belong to a plugin that is broken: {reasons}."
-        off = [info.name for info in self.plugins if info.status == "off"]
-        if off:
-            message += f" Plugins switched off: {', '.join(off)}."
-        return message
-
-    def unusable(self, spec: Spec) -> str | None:
-        """Why `spec` cannot be used here (a package is missing), with the pip line; None when it can."""
-        missing = spec.missing()
-        if not missing:
-            return None
-        return f"needs {', '.join(missing)}, which is not installed: pip install '{spec.install or ' '.join(missing)}'"
-
-    def register(self, plugin: object, name: str) -> Registry:
-        """A new registry with `plugin` added: a module or an object with marked hook functions.
-
-        This one stays as it is, so a test need not clean up. To make the whole process use a plugin that
-        is not installed, call `register_plugin`. Raises PluginError when the plugin is broken or clashes.
-        """
-        return _assemble((*self.loaded, _load_local(plugin, name)), off=self._off())
-
-    def _off(self) -> tuple[PluginInfo, ...]:
-        return tuple(info for info in self.plugins if info.status == "off")
-
-
-# -- the registry of this process -----------------------------------------------------------------
 
 _lock = threading.RLock()
-_cache: dict[tuple[Any, ...], Registry] = {}
+_cache: dict[tuple[Any, ...], tuple[Registry, list[str]]] = {}
 _local: dict[str, LoadedPlugin] = {}
 _told: set[str] = set()
 
@@ -198,14 +56,17 @@ def load_registry(
         raise PluginError("a hook must not load the registry; it only returns what its plugin adds")
     names = frozenset(_names(disabled) | _names([os.environ.get(DISABLE_VARIABLE, "")]))
     strict = os.environ.get(STRICT_VARIABLE, "").strip().lower() not in ("", "0", "false", "no")
-    key = (names, strict, allow_clashes, os.environ.get(SECONDS_VARIABLE))
+    key = (names, strict, allow_clashes, limit_seconds())
     with _lock:
         if refresh:
             _cache.clear()
             _told.clear()
         if key not in _cache:
-            _cache[key] = _load(names, strict=strict, allow_clashes=allow_clashes, quiet=quiet)
-        return _cache[key]
+            _cache[key] = _load(names, strict=strict, allow_clashes=allow_clashes)
+        registry, lines = _cache[key]
+        if not quiet:
+            _tell(lines)
+        return registry
 
 
 def register_plugin(plugin: object, name: str) -> None:
@@ -215,7 +76,7 @@ def register_plugin(plugin: object, name: str) -> None:
     processes import what the specs name, so the factories must be importable there: not from ``__main__``.
     Raises PluginError when the plugin is broken.
     """
-    loaded = _load_local(plugin, name)
+    loaded = load_local(plugin, name)
     with _lock:
         _local[name] = loaded
         _cache.clear()
@@ -236,31 +97,18 @@ def _names(texts: Iterable[str]) -> set[str]:
     return {name.strip() for text in texts for name in text.split(",") if name.strip()}
 
 
-def _limit_seconds() -> float:
-    text = os.environ.get(SECONDS_VARIABLE, "")
-    try:
-        seconds = float(text) if text else DEFAULT_PLUGIN_SECONDS
-    except ValueError:
-        seconds = -1.0
-    if not 0 < seconds < threading.TIMEOUT_MAX:
-        raise PluginError(f"{SECONDS_VARIABLE}={text!r} must be a number of seconds above zero")
-    return seconds
-
-
-def _load_local(plugin: object, name: str) -> LoadedPlugin:
-    loaded = load_plugin(PluginSource(name=name, load=lambda: plugin), limit_seconds=_limit_seconds())
-    if loaded.problem:
-        raise PluginError(f"{loaded.source}: {loaded.problem}")
-    return loaded
-
-
-def _load(names: frozenset[str], *, strict: bool, allow_clashes: bool, quiet: bool) -> Registry:
-    limit_seconds = _limit_seconds()
+def _load(names: frozenset[str], *, strict: bool, allow_clashes: bool) -> tuple[Registry, list[str]]:
+    """The registry, and the lines to print about it."""
+    seconds = limit_seconds()
     sources = installed_sources()
     everything = [*sources, *(loaded.source for loaded in _local.values())]
-    lines = [_unknown_disabled(name, everything) for name in sorted(names) if not _is_known(name, everything)]
-    off = [source for source in everything if _is_off(source, names)]
-    loaded = [load_plugin(source, limit_seconds=limit_seconds) for source in sources if source not in off]
+    off = [source for source in everything if any(source.is_named(name) for name in names)]
+    lines = [
+        _unknown_disabled(name, everything)
+        for name in sorted(names)
+        if not any(source.is_named(name) for source in off)
+    ]
+    loaded = [load_plugin(source, seconds) for source in sources if source not in off]
     loaded += [plugin for plugin in _local.values() if plugin.source not in off]
     for plugin in loaded:
         switch = f"(switch it off: --disable-plugin {plugin.source.name})"
@@ -272,16 +120,11 @@ def _load(names: frozenset[str], *, strict: bool, allow_clashes: bool, quiet: bo
             error = PluginError(f"{lines[-1]}; raised because {STRICT_VARIABLE} is set")
             error.add_note(plugin.details)
             raise error
-    registry = _assemble(
-        tuple(loaded),
-        off=tuple(
-            PluginInfo(name=source.name, distribution=source.distribution, version=source.version, status="off")
-            for source in off
-        ),
-        allow_clashes=allow_clashes,
+    switched_off = tuple(
+        PluginInfo(name=source.name, distribution=source.distribution, version=source.version, status="off")
+        for source in off
     )
-    _tell([] if quiet else lines)
-    return registry
+    return assemble(tuple(loaded), off=switched_off, allow_clashes=allow_clashes), lines
 
 
 def _tell(lines: list[str]) -> None:
@@ -291,96 +134,8 @@ def _tell(lines: list[str]) -> None:
             print(f"automl: {line}", file=sys.stderr)  # noqa: T201
 
 
-def _is_off(source: PluginSource, names: frozenset[str]) -> bool:
-    return source.name in names or f"{source.name}@{source.distribution}" in names
-
-
-def _is_known(name: str, sources: list[PluginSource]) -> bool:
-    return any(_is_off(source, frozenset([name])) for source in sources)
-
-
 def _unknown_disabled(name: str, sources: list[PluginSource]) -> str:
     known = sorted({source.name for source in sources})
     near = difflib.get_close_matches(name.lower(), known, n=3, cutoff=0.5)
     hint = f"did you mean {' or '.join(near)}?" if near else f"there are: {', '.join(known)}"
     return f"no plugin is called {name!r}, so nothing was switched off; {hint}"
-
-
-# -- putting plugins together ---------------------------------------------------------------------
-
-
-def _assemble(
-    loaded: tuple[LoadedPlugin, ...], *, off: tuple[PluginInfo, ...], allow_clashes: bool = False
-) -> Registry:
-    """One registry of all plugins; raises PluginError when two claim one name, unless that is allowed."""
-    ordered = tuple(sorted(loaded, key=lambda plugin: (plugin.source.name, plugin.source.distribution)))
-    ordered, clashes = _without_twins(ordered)
-    tables: dict[str, dict[str, Any]] = {}
-    for kind in (kind_of(hook) for hook in hook_types()):
-        tables[kind], more = _table(kind, ordered)
-        clashes += more
-    if clashes and not allow_clashes:
-        raise PluginError("\n".join(clashes))
-    infos = [*off, *(_info(plugin, tables) for plugin in ordered)]
-    infos.sort(key=lambda info: (info.name, info.distribution))
-    return Registry(**tables, plugins=tuple(infos), clashes=tuple(clashes), loaded=ordered)
-
-
-def _without_twins(ordered: tuple[LoadedPlugin, ...]) -> tuple[tuple[LoadedPlugin, ...], list[str]]:
-    """`ordered` with plugins of one name emptied, and a message for each such name."""
-    clashes, kept = [], []
-    for plugin in ordered:
-        name = plugin.source.name
-        twins = [other.source for other in ordered if other.source.name == name]
-        if len(twins) == 1:
-            kept.append(plugin)
-            continue
-        switch = f"{name}@{twins[-1].distribution}"
-        message = f"two plugins are called {name!r}: {twins[0]} and {twins[-1]}; {_switch_off(switch)}"
-        kept.append(LoadedPlugin(source=plugin.source, problem=message))
-        if plugin.source is twins[0]:
-            clashes.append(message)
-    return tuple(kept), clashes
-
-
-def _table(kind: str, plugins: tuple[LoadedPlugin, ...]) -> tuple[dict[str, Any], list[str]]:
-    """Name -> spec of one kind, and a message for each name (or alias) that two plugins claim."""
-    claims: dict[str, list[tuple[PluginSource | None, Any]]] = {}
-    if kind == "fidelities":
-        claims = {fidelity.name: [(None, fidelity)] for fidelity in ENGINE_FIDELITIES}
-    for plugin in plugins:
-        for spec in plugin.offers.get(kind, ()):
-            for name in {spec.name, *getattr(spec, "aliases", ())}:
-                claims.setdefault(name, []).append((plugin.source, spec))
-    table, clashes = {}, []
-    for name, owners in sorted(claims.items()):
-        if len(owners) == 1:
-            if owners[0][1].name == name:
-                table[name] = owners[0][1]
-            continue
-        first, second = owners[0][0], owners[1][0]
-        whose = "the engine itself" if first is None else str(first)
-        names = [source.name for source in (first, second) if source is not None]
-        clashes.append(f"two plugins offer the {SINGULAR[kind]} {name!r}: {whose} and {second}; {_switch_off(*names)}")
-    return table, clashes
-
-
-def _switch_off(*names: str) -> str:
-    options = " or ".join(f"--disable-plugin {name}" for name in dict.fromkeys(names))
-    return f"switch one off with {options}, or with {DISABLE_VARIABLE}={names[-1]}"
-
-
-def _info(plugin: LoadedPlugin, tables: dict[str, dict[str, Any]]) -> PluginInfo:
-    provides = {
-        kind: tuple(spec.name for spec in specs if spec.name in tables[kind]) for kind, specs in plugin.offers.items()
-    }
-    return PluginInfo(
-        name=plugin.source.name,
-        distribution=plugin.source.distribution,
-        version=plugin.source.version,
-        status="broken" if plugin.problem else "ok",
-        message=plugin.problem or "; ".join(plugin.warnings),
-        provides={kind: names for kind, names in provides.items() if names},
-        details=plugin.details,
-        seconds=plugin.seconds,
-    )

@@ -15,6 +15,8 @@ from automl.fidelity import Fidelity
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_.-]*")
 _STRATEGY_NAME = re.compile(r"[a-z0-9][a-z0-9_.+-]*")
+_shortened = reprlib.Repr()
+_shortened.maxstring = _shortened.maxother = 120
 _PATH = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*")
 
 
@@ -32,16 +34,16 @@ def spec_problem(spec: object, base: type) -> str | None:
     names are listed on command lines) and the form of the paths ``"package.module:Object"``.
     """
     if not isinstance(spec, base):
-        return f"{reprlib.repr(spec)} is a {type(spec).__name__}, not a {base.__name__}"
+        return f"{_shortened.repr(spec)} is a {type(spec).__name__}, not a {base.__name__}"
     for name, hint in field_types(base).items():
         value = getattr(spec, name)
         if not _fits(value, hint):
-            return f"{base.__name__} {_name_of(spec)}: {name}={value!r} must be {_words(hint)}"
+            return f"{base.__name__} {_name_of(spec)}: {name}={_shortened.repr(value)} must be {_words(hint)}"
     pattern = _STRATEGY_NAME if base.__name__ == "StrategySpec" else _NAME
     if not pattern.fullmatch(_name_of(spec)):
         return (
-            f"{base.__name__}: name={_name_of(spec)!r} must be lower case letters, digits, '_', '-' or '.', "
-            "and start with a letter or digit"
+            f"{base.__name__}: name={_shortened.repr(_name_of(spec))} must be lower case letters, digits, "
+            "'_', '-' or '.', and start with a letter or digit"
         )
     return None if isinstance(spec, Fidelity) else _path_problem(spec, base)
 
@@ -55,7 +57,8 @@ def _path_problem(spec: object, base: type) -> str | None:
         path = getattr(spec, name, None)
         optional = base.__name__ == "StrategySpec" and not path
         if path is not None and not optional and not _PATH.fullmatch(path):
-            return f"{base.__name__} {_name_of(spec)}: {name}={path!r} is not of the form 'package.module:Object'"
+            shown = f"{base.__name__} {_name_of(spec)}: {name}={_shortened.repr(path)}"
+            return f"{shown} is not of the form 'package.module:Object'"
     return None
 
 
