@@ -122,7 +122,7 @@ class Registry:
 
     def _unknown(self, word: str, name: str, known: list[str]) -> str:
         near = difflib.get_close_matches(str(name).lower(), known, n=3, cutoff=0.5)
-        hint = f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(known) or 'none'}"
+        hint = f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(known) or 'none'}."
         message = f"no {word} is called {name!r}; {hint}"
         if self.broken:
             reasons = "; ".join(f"{info}: {info.message}" for info in self.broken)
