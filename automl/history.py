@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any, Literal
 
 from automl.protocols import Config
@@ -28,7 +29,7 @@ class Candidate:
     origin: str = ""
     """``default``, ``random``, ``baseline:file#3``, ..."""
 
-    @property
+    @cached_property
     def id(self) -> str:
         """Stable id of the configuration; the origin does not count."""
         return config_id(self.model, self.config)

@@ -55,6 +55,11 @@ class Strategy:
             case other:
                 raise PluginError(f"the scheduler answered {other!r}; it must be Sample, Promote, Wait or Done")
 
+    def queued(self, history: History) -> int:
+        """How many candidates of the queue were not asked yet."""
+        asked = history.config_ids()
+        return sum(candidate.id not in asked for candidate in self._queue)
+
     def _next_queued(self, history: History) -> Candidate | None:
         asked = history.config_ids()
         return next((candidate for candidate in self._queue if candidate.id not in asked), None)

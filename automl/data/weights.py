@@ -1,0 +1,36 @@
+"""Sample weights: a column of finite numbers, not negative, not all zero."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from automl.errors import DataError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+def read_weights(column: Any, name: str) -> NDArray[np.float64]:
+    """Weights ``(rows,)`` from an Arrow column.
+
+    Raises DataError, with row numbers from 1, for text, missing, negative or infinite weights, or all zeros.
+    """
+    import numpy as np
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    try:
+        numbers = pc.cast(column, pa.float64())
+    except pa.ArrowInvalid as error:
+        raise DataError(f"weight column {name!r} holds something that is no number ({error}); use numbers >= 0") from error
+    values = np.asarray(numbers.to_numpy(), dtype=np.float64)
+    for wrong, what in ((np.isnan(values), "missing"), (values < 0, "negative"), (np.isinf(values), "infinite")):
+        if wrong.any():
+            rows = ", ".join(str(row + 1) for row in np.flatnonzero(wrong)[:5])
+            raise DataError(
+                f"weight column {name!r} has {int(wrong.sum())} {what} weights (row {rows}); use finite numbers >= 0"
+            )
+    if len(values) and not values.any():
+        raise DataError(f"weight column {name!r} is zero in every row; give some rows a weight above 0")
+    return values

@@ -1,0 +1,324 @@
+"""The saved thing that predicts: members, weights, schema. A folder that can be copied anywhere.
+
+::
+
+    predictor/predictor.json          task, schema, target coding, members, versions
+    predictor/encoders/fold-0/        matrix encoders that members share
+    predictor/members/0007/fold-0/    fitted models, each in a format that runs no code when read
+
+Models are found by name among the installed plugins, never by a path written in the folder.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from automl.data.records import Finding
+from automl.data.schema import Schema
+from automl.data.target import TargetCoding
+from automl.errors import DataError, PredictorError
+from automl.member import Member, load_member
+from automl.metrics import load_metric
+from automl.protocols import Config
+from automl.registry import Registry, load_registry
+from automl.store import DATABASE, PREDICTOR_FOLDER, dumps, open_run
+from automl.task import Task
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from automl.data.matrix import MatrixEncoder
+    from automl.data.records import TableData
+
+PREDICTOR_FILE = "predictor.json"
+FORMAT = 1
+BATCH_ROWS = 65_536
+"""Rows predicted at a time, so that memory stays bounded whatever the size of the table."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class MemberRecord:
+    """One weighted member: a trial's models, one for each fold or one for all rows."""
+
+    trial: int
+    weight: float
+    model: str
+    plugin: str
+    distribution: str
+    config: Config
+    folders: tuple[str, ...]
+    """Relative to the predictor's folder."""
+    source: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parts:
+    """What a predictor is made of, as written to its JSON file."""
+
+    task: Task
+    schema: Schema
+    coding: TargetCoding
+    members: tuple[MemberRecord, ...]
+    constant: tuple[float, ...]
+    """What is predicted without members: class shares, or one value."""
+    only_baseline: bool = False
+
+
+class Predictor:
+    """Predicts tables in the form in which the training table came.
+
+    `last_findings` holds what was noticed in the table of the last call: unseen categories, extra columns.
+    """
+
+    def __init__(self, parts: Parts, folder: Path, registry: Registry) -> None:
+        self.parts = parts
+        self.folder = folder
+        self.run_folder: Path | None = folder.parent if (folder.parent / DATABASE).is_file() else None
+        self.last_findings: tuple[Finding, ...] = ()
+        self._registry = registry
+        self._members: list[tuple[float, Sequence[Member]]] | None = None
+
+    @property
+    def task(self) -> Task:
+        """What was learned."""
+        return self.parts.task
+
+    @property
+    def schema(self) -> Schema:
+        """What the columns hold and how they are encoded."""
+        return self.parts.schema
+
+    @property
+    def classes(self) -> tuple[Any, ...]:
+        """Labels in the order of the columns of `predict_proba`; empty for regression."""
+        return self.parts.task.classes
+
+    def predict(self, data: Any, *, allow_missing: bool = False) -> NDArray[Any]:
+        """Labels as they came in the training table, or values: ``(rows,)``.
+
+        Raises DataError when needed columns are missing (`allow_missing` treats them as missing values)
+        or hold something that cannot be read the way the training column was.
+        """
+        raw = self._predict_raw(self._read(data), allow_missing=allow_missing)
+        if self.task.is_classification:
+            return self.parts.coding.decode(raw.argmax(axis=1))
+        return raw
+
+    def predict_proba(self, data: Any, *, allow_missing: bool = False) -> NDArray[np.float64]:
+        """Probabilities ``(rows, classes)``; PredictorError for regression."""
+        if not self.task.is_classification:
+            raise PredictorError(f"{self.task.target!r} was learned as a number: it has no probabilities; use predict")
+        return self._predict_raw(self._read(data), allow_missing=allow_missing)
+
+    def score(self, data: Any, metric: str | None = None, *, weight: str | None = None) -> float:
+        """The metric (by default the run's) on a table that holds the target.
+
+        `weight` names a column of sample weights. Raises DataError when the target is not there.
+        """
+        import numpy as np
+
+        table = self._read(data)
+        if self.task.target not in table.column_names:
+            raise DataError(
+                f"scoring needs the target column {self.task.target!r}, which the table does not have; "
+                f"it has {', '.join(table.column_names[:8])}"
+            )
+        truth, usable = self.parts.coding.encode(table.column(self.task.target))
+        rows = np.flatnonzero(usable)
+        if not len(rows):
+            raise DataError(f"scoring needs values in the target column {self.task.target!r}: all {len(usable)} are missing")
+        weights = None if weight is None else _weights(table, weight)[rows]
+        function = load_metric(metric or self.task.metric, self._registry)
+        if self.task.problem_type not in function.spec.problem_types:
+            raise DataError(f"metric {function.name!r} is not for {self.task.problem_type}; choose another with --metric")
+        raw = self._predict_raw(table, allow_missing=False)
+        return function.score(truth[rows], raw[rows], weights)
+
+    def leaderboard(self) -> list[dict[str, Any]]:
+        """Rows of the run's leaderboard; PredictorError when the predictor was moved out of its run."""
+        if self.run_folder is None:
+            raise PredictorError(f"{self.folder} stands without its run folder, which holds the leaderboard")
+        with open_run(self.run_folder) as run:
+            return run.leaderboard()
+
+    def save(self, folder: Path | str) -> Path:
+        """Copy the predictor to a new folder and return it; PredictorError when it is there already."""
+        target = Path(folder)
+        if target.exists():
+            raise PredictorError(f"{target} exists already; give a new name, nothing was changed")
+        shutil.copytree(self.folder, target)
+        return target
+
+    @classmethod
+    def load(cls, folder: Path | str, *, registry: Registry | None = None) -> Predictor:
+        """Read a predictor's folder, or the run folder around it. Runs no code found there.
+
+        Raises PredictorError when files are missing or damaged or a plugin is not installed.
+        """
+        path = Path(folder)
+        if (path / PREDICTOR_FOLDER / PREDICTOR_FILE).is_file():
+            path = path / PREDICTOR_FOLDER
+        return cls(read_parts(path), path, registry or load_registry())
+
+    def open_members(self) -> None:
+        """Load all members now instead of at the first prediction."""
+        self._open()
+
+    def _open(self) -> list[tuple[float, Sequence[Member]]]:
+        if self._members is None:
+            encoders = _load_encoders(self.folder)
+            self._members = [
+                (record.weight, [self._load(record, folder, encoders) for folder in record.folders])
+                for record in self.parts.members
+            ]
+        return self._members
+
+    def _load(self, record: MemberRecord, folder: str, encoders: Mapping[str, MatrixEncoder]) -> Member:
+        spec = self._registry.models.get(record.model)
+        if spec is None:
+            raise PredictorError(
+                f"the predictor needs model {record.model!r} of plugin {record.plugin!r}, which is not installed or is "
+                f"switched off: pip install {record.distribution or record.plugin}"
+            )
+        path = self.folder / folder
+        if not path.resolve().is_relative_to(self.folder.resolve()):
+            raise PredictorError(f"{PREDICTOR_FILE} names {folder!r}, which is outside its folder; do not use this predictor")
+        factory = spec.load()
+        return load_member(path, factory, config=record.config, task=self.task, seed=0, encoders=encoders)
+
+    def _read(self, data: Any) -> Any:
+        from automl.data.read import read_table
+
+        return read_table(data, dedupe=True).table
+
+    def _predict_raw(self, table: Any, *, allow_missing: bool) -> NDArray[np.float64]:
+        import numpy as np
+
+        encoded, findings = self.schema.encode(table, allow_missing=allow_missing)
+        self.last_findings = tuple(findings)
+        shape = (len(encoded), self.task.class_count) if self.task.is_classification else (len(encoded),)
+        if not self.parts.members:
+            constant = np.asarray(self.parts.constant, dtype=np.float64)
+            return np.broadcast_to(constant if self.task.is_classification else constant[0], shape).copy()
+        total = np.zeros(shape)
+        members = self._open()
+        for rows, batch in _batches(encoded):
+            for weight, models in members:
+                for model in models:
+                    total[rows] += weight / len(models) * model.predict(batch)
+        return total
+
+
+def _batches(data: TableData) -> Iterator[tuple[slice, TableData]]:
+    import numpy as np
+
+    if len(data) <= BATCH_ROWS:
+        yield slice(None), data
+        return
+    for start in range(0, len(data), BATCH_ROWS):
+        stop = min(start + BATCH_ROWS, len(data))
+        yield slice(start, stop), data.take(np.arange(start, stop))
+
+
+def _weights(table: Any, column: str) -> NDArray[np.float64]:
+    from automl.data.weights import read_weights
+
+    if column not in table.column_names:
+        raise DataError(f"the weight column {column!r} is not in the table")
+    return read_weights(table.column(column), column)
+
+
+def _load_encoders(folder: Path) -> dict[str, MatrixEncoder]:
+    parent = folder / "encoders"
+    if not parent.is_dir():
+        return {}
+    from automl.data.matrix import MatrixEncoder
+
+    return {path.name: MatrixEncoder.load(path) for path in sorted(parent.iterdir()) if path.is_dir()}
+
+
+def read_parts(folder: Path) -> Parts:
+    """Read ``predictor.json``; PredictorError when it is missing, damaged or of another format."""
+    path = folder / PREDICTOR_FILE
+    if not path.is_file():
+        raise PredictorError(f"{folder} holds no predictor ({PREDICTOR_FILE} is missing); give a run folder or a saved predictor")
+    try:
+        plain = json.loads(path.read_text(encoding="utf-8"))
+        if plain["format"] != FORMAT:
+            raise PredictorError(
+                f"{path} has format {plain['format']!r}, this version reads {FORMAT}: pip install 'automl-pluggy=={plain['version']}'"
+            )
+        return Parts(
+            task=Task.from_dict(plain["task"]),
+            schema=Schema.from_dict(plain["schema"]),
+            coding=TargetCoding.from_dict(plain["coding"]),
+            members=tuple(MemberRecord(**{**record, "folders": tuple(record["folders"])}) for record in plain["members"]),
+            constant=tuple(float(value) for value in plain["constant"]),
+            only_baseline=bool(plain["only_baseline"]),
+        )
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise PredictorError(f"{path} is damaged ({type(error).__name__}: {error}); copy it again or fit again") from error
+
+
+def write_predictor(parts: Parts, run_folder: Path, versions: Mapping[str, str]) -> Path:
+    """Put a predictor together inside a run folder; it appears complete or not at all.
+
+    Fitted files are hard links where the file system allows it: saving costs milliseconds.
+    """
+    final = run_folder / PREDICTOR_FOLDER
+    building = run_folder / f".{PREDICTOR_FOLDER}.building"
+    shutil.rmtree(building, ignore_errors=True)
+    building.mkdir()
+    records = []
+    for record in parts.members:
+        folders = []
+        for source in record.folders:
+            folder = Path("members") / f"{record.trial:04d}" / Path(source).name
+            _link_tree(run_folder / source, building / folder, skip=("predictions.npy",))
+            folders.append(folder.as_posix())
+        records.append({**asdict(record), "config": dict(record.config), "folders": folders})
+    encoders = run_folder / "encoders"
+    for name in sorted(_shared_encoders(run_folder, parts.members)):
+        _link_tree(encoders / name, building / "encoders" / name)
+    plain = {
+        "format": FORMAT,
+        "version": versions.get("automl-pluggy", ""),
+        "versions": dict(versions),
+        "task": parts.task.to_dict(),
+        "schema": parts.schema.to_dict(),
+        "coding": parts.coding.to_dict(),
+        "members": records,
+        "constant": list(parts.constant),
+        "only_baseline": parts.only_baseline,
+    }
+    (building / PREDICTOR_FILE).write_text(dumps(plain), encoding="utf-8")
+    shutil.rmtree(final, ignore_errors=True)
+    building.rename(final)
+    return final
+
+
+def _shared_encoders(run_folder: Path, members: Sequence[MemberRecord]) -> set[str]:
+    names = set()
+    for record in members:
+        for source in record.folders:
+            shared = json.loads((run_folder / source / "member.json").read_text())["shared_encoder"]
+            names |= {shared} if shared else set()
+    return names
+
+
+def _link_tree(source: Path, target: Path, skip: tuple[str, ...] = ()) -> None:
+    for path in sorted(source.rglob("*")):
+        if path.is_file() and path.name not in skip:
+            copy = target / path.relative_to(source)
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                os.link(path, copy)
+            except OSError:  # another file system, or one without hard links
+                shutil.copyfile(path, copy)

@@ -1,0 +1,214 @@
+"""From what the user gave to what a search needs: table, target, schema, task, splits, all checked."""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from automl.data.checks import check_table, refuse_if_strict
+from automl.data.read import read_table
+from automl.data.records import Finding, RawTable, TableData
+from automl.data.schema import Roles, Schema, fit_schema
+from automl.data.target import TargetCoding, fit_target
+from automl.data.weights import read_weights
+from automl.errors import DataError, SettingsError
+from automl.metrics import Metric, default_metric_name, load_metric
+from automl.registry import Registry
+from automl.settings import Settings
+from automl.task import Task
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pyarrow as pa
+    from numpy.typing import NDArray
+
+LEAST_ROWS = 5
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prepared:
+    """A task with its encoded data."""
+
+    task: Task
+    metric: Metric
+    schema: Schema
+    coding: TargetCoding
+    data: TableData
+    """With target and weight."""
+    table: pa.Table
+    """The raw rows behind `data`, in the same order."""
+    findings: tuple[Finding, ...]
+    constant: tuple[float, ...]
+    """The best constant prediction: class shares, or the mean."""
+    validation_rows: int = 0
+    """Rows at the end that came from the user's validation file."""
+
+
+def prepare(source: Any, settings: Settings, registry: Registry) -> Prepared:
+    """Read, check and encode the training table; DataError or SettingsError for what cannot be used."""
+    raw = read_table(source, dedupe=settings.dedupe)
+    validation = None if settings.validation is None else read_table(settings.validation, dedupe=settings.dedupe)
+    _check_columns(raw, settings)
+    metric = None if settings.metric is None else load_metric(settings.metric, registry)
+    coding, found = fit_target(
+        raw.table.column(settings.target),
+        name=settings.target,
+        task=settings.task,
+        metric=None if metric is None else metric.spec,
+    )
+    findings = [*raw.findings, *found]
+    values, table = _usable_rows(raw.table, coding, settings)
+    if len(values) < LEAST_ROWS:
+        raise DataError(
+            f"{raw.source or 'the table'} has {len(values)} usable rows; at least {LEAST_ROWS} are needed to train and judge"
+        )
+    roles = Roles(
+        target=settings.target,
+        weight=settings.weight,
+        group=settings.group,
+        time=settings.time_column,
+        split=settings.split_column,
+        drop=settings.drop,
+        ignore=settings.ignore,
+        columns=settings.columns,
+    )
+    raw = RawTable(table=table, findings=raw.findings, source=raw.source)
+    schema, found = fit_schema(raw, roles, strict=settings.strict)
+    findings += found
+    data, found = schema.encode(table)
+    findings += found
+    validation_rows = 0
+    if validation is not None:
+        extra_values, extra_table = _usable_rows(validation.table, coding, settings)
+        if not len(extra_values):
+            raise DataError(f"validation file {settings.validation} has no rows with a target")
+        extra, found = schema.encode(extra_table)
+        findings += [replace(one, message=f"validation file: {one.message}") for one in found]
+        import numpy as np
+
+        data, values = _stack(data, extra), np.concatenate([values, extra_values])
+        validation_rows = len(extra_values)
+        table = _stack_columns(table, extra_table, settings)
+    weight = None if settings.weight is None else read_weights(table.column(settings.weight), settings.weight)
+    data = replace(data, target=values, weight=weight)
+    findings += check_table(raw, schema, _head(data, validation_rows), roles)
+    if settings.strict:
+        refuse_if_strict(findings)
+    task = _task(coding, schema, data, settings, metric)
+    return Prepared(
+        task=task,
+        metric=metric or load_metric(task.metric, registry),
+        schema=schema,
+        coding=coding,
+        data=data,
+        table=table,
+        findings=tuple(findings),
+        constant=_constant(task, values, weight),
+        validation_rows=validation_rows,
+    )
+
+
+def _check_columns(raw: RawTable, settings: Settings) -> None:
+    """Every column that a setting names must be there."""
+    names = raw.table.column_names
+    asked = {
+        "target": settings.target,
+        "group column": settings.group,
+        "time column": settings.time_column,
+        "split column": settings.split_column,
+        "weight column": settings.weight,
+    }
+    for what, name in asked.items():
+        if name is not None and name not in names:
+            raise DataError(f"{what} {name!r} is not in {raw.source or 'the table'}; {nearest(name, names)}")
+    roles = [name for name in asked.values() if name is not None]
+    for name in set(roles):
+        if roles.count(name) > 1:
+            raise SettingsError(f"column {name!r} was given two roles; choose one")
+    for name in settings.monotone:
+        if name not in names:
+            raise SettingsError(f"monotone constraint for {name!r}, which is not a column; {nearest(name, names)}")
+
+
+def nearest(name: str, names: list[str]) -> str:
+    """Words that point to the names most like `name`."""
+    folded = {other.casefold(): other for other in names}
+    near = difflib.get_close_matches(name.casefold(), list(folded), n=3, cutoff=0.5)
+    if near:
+        return "nearest names: " + ", ".join(repr(folded[one]) for one in near)
+    shown = ", ".join(repr(one) for one in names[:8])
+    return f"columns are {shown}" + (f" and {len(names) - 8} more" if len(names) > 8 else "")
+
+
+def _usable_rows(table: pa.Table, coding: TargetCoding, settings: Settings) -> tuple[NDArray[Any], pa.Table]:
+    """Target values and rows where there is a target."""
+    import numpy as np
+    import pyarrow as pa
+
+    if settings.target not in table.column_names:
+        raise DataError(f"the validation file has no target column {settings.target!r}")
+    values, usable = coding.encode(table.column(settings.target))
+    if usable.all():
+        return values, table
+    return values[usable], table.filter(pa.array(np.asarray(usable, dtype=bool)))
+
+
+def _stack(first: TableData, second: TableData) -> TableData:
+    import numpy as np
+
+    text = None
+    if first.text is not None:
+        from scipy.sparse import vstack
+
+        text = vstack([first.text, second.text], format="csr")
+    return replace(
+        first,
+        numbers=np.concatenate([first.numbers, second.numbers]),
+        codes=np.concatenate([first.codes, second.codes]),
+        text=text,
+    )
+
+
+def _stack_columns(table: pa.Table, extra: pa.Table, settings: Settings) -> pa.Table:
+    """The weight column of both tables; nothing else of the raw rows is needed behind a validation file."""
+    import pyarrow as pa
+
+    if settings.weight is None:
+        return table
+    if settings.weight not in extra.column_names:
+        raise DataError(f"the validation file has no weight column {settings.weight!r}")
+    both = [part.select([settings.weight]).cast(pa.schema([(settings.weight, pa.float64())])) for part in (table, extra)]
+    return pa.concat_tables(both)
+
+
+def _head(data: TableData, without_last: int) -> TableData:
+    import numpy as np
+
+    return data if not without_last else data.take(np.arange(len(data) - without_last))
+
+
+def _task(coding: TargetCoding, schema: Schema, data: TableData, settings: Settings, metric: Metric | None) -> Task:
+    name = default_metric_name(coding.problem_type) if metric is None else metric.name
+    why = "as asked" if metric is not None else f"the default for {coding.problem_type}"
+    return Task(
+        target=settings.target,
+        problem_type=coding.problem_type,
+        metric=name,
+        rows=len(data),
+        features=sum(column.used for column in schema.columns),
+        classes=tuple(coding.classes),
+        categories=len(data.layout.categories),
+        texts=len(data.layout.texts),
+        monotone=dict(settings.monotone),
+        reasons=(*coding.reasons, f"metric {name}: {why}"),
+    )
+
+
+def _constant(task: Task, values: NDArray[Any], weight: NDArray[np.float64] | None) -> tuple[float, ...]:
+    import numpy as np
+
+    if not task.is_classification:
+        return (float(np.average(values, weights=weight)),)
+    counts = np.bincount(values, weights=weight, minlength=task.class_count)
+    return tuple((counts / counts.sum()).tolist())

@@ -1,0 +1,71 @@
+"""Training each member once on all rows, so that a predictor holds one model per member instead of one per fold."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from automl.evaluate import REFIT_FOLD
+from automl.history import Trial
+from automl.protocols import Executor, Job
+from automl.run import JOB_CALL, Search, SearchResult
+from automl.store import Store, fold_folder
+
+
+def refit_members(
+    search: Search, trials: Sequence[Trial], result: SearchResult, executor: Executor, store: Store
+) -> tuple[set[int], list[str]]:
+    """Refit these trials on all rows; returns the ids that succeeded and notes on those that did not.
+
+    A member trains for as long as its folds did on average (``rounds``, ``trees`` or ``epochs`` among its facts).
+    Members that fail or for which time runs out keep their fold models: the predictor is complete either way.
+    """
+    context = search.context
+    names: dict[int, Trial] = {}
+    for number, trial in enumerate(sorted(trials, key=lambda one: -_weight(result, one)), start=1_000_000):
+        spec = context.models[trial.candidate.model]
+        own = {fidelity if isinstance(fidelity, str) else fidelity.name for fidelity in spec.fidelities}
+        base = search.fold_job(trial, 0, None)
+        job = replace(
+            base,
+            fold=REFIT_FOLD,
+            folder=fold_folder(context.folder, trial.id, REFIT_FOLD),
+            fidelity={name: value for name, value in trial.facts.items() if name in own},
+            end=None if context.clock.end is None else context.clock.end - 0.5,
+            checkpoint=None,
+        )
+        names[number] = trial
+        executor.submit(
+            Job(
+                id=number,
+                call=JOB_CALL,
+                argument=job,
+                seconds=None if context.clock.end is None else max(context.clock.left(), 0.1),
+                memory_bytes=context.memory_bytes,
+            )
+        )
+    done: set[int] = set()
+    notes: list[str] = []
+    while names:
+        left = context.clock.left() - 0.3
+        if left <= 0:
+            break
+        outcome = executor.wait(min(left, 0.5))
+        if outcome is None or outcome.id not in names:
+            continue
+        trial = names.pop(outcome.id)
+        store.job_finished(
+            trial.id, REFIT_FOLD, kind=outcome.kind, seconds=outcome.seconds, message=outcome.message, traceback=outcome.traceback
+        )
+        if outcome.kind == "done":
+            done.add(trial.id)
+        else:
+            notes.append(f"refit: trial {trial.id} keeps its fold models ({outcome.kind}: {outcome.message})")
+    for number, trial in names.items():
+        executor.cancel(number)
+        notes.append(f"refit: trial {trial.id} keeps its fold models (no time was left)")
+    return done, notes
+
+
+def _weight(result: SearchResult, trial: Trial) -> float:
+    return 0.0 if result.ensemble is None else result.ensemble.weights.get(trial.id, 0.0)
