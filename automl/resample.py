@@ -1,0 +1,60 @@
+"""How trials of this task are validated: one resampling, made once, obeyed by everything that is fitted."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from automl.data import splits
+from automl.data.records import Resampling
+from automl.plan import Plan
+from automl.prepare import Prepared
+from automl.settings import Settings
+
+HOLDOUT_SHARE = 0.2
+"""Share of the rows held out where folds are too dear; bounded by `HOLDOUT_ROWS`."""
+HOLDOUT_ROWS = 50_000
+"""More held-out rows would not make the score noticeably steadier."""
+
+
+def make_resampling(prepared: Prepared, plan: Plan, settings: Settings) -> Resampling:
+    """Folds, holdout, groups, time, or the user's own split; DataError when the data does not allow it."""
+    target = prepared.data.target
+    assert target is not None
+    problem_type = prepared.task.problem_type
+    if prepared.validation_rows:
+        rows = len(target)
+        first = rows - prepared.validation_rows
+        return splits.file_split(np.arange(first), np.arange(first, rows))
+    if settings.split_column is not None:
+        return splits.column_split(prepared.table.column(settings.split_column), name=settings.split_column)
+    if settings.group is not None:
+        return splits.group_splits(
+            prepared.table.column(settings.group),
+            target,
+            problem_type=problem_type,
+            folds=max(plan.folds, 2) if not plan.holdout else 5,
+            explicit=settings.folds is not None,
+            seed=settings.seed,
+            name=settings.group,
+        )
+    if settings.time_column is not None:
+        return splits.time_splits(
+            prepared.table.column(settings.time_column),
+            target,
+            problem_type=problem_type,
+            folds=max(plan.folds, 2) if not plan.holdout else 1,
+            name=settings.time_column,
+        )
+    if plan.holdout:
+        share = min(HOLDOUT_SHARE, HOLDOUT_ROWS / len(target))
+        return splits.holdout_split(
+            target, problem_type=problem_type, share=share, seed=settings.seed, reason=plan.resampling_reason
+        )
+    return splits.fold_splits(
+        target,
+        problem_type=problem_type,
+        folds=plan.folds,
+        repeats=plan.repeats,
+        seed=settings.seed,
+        reason=plan.resampling_reason,
+    )

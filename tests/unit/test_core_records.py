@@ -1,0 +1,132 @@
+"""Fidelity, settings, history, clock, costs, task: the small records everything else stands on."""
+
+import pytest
+
+from automl import Candidate, Fidelity, History, SettingsError, Task, Trial
+from automl.clock import Clock
+from automl.costs import Costs, soft_seconds
+from automl.settings import Settings, parse_seconds
+from automl.specs import ModelSpec
+
+
+@pytest.mark.parametrize(
+    ("growth", "high", "share", "value"),
+    [("linear", 100, 0.25, 25), ("quadratic", 100, 0.25, 50), ("exponential", 3, 0.25, 1), ("linear", 100, 0.001, 8)],
+)
+def test_fidelity_values_follow_the_growth_law_and_are_clipped(growth, high, share, value):
+    fidelity = Fidelity(name="x", unit="x", low=0 if growth == "exponential" else 8, high=high, growth=growth)
+
+    assert value == fidelity.value(share)
+
+
+def test_fidelity_share_inverts_value():
+    for growth in ("linear", "quadratic", "exponential"):
+        fidelity = Fidelity(name="x", unit="x", low=-9, high=4, growth=growth, whole=False)
+        for share in (0.05, 0.3, 1.0):
+            assert share == pytest.approx(fidelity.share(fidelity.value(share)))
+
+
+@pytest.mark.parametrize("share", [0.0, -1.0, 1.5])
+def test_fidelity_refuses_shares_outside_the_range(share):
+    with pytest.raises(ValueError, match="not in"):
+        Fidelity(name="x", unit="x", low=1, high=9).value(share)
+
+
+@pytest.mark.parametrize(("text", "seconds"), [("90", 90), ("90s", 90), ("10m", 600), ("1h", 3600), (" 1.5 h", 5400), (30, 30)])
+def test_times_are_read(text, seconds):
+    assert seconds == parse_seconds(text)
+
+
+@pytest.mark.parametrize("text", ["", "soon", "-5", "0", "0s", "10 days", "1e3"])
+def test_wrong_times_are_refused_with_the_forms_that_work(text):
+    with pytest.raises(SettingsError, match="90s, 10m or 1h"):
+        parse_seconds(text)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"trials": 0}, {"jobs": 0}, {"folds": 1}, {"seed": -1}, {"task": "ranking"}, {"seconds": -1.0}, {"trials": True},
+     {"group": "a", "time_column": "b"}, {"monotone": {"a": 2}}],
+)  # fmt: skip
+def test_wrong_settings_are_refused(wrong):
+    with pytest.raises(SettingsError):
+        Settings(target="y", **wrong)
+
+
+def test_without_time_and_trials_ten_minutes_are_the_budget():
+    assert Settings(target="y").budget_seconds == 600
+    assert Settings(target="y", trials=3).budget_seconds is None
+    assert Settings(target="y", trials=3, seconds=5.0).budget_seconds == 5.0
+
+
+def _trial(number, loss=None, *, budget=1.0, status="done", model="a"):
+    candidate = Candidate(model=model, config={"x": number}, origin="random")
+    return Trial(id=number, candidate=candidate, budget=budget, status=status, loss=loss)
+
+
+def test_history_views():
+    history = History([_trial(1, 0.5), _trial(2, 0.2), _trial(3, 0.1, budget=0.5), _trial(4, status="running"), _trial(5, status="failed")])
+
+    assert history.incumbent().id == 2
+    assert [1, 2] == [trial.id for trial in history.full()]
+    assert [4] == [trial.id for trial in history.running()]
+    assert [5] == [trial.id for trial in history.failed()]
+    assert history.next_id == 6
+    assert [1, 2] == [trial.id for trial in history.at_best_budget(2)]
+
+
+def test_history_does_not_change_when_a_trial_is_added():
+    first = History([_trial(1, 0.5)])
+    second = first.with_trial(_trial(2, 0.4))
+
+    assert (1, 2) == (len(first), len(second))
+
+
+def test_the_best_budget_needs_enough_trials():
+    history = History([_trial(n, 0.5, budget=0.5) for n in range(1, 6)] + [_trial(9, 0.1)])
+
+    assert {0.5} == {trial.budget for trial in history.at_best_budget(3)}
+    assert {1.0} == {trial.budget for trial in history.at_best_budget(1)}
+
+
+def test_config_ids_do_not_depend_on_order_or_origin():
+    first = Candidate(model="a", config={"x": 1, "y": 0.5}, origin="default")
+    second = Candidate(model="a", config={"y": 0.5, "x": 1}, origin="random")
+
+    assert first.id == second.id
+    assert first.id != Candidate(model="b", config={"x": 1, "y": 0.5}).id
+    assert first.id != Candidate(model="a", config={"x": 2, "y": 0.5}).id
+
+
+def test_task_survives_json():
+    import json
+
+    task = Task(target="y", problem_type="binary", metric="roc_auc", rows=5, features=2, classes=(False, True), monotone={"a": 1})
+
+    assert task == Task.from_dict(json.loads(json.dumps(task.to_dict())))
+
+
+@pytest.mark.parametrize("seconds", [1.0, 5.0, 60.0, 3600.0])
+def test_the_search_ends_before_the_budget(seconds):
+    clock = Clock.make(100.0, seconds)
+
+    assert 100.0 < clock.search_end < clock.end == 100.0 + seconds
+    assert clock.end - clock.search_end <= max(20.0, 0.7 * seconds)
+
+
+def test_without_a_budget_nothing_limits_a_job():
+    assert soft_seconds(Clock.make(0.0, None), workers=2, folds=5, queued=3) is None
+
+
+def _model(name, cost):
+    return ModelSpec(name=name, summary="", factory="x:y", space="x:y", relative_cost=cost)
+
+
+def test_costs_are_measured_then_scaled_for_models_not_seen():
+    costs = Costs({"a": _model("a", 1.0), "b": _model("b", 4.0)}, fit_seconds=1.0)
+
+    assert costs.job_seconds("b") == 4.0
+    costs.add("a", 2.0)
+    costs.add("a", 4.0)
+    assert costs.job_seconds("a") == 3.0
+    assert costs.job_seconds("b") == 12.0

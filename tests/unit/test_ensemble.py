@@ -1,0 +1,94 @@
+"""Greedy ensemble selection."""
+
+import numpy as np
+import pytest
+
+from automl.ensemble import choose_candidates, select
+from automl.history import Candidate, Trial
+from automl.oof import OutOfFold
+from automl.data.records import Split
+
+
+def rmse_to(truth):
+    return lambda mean: float(np.sqrt(np.mean((mean - truth) ** 2)))
+
+
+def test_two_noisy_members_beat_either():
+    rng = np.random.default_rng(0)
+    truth = rng.normal(size=2000)
+    predictions = {number: (truth + rng.normal(size=2000)).astype(np.float32) for number in (1, 2)}
+    ensemble = select(predictions, rmse_to(truth))
+
+    assert set(ensemble.weights) == {1, 2}
+    assert ensemble.weights[1] == pytest.approx(0.5, abs=0.08)
+    assert ensemble.loss < 0.8 * min(rmse_to(truth)(values) for values in predictions.values())
+
+
+def test_a_perfect_member_stands_alone():
+    truth = np.arange(50.0)
+    ensemble = select({4: truth.astype(np.float32), 7: np.zeros(50, dtype=np.float32)}, rmse_to(truth))
+
+    assert {4: 1.0} == dict(ensemble.weights)
+    assert ensemble.loss == 0.0
+
+
+def test_the_order_of_candidates_does_not_matter():
+    rng = np.random.default_rng(1)
+    truth = rng.normal(size=300)
+    predictions = {number: (truth + rng.normal(size=300)).astype(np.float32) for number in range(1, 9)}
+    backwards = dict(reversed(predictions.items()))
+
+    assert select(predictions, rmse_to(truth)) == select(backwards, rmse_to(truth))
+
+
+def test_weights_sum_to_one_and_the_loss_is_that_of_the_weighted_mean():
+    rng = np.random.default_rng(2)
+    truth = rng.normal(size=400)
+    predictions = {number: (truth * 0.5 + rng.normal(size=400)).astype(np.float32) for number in range(6)}
+    ensemble = select(predictions, rmse_to(truth))
+    mean = sum(weight * predictions[number] for number, weight in ensemble.weights.items())
+
+    assert sum(ensemble.weights.values()) == pytest.approx(1.0)
+    assert ensemble.loss == pytest.approx(rmse_to(truth)(mean), rel=1e-5)
+
+
+def test_a_deadline_that_has_passed_leaves_the_best_single_one():
+    truth = np.arange(20.0)
+    predictions = {1: (truth + 3).astype(np.float32), 2: (truth - 1).astype(np.float32)}
+
+    assert {2: 1.0} == dict(select(predictions, rmse_to(truth), deadline=0.0).weights)
+
+
+def test_an_empty_ensemble_is_refused():
+    with pytest.raises(ValueError, match="at least one"):
+        select({}, rmse_to(np.zeros(1)))
+
+
+def test_the_best_of_each_model_may_join():
+    trials = [
+        Trial(id=number, candidate=Candidate(model=model, config={"x": number}), status="done", loss=loss)
+        for number, (model, loss) in enumerate([("a", 0.1), ("a", 0.2), ("a", 0.3), ("b", 0.9), ("b", 0.8)], start=1)
+    ]
+
+    assert [1, 2, 5] == [trial.id for trial in choose_candidates(trials, limit=2)]
+
+
+def test_out_of_fold_predictions_are_averaged_over_repeats():
+    splits = [
+        Split(train=np.array([2, 3]), valid=np.array([0, 1])),
+        Split(train=np.array([0, 1]), valid=np.array([2, 3])),
+        Split(train=np.array([1, 3]), valid=np.array([0, 2])),
+    ]
+    pool = OutOfFold(splits, 5)
+    rows, values = pool.combine({0: np.array([1.0, 2.0]), 1: np.array([3.0, 4.0]), 2: np.array([3.0, 5.0])})
+
+    assert [0, 1, 2, 3] == pool.covered.tolist() == rows.tolist()
+    assert [2.0, 2.0, 4.0, 4.0] == values.tolist()
+
+
+def test_some_folds_cover_only_their_rows():
+    splits = [Split(train=np.array([1]), valid=np.array([0])), Split(train=np.array([0]), valid=np.array([1]))]
+    rows, values = OutOfFold(splits, 2).combine({1: np.array([[0.25, 0.75]])})
+
+    assert [1] == rows.tolist()
+    assert [[0.25, 0.75]] == values.tolist()

@@ -1,0 +1,88 @@
+"""The run folder."""
+
+import sqlite3
+
+import pytest
+
+from automl import Candidate, RunError, Trial
+from automl.store import Store, check_new_folder, open_run
+
+
+def _trial(number, **changes):
+    candidate = Candidate(model="a", config={"x": 0.5, "y": None, "z": "s"}, origin="default")
+    return Trial(id=number, candidate=candidate, **changes)
+
+
+def test_what_is_written_is_read_back(tmp_path):
+    store = Store(tmp_path / "run")
+    running = _trial(1)
+    store.trial_started(running)
+    done = _trial(2, status="done", loss=0.1, score=0.9, fold_losses=(0.1, 0.2), seconds=3.0, facts={"rounds": 7.0})
+    store.trial_started(_trial(2))
+    store.trial_finished(done)
+    store.set_weights({2: 1.0})
+    store.job_finished(2, 0, kind="done", loss=0.1, seconds=1.5, parts=(0.1, 1.0, 0.4), facts={"rounds": 7.0})
+    store.set_meta("task", {"classes": ["a", "b"], "bad": float("nan")})
+    with open_run(tmp_path / "run") as run:  # while the writer is still open
+        assert [running, done] == run.trials()
+        assert run.meta["task"] == {"classes": ["a", "b"], "bad": None}
+        assert run.leaderboard()[0]["weight"] == 1.0
+        assert run.leaderboard()[0]["trial"] == 2
+        assert run.jobs(2)[0]["fit_seconds"] == 1.0
+    store.close()
+
+
+def test_failures_stand_last_with_their_reason(tmp_path):
+    store = Store(tmp_path / "run")
+    store.trial_finished(_trial(1, status="failed", kind="timeout", message="too slow"))
+    store.trial_finished(_trial(2, status="done", loss=0.5, score=0.5))
+    store.close()
+    with open_run(tmp_path / "run") as run:
+        rows = run.leaderboard()
+
+    assert [2, 1] == [row["trial"] for row in rows]
+    assert (rows[1]["rank"], rows[1]["kind"], rows[1]["message"]) == (None, "timeout", "too slow")
+
+
+def test_a_run_is_never_written_over(tmp_path):
+    Store(tmp_path / "run").close()
+
+    with pytest.raises(RunError, match="holds a run already"):
+        Store(tmp_path / "run")
+
+
+def test_foreign_files_are_left_alone(tmp_path):
+    (tmp_path / "thesis.txt").write_text("mine")
+    with pytest.raises(RunError, match=r"thesis\.txt"):
+        check_new_folder(tmp_path)
+
+    assert (tmp_path / "thesis.txt").read_text() == "mine"
+
+
+def test_a_file_is_no_run_folder(tmp_path):
+    path = tmp_path / "x"
+    path.write_text("")
+
+    with pytest.raises(RunError, match="is a file"):
+        check_new_folder(path)
+
+
+def test_a_folder_without_a_run_is_told(tmp_path):
+    with pytest.raises(RunError, match="not a run folder"):
+        open_run(tmp_path)
+
+
+def test_a_damaged_database_is_told(tmp_path):
+    (tmp_path / "run.db").write_bytes(b"this is no database at all" * 100)
+
+    with pytest.raises(RunError, match="damaged"):
+        open_run(tmp_path)
+
+
+def test_plain_sqlite_reads_it(tmp_path):
+    store = Store(tmp_path / "run")
+    store.trial_finished(_trial(1, status="done", loss=0.5))
+    store.close()
+    with sqlite3.connect(tmp_path / "run" / "run.db") as database:
+        assert [("a", 0.5)] == database.execute("SELECT model, loss FROM trials").fetchall()
+    database.close()
