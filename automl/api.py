@@ -8,7 +8,6 @@ from __future__ import annotations
 import shutil
 import time
 import uuid
-from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
@@ -31,6 +30,8 @@ from automl.strategy import Strategy, make_strategy
 from automl.tracking import TrackerGroup
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from automl.data.records import Finding
     from automl.data.schema import Schema
     from automl.prepare import Prepared
@@ -108,8 +109,9 @@ def make_settings(target: str, options: Mapping[str, Any]) -> Settings:
             hint = f"did you mean {' or '.join(near)}?" if near else f"options are time, {', '.join(known)}"
             raise SettingsError(f"option {name!r} is not known; {hint}")
         if str(known[name].type).startswith("tuple"):
-            value = (value,) if isinstance(value, str) else tuple(value)
-        values[name] = value
+            values[name] = (value,) if isinstance(value, str) else tuple(value)
+        else:
+            values[name] = value
     if isinstance(values.get("validation"), Path):
         values["validation"] = str(values["validation"])
     return Settings(**values)
@@ -156,7 +158,9 @@ def fit_run(
     check_new_folder(folder)
     _check_names(registry, settings)
     workers, threads, memory, machine = _machine(settings)
-    executor_settings = ExecutorSettings(workers=workers, threads=threads, preload=_preload(registry, settings), folder=None)
+    executor_settings = ExecutorSettings(
+        workers=workers, threads=threads, preload=_preload(registry, settings), folder=None
+    )
     # Workers import their libraries on one core while the table is read on another.
     with closing(registry.get("executors", settings.executor).load()(executor_settings)) as executor:
         from automl.prepare import prepare
@@ -341,7 +345,12 @@ def _save(
     score = None if result.ensemble is None else prepared.metric.from_distance(result.ensemble.loss)
     trials = [trial for trial in result.history if trial.kind != SKIPPED]
     store.set_weights(weights)
-    for key, value in (("score", score), ("only_baseline", only_baseline), ("reasons", reasons), ("interrupted", result.interrupted)):
+    for key, value in (
+        ("score", score),
+        ("only_baseline", only_baseline),
+        ("reasons", reasons),
+        ("interrupted", result.interrupted),
+    ):
         store.set_meta(key, value)
     for name in ("data", "cache"):
         shutil.rmtree(folder / name, ignore_errors=True)
@@ -387,7 +396,17 @@ def versions() -> dict[str, str]:
     import platform
 
     found = {"python": platform.python_version()}
-    for name in ("automl-pluggy", "numpy", "scipy", "scikit-learn", "lightgbm", "xgboost-cpu", "catboost", "pyarrow", "skops"):
+    for name in (
+        "automl-pluggy",
+        "numpy",
+        "scipy",
+        "scikit-learn",
+        "lightgbm",
+        "xgboost-cpu",
+        "catboost",
+        "pyarrow",
+        "skops",
+    ):
         try:
             found[name] = metadata.version(name)
         except metadata.PackageNotFoundError:
@@ -424,4 +443,5 @@ def _check_names(registry: Registry, settings: Settings) -> None:
 
 
 def _default_folder() -> Path:
-    return Path("runs") / datetime.now().strftime("%Y%m%d-%H%M%S")  # noqa: DTZ005 - local time is what the user's clock shows
+    now = datetime.now().strftime("%Y%m%d-%H%M%S")  # noqa: DTZ005 - the user's clock shows local time
+    return Path("runs") / now

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
-from automl.clock import Clock
-from automl.specs import ModelSpec
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from automl.clock import Clock
+    from automl.specs import ModelSpec
 
 
 class Costs:

@@ -10,11 +10,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from automl.history import Trial
-
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+    from automl.history import Trial
 
 ROUNDS = 40
 """Draws with replacement; weights are multiples of 1/40. Published systems use 25 to 50."""

@@ -10,24 +10,25 @@ import os
 import shutil
 import time
 import uuid
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from automl.errors import RunError
 from automl.member import Member, fit_member
-from automl.metrics import Metric
 from automl.protocols import Config, Effort
 from automl.specs import load_object
-from automl.task import Task
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
     import numpy as np
     from numpy.typing import NDArray
 
     from automl.data.matrix import MatrixEncoder
     from automl.data.records import MatrixData, Split, TableData
+    from automl.metrics import Metric
+    from automl.task import Task
 
 DATA_FOLDER = "data"
 SPLITS_FILE = "splits.npz"
@@ -124,8 +125,6 @@ def _open(job: FoldJob) -> _Opened:
 
 def run_fold(job: FoldJob) -> FoldResult:
     """Fit one fold (or all rows), predict its validation rows, save the member and the predictions."""
-    import numpy as np
-
     started = time.monotonic()
     opened = _open(job)
     train_rows, valid_rows = _rows(job, opened)
@@ -184,7 +183,9 @@ def _rows(job: FoldJob, opened: _Opened) -> tuple[NDArray[np.int64], NDArray[np.
 
     target = opened.data.target
     assert target is not None
-    kept = subsample(target[split.train], share=job.rows_share, classification=job.task.is_classification, seed=job.fold)
+    kept = subsample(
+        target[split.train], share=job.rows_share, classification=job.task.is_classification, seed=job.fold
+    )
     return split.train[kept], split.valid
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from automl.protocols import Config
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from automl.protocols import Config
 
 Status = Literal["running", "done", "failed"]
 

@@ -6,23 +6,26 @@ marked with ``automl.hookimpl``. Such a module must stay light: no numpy, no sci
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 import pluggy
 
-from automl.fidelity import Fidelity
-from automl.specs import (
-    CommandSpec,
-    ExecutorSpec,
-    MetricSpec,
-    ModelSpec,
-    PortfolioSpec,
-    SamplerSpec,
-    SchedulerSpec,
-    SectionSpec,
-    StrategySpec,
-    TrackerSpec,
-)
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from automl.fidelity import Fidelity
+    from automl.specs import (
+        CommandSpec,
+        ExecutorSpec,
+        MetricSpec,
+        ModelSpec,
+        PortfolioSpec,
+        SamplerSpec,
+        SchedulerSpec,
+        SectionSpec,
+        StrategySpec,
+        TrackerSpec,
+    )
 
 hookspec = pluggy.HookspecMarker("automl")
 hookimpl = pluggy.HookimplMarker("automl")

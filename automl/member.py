@@ -6,21 +6,22 @@ Used by the worker that fits a fold and by the predictor that predicts with it, 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from automl.errors import PredictorError, RunError
-from automl.protocols import Config, Effort, Model
-from automl.task import Task
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
     import numpy as np
     from numpy.typing import NDArray
 
     from automl.data.matrix import MatrixEncoder
     from automl.data.records import MatrixData, TableData
+    from automl.protocols import Config, Effort, Model
+    from automl.task import Task
 
 MEMBER_FILE = "member.json"
 MODEL_FOLDER = "model"

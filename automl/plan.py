@@ -5,14 +5,18 @@ The plan is made once, from sizes and seconds, and every decision carries its re
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from automl.errors import SettingsError
-from automl.registry import Registry
-from automl.settings import Settings
-from automl.specs import ModelSpec
-from automl.task import Task
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from automl.registry import Registry
+    from automl.settings import Settings
+    from automl.specs import ModelSpec
+    from automl.task import Task
 
 SECONDS_PER_CELL_ROUND = 1.2e-8
 """Seconds that one boosting round spends per cell (rows x features) on one thread: 10,000 x 50 cells and
@@ -57,9 +61,8 @@ def usable_models(
         else:
             usable.append(spec)
     baselines = [spec for spec in registry.models.values() if spec.is_baseline and spec not in usable]
-    for spec in baselines if asked else []:
-        if not _why_not(spec, registry, task, memory_bytes):
-            usable.append(spec)
+    if asked:
+        usable += [spec for spec in baselines if not _why_not(spec, registry, task, memory_bytes)]
     if asked and not any(spec in usable for spec in asked):
         told = "; ".join(f"{name}: {reason}" for name, reason in skipped.items())
         raise SettingsError(f"none of the models asked for can be used here: {told}")
@@ -119,7 +122,11 @@ def choose_folds(task: Task, settings: Settings, seconds: float | None, workers:
     affordable = seconds * workers / (FAMILIES * cost)
     for folds, times in ((wanted, repeats), (wanted, 1), (5, 1), (3, 1)):
         if folds * times <= max(affordable, 1.0) and folds <= wanted:
-            cut = "" if (folds, times) == (wanted, repeats) else f", cut from {wanted} x {repeats} to fit in {seconds:.0f} s"
+            cut = (
+                ""
+                if (folds, times) == (wanted, repeats)
+                else f", cut from {wanted} x {repeats} to fit in {seconds:.0f} s"
+            )
             return False, folds, times, f"{folds} folds x {times}: {why}{cut}"
     if rows <= 2000:
         return False, 3, 1, f"3 folds: too few rows to hold some out, whatever {seconds:.0f} s allow"
@@ -139,9 +146,7 @@ def make_plan(
     models, skipped = usable_models(registry, task, settings, memory_bytes)
     holdout, folds, repeats, why = choose_folds(task, settings, seconds, workers)
     names = ", ".join(spec.name for spec in models)
-    reasons = [
-        f"task: {reason}" for reason in task.reasons
-    ] + [f"validation: {why}", f"models, in this order: {names}"]
+    reasons = [f"task: {reason}" for reason in task.reasons] + [f"validation: {why}", f"models, in this order: {names}"]
     reasons += [f"not used: {name}: {reason}" for name, reason in skipped.items()]
     return Plan(
         models=models,

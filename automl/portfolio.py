@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from automl.errors import PluginError
 from automl.history import Candidate
-from automl.registry import Registry
-from automl.space import JointSpace
-from automl.specs import ModelSpec
-from automl.task import Task
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from automl.registry import Registry
+    from automl.space import JointSpace
+    from automl.specs import ModelSpec
+    from automl.task import Task
 
 
 def starting_candidates(
@@ -35,7 +39,9 @@ def starting_candidates(
             if candidate.model not in space.subspaces:
                 notes.append(f"portfolio {portfolio.name}: {candidate.model} is not usable here")
             elif not space.is_legal(candidate):
-                notes.append(f"portfolio {portfolio.name}: {candidate.origin} does not fit the space of {candidate.model}")
+                notes.append(
+                    f"portfolio {portfolio.name}: {candidate.origin} does not fit the space of {candidate.model}"
+                )
             else:
                 queue.append(candidate)
     unique = {candidate.id: candidate for candidate in reversed(queue)}

@@ -14,28 +14,28 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from automl.data.records import Finding
 from automl.data.schema import Schema
 from automl.data.target import TargetCoding
 from automl.errors import DataError, PredictorError
 from automl.member import Member, load_member
 from automl.metrics import load_metric
-from automl.protocols import Config
 from automl.registry import Registry, load_registry
 from automl.store import DATABASE, PREDICTOR_FOLDER, dumps, open_run
 from automl.task import Task
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
     import numpy as np
     from numpy.typing import NDArray
 
     from automl.data.matrix import MatrixEncoder
-    from automl.data.records import TableData
+    from automl.data.records import Finding, TableData
+    from automl.protocols import Config
 
 PREDICTOR_FILE = "predictor.json"
 FORMAT = 1
@@ -133,11 +133,15 @@ class Predictor:
         truth, usable = self.parts.coding.encode(table.column(self.task.target))
         rows = np.flatnonzero(usable)
         if not len(rows):
-            raise DataError(f"scoring needs values in the target column {self.task.target!r}: all {len(usable)} are missing")
+            raise DataError(
+                f"scoring needs values in the target column {self.task.target!r}: all {len(usable)} are missing"
+            )
         weights = None if weight is None else _weights(table, weight)[rows]
         function = load_metric(metric or self.task.metric, self._registry)
         if self.task.problem_type not in function.spec.problem_types:
-            raise DataError(f"metric {function.name!r} is not for {self.task.problem_type}; choose another with --metric")
+            raise DataError(
+                f"metric {function.name!r} is not for {self.task.problem_type}; choose another with --metric"
+            )
         raw = self._predict_raw(table, allow_missing=False)
         return function.score(truth[rows], raw[rows], weights)
 
@@ -189,7 +193,9 @@ class Predictor:
             )
         path = self.folder / folder
         if not path.resolve().is_relative_to(self.folder.resolve()):
-            raise PredictorError(f"{PREDICTOR_FILE} names {folder!r}, which is outside its folder; do not use this predictor")
+            raise PredictorError(
+                f"{PREDICTOR_FILE} names {folder!r}, which is outside its folder; do not use this predictor"
+            )
         factory = spec.load()
         return load_member(path, factory, config=record.config, task=self.task, seed=0, encoders=encoders)
 
@@ -248,7 +254,9 @@ def read_parts(folder: Path) -> Parts:
     """Read ``predictor.json``; PredictorError when it is missing, damaged or of another format."""
     path = folder / PREDICTOR_FILE
     if not path.is_file():
-        raise PredictorError(f"{folder} holds no predictor ({PREDICTOR_FILE} is missing); give a run folder or a saved predictor")
+        raise PredictorError(
+            f"{folder} holds no predictor ({PREDICTOR_FILE} is missing); give a run folder or a saved predictor"
+        )
     try:
         plain = json.loads(path.read_text(encoding="utf-8"))
         if plain["format"] != FORMAT:
@@ -259,12 +267,16 @@ def read_parts(folder: Path) -> Parts:
             task=Task.from_dict(plain["task"]),
             schema=Schema.from_dict(plain["schema"]),
             coding=TargetCoding.from_dict(plain["coding"]),
-            members=tuple(MemberRecord(**{**record, "folders": tuple(record["folders"])}) for record in plain["members"]),
+            members=tuple(
+                MemberRecord(**{**record, "folders": tuple(record["folders"])}) for record in plain["members"]
+            ),
             constant=tuple(float(value) for value in plain["constant"]),
             only_baseline=bool(plain["only_baseline"]),
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise PredictorError(f"{path} is damaged ({type(error).__name__}: {error}); copy it again or fit again") from error
+        raise PredictorError(
+            f"{path} is damaged ({type(error).__name__}: {error}); copy it again or fit again"
+        ) from error
 
 
 def write_predictor(parts: Parts, run_folder: Path, versions: Mapping[str, str]) -> Path:

@@ -14,14 +14,15 @@ from automl.data.target import TargetCoding, fit_target
 from automl.data.weights import read_weights
 from automl.errors import DataError, SettingsError
 from automl.metrics import Metric, default_metric_name, load_metric
-from automl.registry import Registry
-from automl.settings import Settings
 from automl.task import Task
 
 if TYPE_CHECKING:
     import numpy as np
     import pyarrow as pa
     from numpy.typing import NDArray
+
+    from automl.registry import Registry
+    from automl.settings import Settings
 
 LEAST_ROWS = 5
 
@@ -178,7 +179,9 @@ def _stack_columns(table: pa.Table, extra: pa.Table, settings: Settings) -> pa.T
         return table
     if settings.weight not in extra.column_names:
         raise DataError(f"the validation file has no weight column {settings.weight!r}")
-    both = [part.select([settings.weight]).cast(pa.schema([(settings.weight, pa.float64())])) for part in (table, extra)]
+    both = [
+        part.select([settings.weight]).cast(pa.schema([(settings.weight, pa.float64())])) for part in (table, extra)
+    ]
     return pa.concat_tables(both)
 
 

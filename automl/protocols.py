@@ -8,10 +8,11 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import numpy as np
     from numpy.typing import NDArray
 
@@ -178,7 +179,8 @@ class Executor(Protocol):
     def wait(self, seconds: float | None = None) -> JobResult | None:
         """The next finished job, in the order of finishing; None when `seconds` passed without one,
         or when nothing is queued or running. Enforces the limits of the jobs while it waits and between
-        calls."""
+        calls.
+        """
 
     def cancel(self, job_id: int) -> None:
         """Drop a queued job or kill a running one; its result, kind ``cancelled``, still arrives."""

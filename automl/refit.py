@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from automl.evaluate import REFIT_FOLD
-from automl.history import Trial
 from automl.protocols import Executor, Job
 from automl.run import JOB_CALL, Search, SearchResult
 from automl.store import Store, fold_folder
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from automl.history import Trial
 
 
 def refit_members(
@@ -55,7 +59,12 @@ def refit_members(
             continue
         trial = names.pop(outcome.id)
         store.job_finished(
-            trial.id, REFIT_FOLD, kind=outcome.kind, seconds=outcome.seconds, message=outcome.message, traceback=outcome.traceback
+            trial.id,
+            REFIT_FOLD,
+            kind=outcome.kind,
+            seconds=outcome.seconds,
+            message=outcome.message,
+            traceback=outcome.traceback,
         )
         if outcome.kind == "done":
             done.add(trial.id)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from automl.data import splits
-from automl.data.records import Resampling
-from automl.plan import Plan
-from automl.prepare import Prepared
-from automl.settings import Settings
+
+if TYPE_CHECKING:
+    from automl.data.records import Resampling
+    from automl.plan import Plan
+    from automl.prepare import Prepared
+    from automl.settings import Settings
 
 HOLDOUT_SHARE = 0.2
 """Share of the rows held out where folds are too dear; bounded by `HOLDOUT_ROWS`."""

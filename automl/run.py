@@ -6,32 +6,33 @@ import shutil
 import time
 import zlib
 from collections import deque
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from automl.clock import Clock
 from automl.costs import Costs, soft_seconds
 from automl.ensemble import Ensemble, choose_candidates, select
 from automl.errors import RunError
 from automl.evaluate import PREDICTIONS_FILE, FoldJob, FoldResult
-from automl.fidelity import Fidelity
 from automl.history import Candidate, History, Trial
-from automl.metrics import Metric
 from automl.oof import OutOfFold
 from automl.protocols import Done, Executor, Job, JobResult, Wait
-from automl.specs import ModelSpec
 from automl.store import Store, fold_folder
 from automl.strategy import Start, Strategy
-from automl.task import Task
-from automl.tracking import TrackerGroup
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
     import numpy as np
     from numpy.typing import NDArray
 
+    from automl.clock import Clock
     from automl.data.records import Split
+    from automl.fidelity import Fidelity
+    from automl.metrics import Metric
+    from automl.specs import ModelSpec
+    from automl.task import Task
+    from automl.tracking import TrackerGroup
 
 JOB_CALL = "automl.evaluate:run_fold"
 SKIPPED = "skipped"
@@ -292,7 +293,12 @@ class Search:
         active.seconds += result.seconds
         if result.kind != "done":
             self._store.job_finished(
-                trial_id, fold, kind=result.kind, seconds=result.seconds, message=result.message, traceback=result.traceback
+                trial_id,
+                fold,
+                kind=result.kind,
+                seconds=result.seconds,
+                message=result.message,
+                traceback=result.traceback,
             )
             self._fail(active, result.kind, f"fold {fold}: {result.message}")
             return
@@ -388,7 +394,9 @@ class Search:
             if not done and not self._is_baseline(active.trial):
                 folds, total = len(active.folds), len(self.context.splits)
                 self._store.event(
-                    "warning", "partial-trial", f"trial {active.trial.id}: time allowed {folds} of {total} folds; it counts"
+                    "warning",
+                    "partial-trial",
+                    f"trial {active.trial.id}: time allowed {folds} of {total} folds; it counts",
                 )
                 self._finish(active)
                 done = True
@@ -450,9 +458,7 @@ class Search:
                         shutil.rmtree(fold_folder(self.context.folder, trial.id, fold) / name, ignore_errors=True)
 
 
-def budget_values(
-    spec: ModelSpec, fidelities: Mapping[str, Fidelity], budget: float
-) -> tuple[dict[str, float], float]:
+def budget_values(spec: ModelSpec, fidelities: Mapping[str, Fidelity], budget: float) -> tuple[dict[str, float], float]:
     """Values of the model's default fidelity for a budget, and the share of rows (1 unless rows are scaled)."""
     if budget >= 1.0:
         return {}, 1.0

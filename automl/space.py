@@ -5,17 +5,19 @@ ConfigSpace is imported when a space is built, not before: it costs more than a 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from automl.errors import PluginError
 from automl.history import Candidate
-from automl.protocols import Config, ConfigValue
 from automl.specs import ModelSpec, load_object
-from automl.task import Task
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from ConfigSpace import Configuration, ConfigurationSpace
+
+    from automl.protocols import Config, ConfigValue
+    from automl.task import Task
 
 MODEL = "model"
 SEPARATOR = ":"
@@ -85,7 +87,9 @@ class JointSpace:
 
     def default(self, model: str) -> Candidate:
         """The default configuration of one model."""
-        return Candidate(model=model, config=plain_config(self.subspaces[model].get_default_configuration()), origin="default")
+        return Candidate(
+            model=model, config=plain_config(self.subspaces[model].get_default_configuration()), origin="default"
+        )
 
     def sample(self, count: int, seed: int, origin: str = "random") -> list[Candidate]:
         """`count` random candidates: the model by its weight, then its own space; a function of the seed.

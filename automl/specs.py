@@ -9,10 +9,12 @@ from __future__ import annotations
 import importlib
 import importlib.util
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from automl.errors import MissingDependencyError, PluginError
-from automl.fidelity import Fidelity
+
+if TYPE_CHECKING:
+    from automl.fidelity import Fidelity
 
 ProblemType = Literal["binary", "multiclass", "regression"]
 ALL_PROBLEM_TYPES: tuple[ProblemType, ...] = ("binary", "multiclass", "regression")

@@ -19,7 +19,7 @@ import sqlite3
 import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from automl.errors import RunError
 from automl.history import Candidate, Trial
@@ -172,7 +172,9 @@ class RunReader:
         """Open the run in `folder`; RunError when there is none."""
         path = Path(folder) / DATABASE
         if not path.is_file():
-            raise RunError(f"{folder} is not a run folder: it has no {DATABASE}; give the folder that `automl fit --out` made")
+            raise RunError(
+                f"{folder} is not a run folder: it has no {DATABASE}; give the folder that `automl fit --out` made"
+            )
         try:
             self._db = sqlite3.connect(path, timeout=10)
             self._db.row_factory = sqlite3.Row
@@ -183,7 +185,7 @@ class RunReader:
             raise RunError(f"{path} is damaged and cannot be read: {error}") from error
         self.folder = Path(folder)
 
-    def __enter__(self) -> RunReader:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

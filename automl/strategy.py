@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from automl.errors import PluginError, UnknownNameError
-from automl.history import Candidate, History
 from automl.protocols import Done, Promote, Sample, Sampler, Scheduler, Wait
-from automl.registry import Registry
-from automl.space import JointSpace
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from automl.history import Candidate, History
+    from automl.registry import Registry
+    from automl.space import JointSpace
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,12 +38,15 @@ class Strategy:
 
     def ask(self, history: History) -> Start | Wait | Done:
         """The next step. The first candidate of the queue gets the whole budget, so that the answer is
-        never worse than a good default."""
+        never worse than a good default.
+        """
         match self._scheduler.next(history):
             case Sample(budget=budget):
                 queued = self._next_queued(history)
                 if queued is not None:
-                    return Start(candidate=queued, budget=1.0 if not history.full() and not history.running() else budget)
+                    return Start(
+                        candidate=queued, budget=1.0 if not history.full() and not history.running() else budget
+                    )
                 suggested = self._sampler.suggest(history)
                 if suggested is not None:
                     return Start(candidate=suggested, budget=budget)

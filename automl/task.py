@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from automl.specs import ProblemType
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from automl.specs import ProblemType
 
 Label = str | bool | int | float
 

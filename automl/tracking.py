@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 
-from automl.history import Trial
-from automl.protocols import RunInfo, RunSummary, Tracker
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from automl.history import Trial
+    from automl.protocols import RunInfo, RunSummary, Tracker
 
 
 class TrackerGroup:

@@ -64,7 +64,17 @@ def run_engine(folder: Path, meta: dict, seconds: float, seed: int, cores: int, 
     run, predictions = work / "run", work / "predictions.csv"
     automl = [sys.executable, "-m", "automl.cli.main"]
     command = [*automl, "fit", str(folder / "train.csv"), "--target", meta["target"], "--time", f"{seconds:g}s"]
-    command += ["--out", str(run), "--seed", str(seed), "--jobs", str(cores), "--metric", METRICS[meta["task"]], "--json"]
+    command += [
+        "--out",
+        str(run),
+        "--seed",
+        str(seed),
+        "--jobs",
+        str(cores),
+        "--metric",
+        METRICS[meta["task"]],
+        "--json",
+    ]
     if meta["task"] == "regression":
         command += ["--task", "regression"]
     else:
@@ -111,11 +121,17 @@ def run_peer(bench: Path, peer: str, folder: Path, meta: dict, seed: int, cores:
     if told.get("status") != "ok":
         return {"status": "error", "message": str(told.get("error") or done.stderr)[-2000:]}
     score = told["score"]
-    return {"status": "ok", "error": 1.0 - score if told["metric"] == "roc_auc" else score, "wall_seconds": told["fit_s"]}
+    return {
+        "status": "ok",
+        "error": 1.0 - score if told["metric"] == "roc_auc" else score,
+        "wall_seconds": told["fit_s"],
+    }
 
 
 def export(bench: Path, names: str, folder: Path, seed: int) -> None:
-    subprocess.run([sys.executable, str(bench / "datasets.py"), "export", names, str(folder), "--seed", str(seed)], check=True)
+    subprocess.run(
+        [sys.executable, str(bench / "datasets.py"), "export", names, str(folder), "--seed", str(seed)], check=True
+    )
 
 
 def table(results: dict) -> str:

@@ -23,7 +23,9 @@ def read_weights(column: Any, name: str) -> NDArray[np.float64]:
     try:
         numbers = pc.cast(column, pa.float64())
     except pa.ArrowInvalid as error:
-        raise DataError(f"weight column {name!r} holds something that is no number ({error}); use numbers >= 0") from error
+        raise DataError(
+            f"weight column {name!r} holds something that is no number ({error}); use numbers >= 0"
+        ) from error
     values = np.asarray(numbers.to_numpy(), dtype=np.float64)
     for wrong, what in ((np.isnan(values), "missing"), (values < 0, "negative"), (np.isinf(values), "infinite")):
         if wrong.any():

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from automl import Candidate, History, JointSpace
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from automl import Candidate, History, JointSpace
 
 BATCH = 256  # ConfigSpace draws in batches at a hundredth of the cost of single draws
 ATTEMPTS = 20  # batches without anything new after which a finite space counts as exhausted

@@ -32,7 +32,9 @@ def test_fidelity_refuses_shares_outside_the_range(share):
         Fidelity(name="x", unit="x", low=1, high=9).value(share)
 
 
-@pytest.mark.parametrize(("text", "seconds"), [("90", 90), ("90s", 90), ("10m", 600), ("1h", 3600), (" 1.5 h", 5400), (30, 30)])
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("90", 90), ("90s", 90), ("10m", 600), ("1h", 3600), (" 1.5 h", 5400), (30, 30)]
+)
 def test_times_are_read(text, seconds):
     assert seconds == parse_seconds(text)
 
@@ -65,7 +67,15 @@ def _trial(number, loss=None, *, budget=1.0, status="done", model="a"):
 
 
 def test_history_views():
-    history = History([_trial(1, 0.5), _trial(2, 0.2), _trial(3, 0.1, budget=0.5), _trial(4, status="running"), _trial(5, status="failed")])
+    history = History(
+        [
+            _trial(1, 0.5),
+            _trial(2, 0.2),
+            _trial(3, 0.1, budget=0.5),
+            _trial(4, status="running"),
+            _trial(5, status="failed"),
+        ]
+    )
 
     assert history.incumbent().id == 2
     assert [1, 2] == [trial.id for trial in history.full()]
@@ -101,7 +111,15 @@ def test_config_ids_do_not_depend_on_order_or_origin():
 def test_task_survives_json():
     import json
 
-    task = Task(target="y", problem_type="binary", metric="roc_auc", rows=5, features=2, classes=(False, True), monotone={"a": 1})
+    task = Task(
+        target="y",
+        problem_type="binary",
+        metric="roc_auc",
+        rows=5,
+        features=2,
+        classes=(False, True),
+        monotone={"a": 1},
+    )
 
     assert task == Task.from_dict(json.loads(json.dumps(task.to_dict())))
 

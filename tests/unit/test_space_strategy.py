@@ -68,7 +68,9 @@ def _play(strategy, results):
             case Start(candidate=candidate, budget=budget, parent=parent):
                 asked.append((candidate, budget, parent))
                 history = history.with_trial(
-                    Trial(id=history.next_id, candidate=candidate, budget=budget, status="done", loss=loss, parent=parent)
+                    Trial(
+                        id=history.next_id, candidate=candidate, budget=budget, status="done", loss=loss, parent=parent
+                    )
                 )
             case other:
                 asked.append(other)
@@ -122,7 +124,9 @@ def test_a_promotion_keeps_the_configuration():
     candidate = Candidate(model="first", config={"x": 1})
     history = History([Trial(id=1, candidate=candidate, budget=0.5, status="done", loss=0.5)])
 
-    assert Start(candidate=candidate, budget=1.0, parent=1) == Strategy(_Says(None), _Says(Promote(trial=1, budget=1.0))).ask(history)
+    assert Start(candidate=candidate, budget=1.0, parent=1) == Strategy(
+        _Says(None), _Says(Promote(trial=1, budget=1.0))
+    ).ask(history)
 
 
 def test_the_first_stored_candidate_gets_the_whole_budget():
