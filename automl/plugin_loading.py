@@ -11,6 +11,7 @@ stays behind as a sleeping thread until the process ends.
 
 from __future__ import annotations
 
+import collections.abc
 import difflib
 import importlib.metadata
 import os
@@ -26,8 +27,9 @@ from typing import TYPE_CHECKING, Any
 
 import pluggy
 
-from automl import hookspecs
+from automl import hookspecs, specs
 from automl.errors import PluginError
+from automl.fidelity import Fidelity
 from automl.spec_checks import spec_problem
 
 if TYPE_CHECKING:
@@ -91,8 +93,11 @@ class LoadedPlugin:
 @cache
 def hook_types() -> dict[str, type]:
     """Every hook of `hookspecs` and the type of what it returns many of, in the order written there."""
-    names = [name for name, item in vars(hookspecs).items() if hasattr(item, "automl_spec")]
-    return {name: typing.get_args(typing.get_type_hints(getattr(hookspecs, name))["return"])[0] for name in names}
+    # The annotations name types that hookspecs imports for type checkers only.
+    namespace = {**vars(collections.abc), **vars(specs), "Fidelity": Fidelity}
+    hooks = {name: item for name, item in vars(hookspecs).items() if hasattr(item, "automl_spec")}
+    hints = {name: typing.get_type_hints(hook, localns=namespace)["return"] for name, hook in hooks.items()}
+    return {name: typing.get_args(hint)[0] for name, hint in hints.items()}
 
 
 def kind_of(hook: str) -> str:
@@ -233,22 +238,22 @@ def _specs_of(source: PluginSource, caller: pluggy.HookCaller, base: type) -> tu
     wanted = f"it must return a list of {base.__name__}"
     if len(results) < len(functions):  # pluggy drops None
         raise WrongPluginError(f"{caller.name}() returned None; {wanted}")
-    specs: list[Any] = []
+    found: list[Any] = []
     for result in results:
         if isinstance(result, str | bytes | dict) or not hasattr(result, "__iter__"):
             raise WrongPluginError(f"{caller.name}() returned a {type(result).__name__}; {wanted}")
-        specs += islice(result, MOST_SPECS + 1)
-    if len(specs) > MOST_SPECS:
+        found += islice(result, MOST_SPECS + 1)
+    if len(found) > MOST_SPECS:
         raise WrongPluginError(f"{caller.name}() returned more than {MOST_SPECS} specs; {wanted}")
-    for spec in specs:
+    for spec in found:
         problem = spec_problem(spec, base)
         if problem:
             raise WrongPluginError(f"{caller.name}() returned a wrong spec: {problem}")
-    names = [name for spec in specs for name in {spec.name, *getattr(spec, "aliases", ())}]
+    names = [name for spec in found for name in {spec.name, *getattr(spec, "aliases", ())}]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise WrongPluginError(f"{caller.name}() returned two specs with the name or alias {twice[0]!r}; rename one")
-    return tuple(_signed(spec, source) for spec in sorted(specs, key=lambda spec: str(spec.name)))
+    return tuple(_signed(spec, source) for spec in sorted(found, key=lambda spec: str(spec.name)))
 
 
 def _signed(spec: Any, source: PluginSource) -> Any:

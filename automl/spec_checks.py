@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections.abc
 import math
 import re
 import reprlib
@@ -23,7 +24,8 @@ _PATH = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*")
 @cache
 def field_types(base: type) -> dict[str, Any]:
     """The annotations of a spec class as objects, field by field."""
-    hints = typing.get_type_hints(base)
+    # Annotations may name types that their module imports for type checkers only.
+    hints = typing.get_type_hints(base, localns={**vars(collections.abc), "Fidelity": Fidelity})
     return {field.name: hints[field.name] for field in fields(base)}
 
 
