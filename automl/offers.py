@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from automl.errors import PluginError, UnknownNameError
 from automl.fidelity import ENGINE_FIDELITIES, Fidelity
-from automl.plugin_loading import LoadedPlugin, PluginSource, describe, hook_types, kind_of, load_local
+from automl.plugin_discovery import PluginSource, describe
+from automl.plugin_loading import LoadedPlugin, hook_types, kind_of, load_local
 
 if TYPE_CHECKING:
     from automl.specs import (

@@ -1,4 +1,4 @@
-"""Finding plugins and asking each what it offers, so that a broken one harms nobody else.
+"""Asking each plugin what it offers, so that a broken one harms nobody else.
 
 Every plugin gets a pluggy manager of its own. One that fails validation, or whose hook raises, is thrown
 away with its manager, hook order cannot matter, and a hook wrapper sees its own plugin only.
@@ -13,9 +13,7 @@ from __future__ import annotations
 
 import collections.abc
 import difflib
-import importlib.metadata
 import os
-import re
 import threading
 import time
 import traceback
@@ -23,19 +21,16 @@ import typing
 from dataclasses import dataclass, field, replace
 from functools import cache
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pluggy
 
 from automl import hookspecs, specs
 from automl.errors import PluginError
 from automl.fidelity import Fidelity
+from automl.plugin_discovery import PluginSource, WrongPluginError
 from automl.spec_checks import spec_problem
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-GROUP = "automl"
 SECONDS_VARIABLE = "AUTOML_PLUGIN_SECONDS"
 DEFAULT_SECONDS = 10.0
 """A light plugin needs milliseconds; one that imports too much on a slow disk still passes."""
@@ -44,34 +39,6 @@ MOST_SPECS = 10_000
 
 inside = threading.local()
 """``inside.plugin`` is the name of the plugin that this thread is loading."""
-
-
-class WrongPluginError(PluginError):
-    """What we find wrong with a plugin, as opposed to an error that its own code raises."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class PluginSource:
-    """Where a plugin comes from; `load` imports it."""
-
-    name: str
-    distribution: str = ""
-    """Name of the installed distribution; empty for a plugin registered in this process."""
-    version: str = ""
-    load: Callable[[], object]
-
-    def __str__(self) -> str:
-        return describe(self.name, self.distribution, self.version)
-
-    def is_named(self, name: str) -> bool:
-        """Whether `name` means this plugin: its name, or ``NAME@DISTRIBUTION``."""
-        own, _, distribution = name.partition("@")
-        return own == self.name and (not distribution or _normal(distribution) == _normal(self.distribution))
-
-
-def describe(name: str, distribution: str, version: str) -> str:
-    """A plugin as messages name it."""
-    return f"plugin {name!r} ({f'{distribution} {version}'.strip() or 'registered in this process'})"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,48 +70,6 @@ def hook_types() -> dict[str, type]:
 def kind_of(hook: str) -> str:
     """``models`` for ``register_models``: the name of the kind in the registry."""
     return hook.removeprefix("register_")
-
-
-def installed_sources() -> list[PluginSource]:
-    """The entry points of group ``automl`` of all installed distributions, sorted by name.
-
-    A distribution seen twice on ``sys.path`` (a checkout beside its installed copy) counts once, as the
-    first one seen is the one whose code is imported.
-    """
-    found: dict[tuple[str, str], PluginSource] = {}
-    for distribution in importlib.metadata.distributions():
-        for source in _sources_of(distribution):
-            found.setdefault((_normal(source.distribution), source.name), source)
-    return sorted(found.values(), key=lambda source: (source.name, source.distribution))
-
-
-def _normal(distribution: str) -> str:
-    return re.sub(r"[-_.]+", "-", distribution).lower()
-
-
-def _sources_of(distribution: importlib.metadata.Distribution) -> Iterator[PluginSource]:
-    try:
-        # The quick look spares parsing the entry points of everything else that is installed.
-        if GROUP not in (distribution.read_text("entry_points.txt") or ""):
-            return
-        entries = [entry for entry in distribution.entry_points if entry.group == GROUP]
-        if entries:
-            name, version = distribution.name, distribution.version
-    except Exception as error:  # noqa: BLE001 - whatever is wrong with it, it must not hide the others
-        yield _unreadable(distribution, error)
-        return
-    for entry in entries:
-        yield PluginSource(name=entry.name, distribution=str(name), version=str(version), load=entry.load)
-
-
-def _unreadable(distribution: importlib.metadata.Distribution, error: Exception) -> PluginSource:
-    """Stands for a distribution whose metadata cannot be read, so that it is told as a broken plugin."""
-    folder = str(getattr(distribution, "_path", distribution))
-
-    def load() -> object:
-        raise WrongPluginError(f"the metadata in {folder} cannot be read: {error}") from error
-
-    return PluginSource(name=re.split(r"[\\/]", folder)[-1], distribution=folder, load=load)
 
 
 def limit_seconds() -> float:

@@ -14,11 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 from automl.errors import PluginError
 from automl.offers import DISABLE_VARIABLE, KINDS, PluginInfo, Registry, assemble
+from automl.plugin_discovery import PluginSource, installed_sources
 from automl.plugin_loading import (
     LoadedPlugin,
-    PluginSource,
     inside,
-    installed_sources,
     limit_seconds,
     load_local,
     load_plugin,

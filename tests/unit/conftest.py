@@ -1,12 +1,11 @@
 """Fixtures for tests of the registry: distributions with plugins that exist only in a temporary folder."""
 
-import importlib.metadata
 import sys
 import textwrap
 
 import pytest
 
-from automl import registry
+from automl import plugin_discovery, registry
 
 MODEL = """
     from automl import ModelSpec, hookimpl
@@ -55,13 +54,7 @@ def site(tmp_path, monkeypatch, capsys):
     folder = tmp_path / "site"
     folder.mkdir()
     monkeypatch.syspath_prepend(str(folder))
-    monkeypatch.setattr(
-        importlib.metadata,
-        "distributions",
-        lambda: importlib.metadata.MetadataPathFinder.find_distributions(
-            importlib.metadata.DistributionFinder.Context(path=[str(folder)])
-        ),
-    )
+    monkeypatch.setattr(plugin_discovery, "search_path", lambda: [folder])
     for variable in ("AUTOML_DISABLE_PLUGINS", "AUTOML_STRICT_PLUGINS", "AUTOML_PLUGIN_SECONDS"):
         monkeypatch.delenv(variable, raising=False)
     made = PluginSite(folder, capsys)
