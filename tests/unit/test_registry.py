@@ -382,3 +382,9 @@ def test_environment_is_part_of_what_is_kept(site, monkeypatch):
     monkeypatch.setenv("AUTOML_DISABLE_PLUGINS", "toy")
 
     assert [] == list(load_registry().models)
+
+
+def test_built_in_plugins_leave_the_name_of_the_example_free():
+    """Otherwise the plugin of the tutorial could not be installed beside them."""
+    assert "knn" not in {info.name for info in load_registry().plugins}
+    assert "knn" not in load_registry().models
