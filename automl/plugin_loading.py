@@ -132,9 +132,14 @@ def _one_line(error: BaseException) -> str:
 def _ask(source: PluginSource, stage: list[str]) -> tuple[dict[str, tuple[Any, ...]], tuple[str, ...]]:
     plugin = source.load()
     stage[0] = "reading its hooks"
+    if isinstance(plugin, type):
+        plugin = plugin()
     manager = pluggy.PluginManager("automl")
     manager.add_hookspecs(hookspecs)
-    manager.register(plugin, source.name)
+    try:
+        manager.register(plugin, source.name)
+    except pluggy.PluginValidationError as error:
+        raise WrongPluginError(f"a hook has parameters, or is no plain function: {error}") from error
     _refuse_unknown_hooks(manager)
     offers = {}
     for hook, base in hook_types().items():

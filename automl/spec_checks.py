@@ -97,7 +97,7 @@ def _words(hint: Any) -> str:
     if origin in (Union, types.UnionType):
         return " or ".join(_words(part) for part in parts)
     if origin is tuple:
-        return f"a tuple ({', '.join('...' if part is Ellipsis else _words(part) for part in parts)})"
-    if hint is float:
-        return "a finite number"
-    return "None" if hint is type(None) else str(getattr(hint, "__name__", hint))
+        every = len(parts) == 2 and parts[1] is Ellipsis
+        return f"a tuple of {_words(parts[0])}" if every else f"a tuple ({', '.join(map(_words, parts))})"
+    words = {float: "a finite number", int: "a whole number", str: "text", bool: "True or False", type(None): "None"}
+    return words.get(hint) or str(getattr(hint, "__name__", hint))

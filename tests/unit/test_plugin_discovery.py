@@ -82,7 +82,8 @@ def test_entry_point_that_leads_nowhere_is_a_broken_plugin(site, target):
     assert ["toy"] == [info.name for info in site.load().broken]
 
 
-def test_entry_point_may_name_an_object(site):
+@pytest.mark.parametrize("name", ["Plugin", "plugin"])
+def test_entry_point_may_name_a_class_or_an_object(site, name):
     code = """
         from automl import SamplerSpec, hookimpl
 
@@ -93,7 +94,7 @@ def test_entry_point_may_name_an_object(site):
 
         plugin = Plugin()
     """
-    site.add("automl-toy", code, entry="automl_toy_module:plugin")
+    site.add("automl-toy", code, entry=f"automl_toy_module:{name}")
 
     assert ["toy"] == list(site.load().samplers)
 

@@ -52,17 +52,17 @@ BROKEN = {
         "returned more than 10000 specs",
     ),
     "leaves a field out": (models("return [ModelSpec(name='a')]"), "failed: TypeError: "),
-    "field of the wrong type": (model_with(requires="sklearn"), "requires='sklearn' must be a tuple (str, ...)"),
+    "field of the wrong type": (model_with(requires="sklearn"), "requires='sklearn' must be a tuple of text"),
     "unknown problem type": (
         model_with(problem_types=("classification",)),
-        "must be a tuple ('binary' or 'multiclass' or 'regression', ...)",
+        "must be a tuple of 'binary' or 'multiclass' or 'regression'",
     ),
     "number as text": (model_with(relative_cost="2"), "relative_cost='2' must be a finite number"),
     "number not finite": (
         models("return [ModelSpec(name='a', summary='', factory='a:b', space='a:b', memory_factor=float('nan'))]"),
         "memory_factor=nan must be a finite number",
     ),
-    "true where a whole number is due": (model_with(priority=True), "priority=True must be int"),
+    "true where a whole number is due": (model_with(priority=True), "priority=True must be a whole number"),
     "name with a comma": (model_with(name="a,b"), "name='a,b' must be lower case"),
     "name in capitals": (model_with(name="KNN"), "name='KNN' must be lower case"),
     "empty name": (model_with(name=""), "name='' must be lower case"),
@@ -78,7 +78,8 @@ BROKEN = {
     ),
     "wrong signature": (
         f"{HEAD}@hookimpl\ndef register_models(task):\n    return []",
-        "Argument(s) {'task'} are declared in the hookimpl but can not be found in the hookspec",
+        "a hook has parameters, or is no plain function: Plugin 'bad' for hook 'register_models' hookimpl definition: "
+        "register_models(task) Argument(s) {'task'} are declared in the hookimpl but can not be found in the hookspec",
     ),
     "misspelt hook": (
         f"{HEAD}@hookimpl\ndef register_modles():\n    return []",
@@ -88,18 +89,13 @@ BROKEN = {
         f"{HEAD}@hookimpl\ndef zzz():\n    return []",
         "zzz is marked with @hookimpl but is no hook; the hooks are register_models, ",
     ),
-    "a class that is not instantiated": (
-        f"{HEAD}class Plugin:\n    @hookimpl\n    def register_models(self):\n        return []",
-        "",
-    ),
 }
 
 
 @pytest.mark.parametrize("case", BROKEN)
 def test_broken_plugin_is_skipped_and_told_in_one_line(site, case):
     code, reason = BROKEN[case]
-    entry = "automl_bad_module:Plugin" if "class Plugin" in code else None
-    site.add("automl-bad", code, plugin="bad", version="1.2", entry=entry)
+    site.add("automl-bad", code, plugin="bad", version="1.2")
     site.add_model("automl-good", "good", plugin="good")
 
     registry = site.load()
