@@ -71,6 +71,7 @@ _HOMES = {
     "UnknownNameError": "automl.errors",
     "MissingDependencyError": "automl.errors",
     "RunError": "automl.errors",
+    "MetricError": "automl.errors",
     "PredictorError": "automl.errors",
 }
 
@@ -86,6 +87,7 @@ if TYPE_CHECKING:
         AutomlError,
         DataError,
         InputError,
+        MetricError,
         MissingDependencyError,
         PluginError,
         PredictorError,

@@ -10,6 +10,7 @@
     │   ├── UnknownNameError    no plugin offers this name
     │   └── MissingDependencyError   a package is not installed; carries the pip line
     ├── RunError                a run cannot go on or its folder cannot be used
+    │   └── MetricError         a metric raised, or gave no finite number
     └── PredictorError          a saved predictor cannot be loaded or used
 
 Every message says what was wrong, the value, and what to do instead.
@@ -48,6 +49,10 @@ class MissingDependencyError(PluginError):
 
 class RunError(AutomlError):
     """A run cannot start or go on, or its folder cannot be used."""
+
+
+class MetricError(RunError):
+    """A metric raised an exception, or gave something that is no finite number."""
 
 
 class PredictorError(AutomlError):
