@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from automl.data.checks import check_table, refuse_if_strict
+from automl.data.nearest import nearest
 from automl.data.read import read_table
 from automl.data.records import Finding, RawTable, TableData
 from automl.data.schema import Roles, Schema, fit_schema
@@ -130,16 +130,6 @@ def _check_columns(raw: RawTable, settings: Settings) -> None:
     for name in settings.monotone:
         if name not in names:
             raise SettingsError(f"monotone constraint for {name!r}, which is not a column; {nearest(name, names)}")
-
-
-def nearest(name: str, names: list[str]) -> str:
-    """Words that point to the names most like `name`."""
-    folded = {other.casefold(): other for other in names}
-    near = difflib.get_close_matches(name.casefold(), list(folded), n=3, cutoff=0.5)
-    if near:
-        return "nearest names: " + ", ".join(repr(folded[one]) for one in near)
-    shown = ", ".join(repr(one) for one in names[:8])
-    return f"columns are {shown}" + (f" and {len(names) - 8} more" if len(names) > 8 else "")
 
 
 def _usable_rows(table: pa.Table, coding: TargetCoding, settings: Settings) -> tuple[NDArray[Any], pa.Table]:

@@ -56,7 +56,8 @@ def parse_csv(data: bytes, source: str, dialect: Dialect | None = None) -> tuple
         dialect = Dialect(**{**vars(dialect), "findings": (*dialect.findings, _not_utf8())})
     nul = data.find(b"\0")
     if nul >= 0:
-        raise DataError(f"{source} holds a NUL byte in line {data[:nul].count(b'\n') + 1}; mend that line")
+        line = data[:nul].count(b"\n") + 1
+        raise DataError(f"{source} holds a NUL byte in line {line}; mend that line")
     found = _try_arrow(pa.BufferReader(data), dialect, source)
     if found is None:
         raise DataError(f"{source} holds bytes that are no text; save it as UTF-8")
@@ -92,7 +93,7 @@ def _try_arrow(stream: Any, dialect: Dialect, source: str) -> tuple[pa.Table, li
             table = csv.read_csv(
                 stream,
                 read_options=csv.ReadOptions(
-                    column_names=names + trailing, skip_rows_after_names=0, skip_rows=1, block_size=1 << 22
+                    column_names=names + trailing, skip_rows_after_names=1, block_size=1 << 22
                 ),
                 parse_options=csv.ParseOptions(
                     delimiter=dialect.separator,

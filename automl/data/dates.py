@@ -1,0 +1,148 @@
+"""Dates: strings to seconds, seconds to useful numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from automl.data.records import MISSING_TOKENS
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pyarrow as pa
+    from numpy.typing import NDArray
+
+FORMATS = (
+    "%Y-%m-%d", "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M", "%Y/%m/%d",
+    "%Y/%m/%d %H:%M:%S", "%Y/%m/%d %H:%M", "%d.%m.%Y", "%d.%m.%Y %H:%M", "%d.%m.%Y %H:%M:%S", "%m/%d/%Y",
+    "%m/%d/%Y %H:%M", "%m/%d/%Y %H:%M:%S", "%d/%m/%Y", "%d/%m/%Y %H:%M", "%d/%m/%Y %H:%M:%S", "%d-%m-%Y",
+    "%d-%m-%Y %H:%M", "%d %b %Y", "%d-%b-%Y", "%b %d, %Y", "%d %B %Y", "%B %d, %Y", "%Y-%m", "%b %Y",
+)  # fmt: skip
+"""Formats that are tried, in this order on a tie: a day before a month only where the data says so."""
+DAY = 86_400
+PARTS = ("days", "year", "month", "day", "weekday", "yearday", "hour")
+CATEGORY_PARTS = {"month": 12, "weekday": 7}
+"""Parts that are also categories, with their number of levels."""
+
+
+def _clean(texts: pa.Array) -> pa.Array:
+    """Text without outer space, fractions of seconds and zone; zones are taken off after conversion to UTC."""
+    import pyarrow.compute as pc
+
+    cleaned = pc.utf8_trim_whitespace(texts)
+    return pc.replace_substring_regex(cleaned, r"(:\d\d)[.,]\d+", r"\1")
+
+
+def _zone_seconds(texts: pa.Array) -> tuple[pa.Array, NDArray[np.int64] | None]:
+    """Texts without their zone ("Z", "+02:00"), and the seconds that the zones are ahead of UTC."""
+    import numpy as np
+    import pyarrow.compute as pc
+
+    pattern = r"(:\d\d)\s?(Z|UTC|[+-]\d\d:?\d\d)$"
+    if not pc.any(pc.match_substring_regex(texts, pattern)).as_py():
+        return texts, None
+    parts = pc.extract_regex(texts, r"(?P<body>.*:\d\d)\s?(?P<zone>Z|UTC|[+-]\d\d:?\d\d)$")
+    zones = pc.struct_field(parts, "zone").to_pylist()
+    ahead = np.array(
+        [0 if not z or z in ("Z", "UTC") else (1 if z[0] == "+" else -1) * (int(z[1:3]) * 3600 + int(z[-2:]) * 60) for z in zones],
+        dtype=np.int64,
+    )
+    return pc.coalesce(pc.struct_field(parts, "body"), texts), ahead
+
+
+def parse_with(texts: pa.Array, formats: Sequence[str]) -> NDArray[np.float64]:
+    """Seconds since 1970 in UTC by the first format that fits each text; NaN where none does."""
+    import numpy as np
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    cleaned, ahead = _zone_seconds(_clean(texts))
+    found = np.full(len(texts), np.nan)
+    for form in formats:
+        open_places = np.flatnonzero(np.isnan(found))
+        if not len(open_places):
+            break
+        part = cleaned.take(pa.array(open_places))
+        moments = pc.strptime(part, format=form, unit="s", error_is_null=True)
+        seconds = pc.cast(moments, pa.int64()).to_numpy(zero_copy_only=False).astype(np.float64)
+        # The reader stops at the end of the format: a longer text must not count as a match.
+        fits = ~np.isnan(seconds)
+        found[open_places[fits]] = seconds[fits]
+    return found if ahead is None else found - ahead
+
+
+def find_formats(texts: pa.Array) -> tuple[list[str], float]:
+    """Formats that read these distinct texts, the most useful first, and the share they read."""
+    import numpy as np
+
+    formats: list[str] = []
+    read = np.zeros(len(texts), dtype=bool)
+    masks = {form: ~np.isnan(parse_with(texts, [form])) for form in FORMATS}
+    for _ in range(3):  # more than three ways of writing in one column are noise
+        gains = {form: int((mask & ~read).sum()) for form, mask in masks.items()}
+        best = max(FORMATS, key=lambda form: gains[form])
+        if gains[best] < max(1, 0.01 * len(texts)):
+            break
+        formats.append(best)
+        read |= masks[best]
+    return formats, float(read.mean()) if len(texts) else 0.0
+
+
+def looks_like_dates(texts: list[str]) -> bool:
+    """A cheap look at a few texts: digits with separators, not too long."""
+    some = [text for text in texts[:50] if text not in MISSING_TOKENS]
+    good = [
+        6 <= len(text) <= 40 and any(char.isdigit() for char in text) and any(char in "-/.: ," for char in text) for text in some
+    ]
+    return bool(some) and sum(good) >= 0.8 * len(some)
+
+
+def parse_dates(column: Any) -> tuple[NDArray[np.float64], int]:
+    """Seconds since 1970 of a text column, and how many of its values are no date."""
+    import numpy as np
+    import pyarrow.compute as pc
+
+    coded = pc.dictionary_encode(column)
+    coded = coded.combine_chunks() if hasattr(coded, "combine_chunks") else coded
+    formats, _ = find_formats(coded.dictionary)
+    seconds = np.append(parse_with(coded.dictionary, formats), np.nan)
+    codes = coded.indices.fill_null(len(seconds) - 1).to_numpy(zero_copy_only=False)
+    found = seconds[codes]
+    return found, int(np.isnan(found).sum()) - column.null_count
+
+
+def arrow_seconds(column: Any) -> NDArray[np.float64]:
+    """Seconds since 1970 in UTC of an Arrow date or timestamp column; NaN for missing."""
+    import numpy as np
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    kind = column.type
+    if pa.types.is_date32(kind):
+        return pc.cast(pc.cast(column, pa.int32()), pa.float64()).to_numpy() * DAY
+    if pa.types.is_date64(kind):
+        return pc.cast(pc.cast(column, pa.int64()), pa.float64()).to_numpy() / 1000
+    scale = {"s": 1.0, "ms": 1e3, "us": 1e6, "ns": 1e9}[kind.unit]
+    return np.asarray(pc.cast(pc.cast(column, pa.int64()), pa.float64(), safe=False).to_numpy()) / scale
+
+
+def date_parts(seconds: NDArray[np.float64], reference: float) -> dict[str, NDArray[np.float64]]:
+    """Numbers from moments; NaN stays NaN. ``days`` counts from `reference` (seconds)."""
+    import numpy as np
+
+    known = ~np.isnan(seconds)
+    whole = np.where(known, seconds, 0.0)
+    days = np.floor(whole / DAY).astype(np.int64)
+    date = days.astype("datetime64[D]")
+    year = date.astype("datetime64[Y]")
+    month = date.astype("datetime64[M]")
+    parts = {
+        "days": (whole - reference) / DAY,
+        "year": year.astype(np.int64) + 1970,
+        "month": month.astype(np.int64) % 12 + 1,
+        "day": (date - month.astype("datetime64[D]")).astype(np.int64) + 1,
+        "weekday": (days + 3) % 7,
+        "yearday": (date - year.astype("datetime64[D]")).astype(np.int64) + 1,
+        "hour": (whole - days * DAY) / 3600,
+    }
+    return {name: np.where(known, values, np.nan) for name, values in parts.items()}

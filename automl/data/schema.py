@@ -1,0 +1,152 @@
+"""What each column holds and how it becomes numbers: fitted once, stored with the model, applied by name.
+
+The schema looks at features only, one row at a time, never at the target: it may be fitted on all training rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, cast
+
+from automl.data.records import Finding, Kind, RawTable, TableData, TableLayout
+from automl.errors import DataError, SettingsError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+KINDS: tuple[Kind, ...] = ("number", "integer_code", "boolean", "category", "date", "text", "id", "constant")
+USED_KINDS = frozenset({"number", "integer_code", "boolean", "category", "date", "text"})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Roles:
+    """Columns that are no features, and what the user said about the others."""
+
+    target: str | None
+    weight: str | None = None
+    group: str | None = None
+    time: str | None = None
+    split: str | None = None
+    drop: tuple[str, ...] = ()
+    ignore: tuple[str, ...] = ()
+    columns: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Column:
+    """One column of the training table."""
+
+    name: str
+    kind: Kind
+    reason: str
+    used: bool
+    params: Mapping[str, Any] = field(default_factory=dict)
+    """What encoding needs: centre, levels, formats, ..., plain values."""
+    numbers: tuple[str, ...] = ()
+    """Number columns it becomes."""
+    categories: tuple[tuple[str, int], ...] = ()
+    """Category columns it becomes, with their number of levels."""
+
+
+@dataclass(frozen=True)
+class Schema:
+    """All columns that were features, in the order of the training table."""
+
+    columns: tuple[Column, ...]
+
+    @cached_property
+    def layout(self) -> TableLayout:
+        """Names behind the arrays of an encoded table."""
+        used = [column for column in self.columns if column.used]
+        categories = [pair for column in used for pair in column.categories]
+        return TableLayout(
+            numbers=tuple(name for column in used for name in column.numbers),
+            categories=tuple(name for name, _ in categories),
+            levels=tuple(levels for _, levels in categories),
+            texts=tuple(column.name for column in used if column.kind == "text"),
+        )
+
+    def encode(self, table: pa.Table, *, allow_missing: bool = False) -> tuple[TableData, tuple[Finding, ...]]:
+        """Rows as numbers, codes and hashed text, with what was noticed on the way.
+
+        Columns are found by name: their order and extra ones do not matter. Raises DataError naming all columns
+        that are missing (`allow_missing` reads them as missing values), or cells that cannot be read the way the
+        training column was.
+        """
+        from automl.data.encode import encode_table
+
+        return encode_table(self, table, allow_missing=allow_missing)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return {"columns": [asdict(column) for column in self.columns]}
+
+    @classmethod
+    def from_dict(cls, plain: Mapping[str, Any]) -> Schema:
+        """The inverse of :meth:`to_dict`."""
+        return cls(
+            tuple(
+                Column(
+                    **{
+                        **column,
+                        "numbers": tuple(column["numbers"]),
+                        "categories": tuple((name, levels) for name, levels in column["categories"]),
+                    }
+                )
+                for column in plain["columns"]
+            )
+        )
+
+
+def fit_schema(raw: RawTable, roles: Roles, *, strict: bool = False) -> tuple[Schema, tuple[Finding, ...]]:
+    """Find out what every feature column holds. `strict` is left to the caller's check of the findings.
+
+    Raises SettingsError for roles and kinds that do not fit the table, DataError when no feature is usable.
+    """
+    from concurrent.futures import ThreadPoolExecutor
+
+    from automl.data.kinds import fit_column
+
+    del strict
+    names = raw.table.column_names
+    _check_roles(roles, names)
+    aside = {roles.target, roles.weight, roles.group, roles.time, roles.split, *roles.drop, *roles.ignore}
+    features = [name for name in names if name not in aside or (name == roles.time and name in roles.columns)]
+    # Arrow's functions release the interpreter lock, so that two columns can be looked at at once.
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        fitted = list(
+            pool.map(lambda name: fit_column(name, raw.table.column(name), cast("Kind | None", roles.columns.get(name))), features)
+        )
+    columns = tuple(column for column, _ in fitted)
+    findings = [finding for _, found in fitted for finding in found]
+    findings += [_unused(column) for column in columns if not column.used and column.name not in roles.columns]
+    if not any(column.used for column in columns):
+        told = "; ".join(f"{column.name}: {column.kind}, {column.reason}" for column in columns[:10])
+        raise DataError(f"no usable feature is left ({told or 'the table has no other column than the target'}); add columns")
+    return Schema(columns), tuple(findings)
+
+
+def _unused(column: Column) -> Finding:
+    return Finding(
+        level="repair",
+        code=f"unused-{column.kind}",
+        column=column.name,
+        message=f"column {column.name!r} is not used: {column.reason}",
+    )
+
+
+def _check_roles(roles: Roles, names: list[str]) -> None:
+    from automl.data.nearest import nearest
+
+    for name in roles.drop:
+        if name not in names:
+            raise SettingsError(f"column {name!r} to drop is not in the table; {nearest(name, names)} (--ignore forgives)")
+    for name, kind in roles.columns.items():
+        if name not in names:
+            raise SettingsError(f"column {name!r} was given the kind {kind!r} but is not in the table; {nearest(name, names)}")
+        if kind not in KINDS:
+            raise SettingsError(f"kind {kind!r} of column {name!r} is not known; use one of {', '.join(KINDS)}")
+        if name == roles.target:
+            raise SettingsError(f"column {name!r} is the target; use --task to say what kind of target it is")

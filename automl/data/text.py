@@ -1,0 +1,47 @@
+"""Free text as hashed counts of words and pairs of words: bounded, without a fitted vocabulary."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+    from scipy.sparse import csr_matrix
+
+FEATURES = 1 << 15
+"""Hash buckets of one text column; several columns share four times as many."""
+TOTAL_FEATURES = 1 << 17
+CHARACTERS = 60_000_000
+"""Characters of one column that are hashed; longer columns have their texts cut evenly."""
+
+
+def bucket_count(columns: int) -> int:
+    """Hash buckets of each of so many text columns."""
+    return min(FEATURES, TOTAL_FEATURES // max(columns, 1))
+
+
+def hash_counts(texts: list[str | None], buckets: int) -> csr_matrix:
+    """Counts ``(rows, buckets)``, float32, of words and pairs (Weinberger et al. 2009, without signs)."""
+    import numpy as np
+    from scipy.sparse import csr_matrix
+    from sklearn.feature_extraction.text import HashingVectorizer
+
+    if not texts:
+        return csr_matrix((0, buckets), dtype=np.float32)
+    longest = max(200, CHARACTERS // len(texts))
+    cut = [(text or "")[:longest] for text in texts]
+    vectorizer = HashingVectorizer(
+        n_features=buckets, alternate_sign=False, norm=None, ngram_range=(1, 2), dtype=np.float32, token_pattern=r"(?u)\b\w+\b"
+    )
+    return csr_matrix(vectorizer.transform(cut))
+
+
+def text_numbers(column: Any) -> dict[str, NDArray[np.float64]]:
+    """Length in characters and number of words of each text; NaN for missing."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    length = pc.cast(pc.utf8_length(column), pa.float64())
+    words = pc.cast(pc.count_substring_regex(column, r"\S+"), pa.float64())
+    return {"length": length.to_numpy(), "words": words.to_numpy()}
