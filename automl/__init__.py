@@ -58,6 +58,8 @@ _HOMES = {
     "TableData": "automl.data.records",
     "TableLayout": "automl.data.records",
     "MatrixData": "automl.data.records",
+    "TargetEncoding": "automl.data.target_encoding",
+    "TextFeatures": "automl.data.text_features",
     "Candidate": "automl.history",
     "Trial": "automl.history",
     "History": "automl.history",
@@ -83,6 +85,8 @@ __all__ = [  # noqa: PLE0604 - the names are the keys above
 if TYPE_CHECKING:
     from automl.api import check, fit, load
     from automl.data.records import MatrixData, TableData, TableLayout
+    from automl.data.target_encoding import TargetEncoding
+    from automl.data.text_features import TextFeatures
     from automl.errors import (
         AutomlError,
         DataError,

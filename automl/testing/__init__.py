@@ -1,1 +1,51 @@
-"""testing."""
+"""Checks that plugins run on what they add, with the toys they need.
+
+For pytest: ``check_model("knn")`` raises an AssertionError that tells which rule is broken.
+Public names are loaded when they are first used, so that ``import automl.testing`` stays light.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+_HOMES = {
+    "check_model": "automl.testing.models",
+    "model_checks": "automl.testing.models",
+    "check_sampler": "automl.testing.samplers",
+    "check_scheduler": "automl.testing.schedulers",
+    "check_metric": "automl.testing.metrics",
+    "check_plugin_is_light": "automl.testing.imports",
+    "check_no_pickle": "automl.testing.files",
+    "toy_task": "automl.testing.data",
+    "toy_table": "automl.testing.data",
+    "toy_matrix": "automl.testing.data",
+    "toy_space": "automl.testing.search",
+    "FakeClock": "automl.testing.clock",
+}
+
+__all__ = [  # noqa: PLE0604 - the names are the keys above
+    *_HOMES,
+]
+
+if TYPE_CHECKING:
+    from automl.testing.clock import FakeClock
+    from automl.testing.data import toy_matrix, toy_table, toy_task
+    from automl.testing.files import check_no_pickle
+    from automl.testing.imports import check_plugin_is_light
+    from automl.testing.metrics import check_metric
+    from automl.testing.models import check_model, model_checks
+    from automl.testing.samplers import check_sampler
+    from automl.testing.schedulers import check_scheduler
+    from automl.testing.search import toy_space
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module 'automl.testing' has no attribute {name!r}")
+    return getattr(import_module(home), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
