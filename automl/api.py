@@ -327,8 +327,7 @@ def _save(
     run: _Run, store: Store, result: SearchResult, members: tuple[MemberRecord, ...], reasons: tuple[str, ...]
 ) -> FitOutcome:
     """Write the predictor, close the record, clean up."""
-    from automl.run import SKIPPED
-    from automl.store import leaderboard_rows
+    from automl.store import UNCOUNTED, leaderboard_rows
 
     prepared, folder = run.prepared, store.folder
     only_baseline = all(run.registry.models[record.model].is_baseline for record in members)
@@ -343,7 +342,7 @@ def _save(
     predictor_folder = write_predictor(parts, folder, versions())
     weights = {} if result.ensemble is None else dict(result.ensemble.weights)
     score = None if result.ensemble is None else prepared.metric.from_distance(result.ensemble.loss)
-    trials = [trial for trial in result.history if trial.kind != SKIPPED]
+    trials = [trial for trial in result.history if trial.kind not in UNCOUNTED]
     store.set_weights(weights)
     for key, value in (
         ("score", score),
@@ -365,7 +364,7 @@ def _save(
         reasons=reasons,
         seconds=seconds,
         trials=len(trials),
-        failed=sum(trial.status == "failed" and trial.kind != "cancelled" for trial in trials),
+        failed=sum(trial.status == "failed" for trial in trials),
         only_baseline=only_baseline,
         metric=prepared.task.metric,
         score=score,

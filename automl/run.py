@@ -16,7 +16,7 @@ from automl.evaluate import PREDICTIONS_FILE, FoldJob, FoldResult
 from automl.history import Candidate, History, Trial
 from automl.oof import OutOfFold
 from automl.protocols import Done, Executor, Job, JobResult, Wait
-from automl.store import Store, fold_folder
+from automl.store import SKIPPED, Store, fold_folder
 from automl.strategy import Start, Strategy
 
 if TYPE_CHECKING:
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
     from automl.tracking import TrackerGroup
 
 JOB_CALL = "automl.evaluate:run_fold"
-SKIPPED = "skipped"
 SKIPS_IN_A_ROW = 25
 """Suggestions that may be passed over, one after another, as too slow for the time that is left."""
 FAILURES_BEFORE_REST = 3
@@ -183,6 +182,8 @@ class Search:
                     return False
                 case Done():
                     self._exhausted = True
+        # Time only gets shorter: what is too slow now stays too slow.
+        self._exhausted = True
         return False
 
     def _trials_used_up(self) -> bool:

@@ -28,6 +28,9 @@ DATABASE = "run.db"
 TRIALS_FOLDER = "trials"
 PREDICTOR_FOLDER = "predictor"
 SCHEMA_VERSION = 1
+SKIPPED = "skipped"
+UNCOUNTED = frozenset({SKIPPED, "cancelled"})
+"""Kinds of trials that neither succeeded nor failed: there was no time for them, or the user stopped the run."""
 
 _TABLES = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
@@ -219,14 +222,15 @@ class RunReader:
 
 
 def leaderboard_rows(trials: Iterable[Trial], weights: Mapping[int, float]) -> list[dict[str, Any]]:
-    """The leaderboard as plain rows, best first, failures last."""
+    """The leaderboard as plain rows, best first, failures last. Trials that time did not allow are left out."""
     order = {"done": 0, "running": 1, "failed": 2}
 
     def place(trial: Trial) -> tuple[Any, ...]:
         return order[trial.status], -trial.budget, math.inf if trial.loss is None else trial.loss, trial.id
 
     rows = []
-    for rank, trial in enumerate(sorted(trials, key=place), start=1):
+    shown = [trial for trial in trials if trial.kind not in UNCOUNTED]
+    for rank, trial in enumerate(sorted(shown, key=place), start=1):
         rows.append(
             {
                 "rank": rank if trial.status == "done" else None,

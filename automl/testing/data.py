@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from automl.specs import ProblemType
 
-Data = TypeVar("Data", TableData, MatrixData)
+Data = TypeVar("Data", bound=TableData | MatrixData)
 
 LEVELS = (4, 12)
 """Levels of the category columns of a toy table."""
@@ -102,7 +102,7 @@ def take_rows(data: Data, rows: NDArray[np.int64]) -> Data:
     any_data: Any = data
     if isinstance(any_data, TableData):
         return any_data.take(rows)  # type: ignore[return-value]
-    taken = {name: np.ascontiguousarray(array[rows]) for name, array in arrays_of(data).items()}
+    taken: dict[str, Any] = {name: np.ascontiguousarray(array[rows]) for name, array in arrays_of(data).items()}
     return replace(data, **taken)
 
 
@@ -134,12 +134,12 @@ def renamed(data: Data, names: tuple[str, ...]) -> Data:
     """`data` with other column names, as many as are needed."""
     any_data: Any = data
     if isinstance(any_data, MatrixData):
-        return replace(data, names=_enough(names, len(any_data.names)))
+        return changed(data, names=_enough(names, len(any_data.names)))
     layout = any_data.layout
     first, second = len(layout.numbers), len(layout.numbers) + len(layout.categories)
     every = _enough(names, second + len(layout.texts))
-    parts = {"numbers": every[:first], "categories": every[first:second], "texts": every[second:]}
-    return replace(data, layout=replace(layout, **parts))
+    parts: dict[str, Any] = {"numbers": every[:first], "categories": every[first:second], "texts": every[second:]}
+    return changed(data, layout=replace(layout, **parts))
 
 
 def _enough(names: tuple[str, ...], count: int) -> tuple[str, ...]:

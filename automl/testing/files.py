@@ -111,7 +111,7 @@ def _members(content: bytes) -> Iterator[tuple[str, bytes]]:
             return
     if content[257:262] == b"ustar":
         with tarfile.open(fileobj=io.BytesIO(content)) as tar:
-            for member in tar.getmembers():
-                file = tar.extractfile(member)
+            for entry in tar.getmembers():
+                file = tar.extractfile(entry)
                 if file is not None:
-                    yield member.name, file.read()
+                    yield entry.name, file.read()

@@ -1,0 +1,128 @@
+"""The checks of a scheduler, on simulated runs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from automl.history import Candidate, History
+from automl.protocols import Decision, Done, Promote, Sample, Wait
+from automl.registry import load_registry
+from automl.specs import SchedulerSpec
+from automl.testing.rules import require, rule
+from automl.testing.search import Simulation, toy_space
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+TRIALS = 150
+"""Trials after which a run counts as endless, which is allowed."""
+
+
+def check_scheduler(scheduler: str | SchedulerSpec, options: Mapping[str, float | int | str] | None = None) -> None:
+    """Run all checks on a scheduler, a registered name or a spec; AssertionError tells the first rule it breaks.
+
+    Budgets are in (0, 1]; only trials that are done are promoted, to a larger budget, and to each budget once;
+    it waits only while something runs, and so never stops a run for good; it is a function of the history, so
+    that a run can be rebuilt from its record; trials may fail, all of them too, and several run at once.
+
+    Args:
+        scheduler: a registered name, or a spec.
+        options: what a strategy would hand to the factory.
+    """
+    spec = load_registry().get("schedulers", scheduler) if isinstance(scheduler, str) else scheduler
+    require(isinstance(spec, SchedulerSpec), f"check_scheduler takes a name or a SchedulerSpec, not {spec!r}")
+    given = dict(options or {})
+    for workers, failing in ((1, 0.0), (4, 0.0), (3, 0.3), (2, 1.0)):
+        _check_run(spec, given, Simulation(seed=workers, workers=workers, failing=failing))
+    _check_run(spec, given, Simulation(seed=9, workers=2, loss=lambda _candidate, _budget: 0.5))
+    _check_run(spec, given, Simulation(seed=9, workers=2), exhausted_after=7)
+
+
+def _make(spec: SchedulerSpec, options: Mapping[str, Any]) -> Any:
+    owner = f"scheduler {spec.name!r}"
+    with rule(owner, f"must be made by factory(seed, **{dict(options)!r})"):
+        made = spec.load()(4, **options)
+    require(callable(getattr(made, "next", None)), f"{owner}: {spec.factory} has no method next(history)")
+    return made
+
+
+def _check_run(
+    spec: SchedulerSpec, options: Mapping[str, Any], run: Simulation, *, exhausted_after: int | None = None
+) -> None:
+    """Ask until it is done, or for `TRIALS` trials; from `exhausted_after` on, there is nothing new to start.
+
+    The first trial runs at the whole budget, whatever the scheduler said: so do strategies.
+    """
+    scheduler = _make(spec, options)
+    candidates = toy_space().sample(TRIALS + 1, seed=run.seed)
+    while len(run.history) < TRIALS:
+        decision = _decide(spec, options, scheduler, run.history)
+        if isinstance(decision, Done):
+            break
+        if isinstance(decision, Promote):
+            run.start(run.history[decision.trial].candidate, decision.budget, decision.trial)
+        elif isinstance(decision, Sample):
+            budget = decision.budget if run.history else 1.0
+            started = len(run.history)
+            if exhausted_after is None or started < exhausted_after:
+                run.start(candidates[started], budget)
+            elif run.history.running():
+                run.finish_one()  # strategies wait here: a promotion may follow
+            else:
+                break
+        else:
+            require(
+                run.history.running(),
+                f"scheduler {spec.name!r} waits although nothing is running, after "
+                f"{len(run.history)} trials: it would wait for ever. Sample, Promote or Done",
+            )
+            run.finish_one()
+        while run.busy:
+            run.finish_one()
+
+
+def _decide(spec: SchedulerSpec, options: Mapping[str, Any], scheduler: Any, history: History) -> Decision:
+    """One checked decision."""
+    owner = f"scheduler {spec.name!r}"
+    counts = f"{len(history.finished())} done, {len(history.running())} running, {len(history.failed())} failed"
+    with rule(owner, f"must decide after trials that are {counts}"):
+        decision: Decision = scheduler.next(history)
+        again = scheduler.next(history)
+        fresh = _make(spec, options).next(History(list(history)))
+    require(
+        isinstance(decision, Sample | Promote | Wait | Done),
+        f"{owner} answered {decision!r}; it must be Sample, Promote, Wait or Done",
+    )
+    for other, words in ((again, "asked twice"), (fresh, "made anew")):
+        require(
+            decision == other,
+            f"{owner}, {words} with the same history of {len(history)} trials, answers {other} after {decision}; "
+            "it must be a function of the history",
+        )
+    if not len(history):
+        require(isinstance(decision, Sample), f"{owner} answered {decision} to an empty history; it must Sample")
+    if isinstance(decision, Sample | Promote):
+        require(0 < decision.budget <= 1, f"{owner} answered {decision}; a budget is in (0, 1]")
+    if isinstance(decision, Promote):
+        _check_promotion(owner, decision, history)
+    return decision
+
+
+def _check_promotion(owner: str, decision: Promote, history: History) -> None:
+    known = {trial.id: trial for trial in history}
+    require(decision.trial in known, f"{owner} answered {decision}; there is no trial {decision.trial}")
+    trial = known[decision.trial]
+    require(trial.status == "done", f"{owner} answered {decision}; trial {trial.id} is {trial.status}, not done")
+    require(
+        decision.budget > trial.budget,
+        f"{owner} answered {decision}; trial {trial.id} had a budget of {trial.budget:g} already",
+    )
+    twins = _same_candidate(trial.candidate, decision.budget, history)
+    require(
+        not twins,
+        f"{owner} answered {decision}; trial {twins and twins[0]} runs that configuration at this budget already",
+    )
+
+
+def _same_candidate(candidate: Candidate, budget: float, history: History) -> list[int]:
+    return [trial.id for trial in history if trial.candidate.id == candidate.id and trial.budget >= budget]

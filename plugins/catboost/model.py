@@ -1,0 +1,161 @@
+"""CatBoost with its own handling of categories."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from automl import Config, Effort, PredictorError, TableData, Task, TextFeatures
+
+if TYPE_CHECKING:
+    from ConfigSpace import ConfigurationSpace
+
+MOST_ROUNDS = 2000
+PATIENCE = 50
+FIRST_LOOK = 5
+
+
+def space(task: Task) -> ConfigurationSpace:
+    """The search space of TabArena (arXiv 2506.16791) without its rarely useful ends."""
+    from ConfigSpace import ConfigurationSpace, Float, Integer
+
+    made = ConfigurationSpace()
+    made.add(
+        Float("learning_rate", (0.005, 0.2), log=True, default=0.06),
+        Integer("depth", (4, 8), default=6),
+        Float("l2_leaf_reg", (1e-2, 10.0), log=True, default=3.0),
+        Float("subsample", (0.7, 1.0), default=0.9),
+        Integer("leaf_estimation_iterations", (1, 10), log=True, default=1),
+        Integer("one_hot_max_size", (2, 50), log=True, default=8),
+    )
+    return made
+
+
+class CatBoost:
+    """Gradient boosted symmetric trees; rounds go on from a checkpoint where there is one."""
+
+    def __init__(self, config: Config, task: Task, seed: int) -> None:
+        self._config, self._task, self._seed = dict(config), task, seed
+        self._text: TextFeatures | None = None
+        self._model: Any = None
+        self._rounds = 0
+
+    def _pool(self, data: TableData, target: bool = True) -> Any:
+        """Columns with names; categories as whole numbers, shifted so that missing is 0."""
+        from catboost import FeaturesData, Pool
+
+        blocks = [np.asarray(data.numbers, dtype=np.float32)]
+        if self._text is not None:
+            assert data.text is not None
+            blocks.append(self._text.transform(data.text))
+        numbers = np.ascontiguousarray(np.concatenate(blocks, axis=1))
+        codes = np.asarray(data.codes)
+        names = np.empty(codes.shape, dtype=object)
+        for place in range(codes.shape[1]):
+            words = np.array([str(code).encode() for code in range(-1, data.layout.levels[place] + 1)], dtype=object)
+            names[:, place] = words[np.minimum(codes[:, place], data.layout.levels[place]) + 1]
+        features = FeaturesData(
+            num_feature_data=numbers if numbers.shape[1] else None, cat_feature_data=names if codes.shape[1] else None
+        )
+        return Pool(features, label=data.target if target else None, weight=data.weight if target else None)
+
+    def fit(self, train: TableData, valid: TableData | None, effort: Effort) -> Mapping[str, float]:
+        """Boost until the validation loss stops falling, the rounds are used up or the deadline is near."""
+        import catboost
+
+        assert train.target is not None
+        before = None
+        if effort.checkpoint is not None:
+            inner = effort.checkpoint / "model"
+            old = type(self).load(inner if inner.is_dir() else effort.checkpoint, self._config, self._task, self._seed)
+            self._text, before, self._rounds = old._text, old._model, old._rounds
+        elif train.text is not None:
+            self._text = TextFeatures(self._seed)
+            self._text.fit(train.text, train.target, self._task.problem_type)
+        early = valid is not None and "rounds" not in effort.fidelity
+        rounds = max(1, int(effort.fidelity.get("rounds", MOST_ROUNDS)) - self._rounds)
+        maker = catboost.CatBoostClassifier if self._task.is_classification else catboost.CatBoostRegressor
+        model = maker(**self._options(effort, rounds), use_best_model=early, od_type="Iter" if early else None, od_wait=PATIENCE if early else None)
+        model.fit(
+            self._pool(train),
+            eval_set=self._pool(valid) if early and valid is not None else None,
+            init_model=before,
+            callbacks=None if effort.deadline is None else [_StopInTime(effort.deadline)],
+        )
+        self._model = model
+        self._rounds = int(model.tree_count_)
+        return {"rounds": float(self._rounds)}
+
+    def _options(self, effort: Effort, rounds: int) -> dict[str, Any]:
+        options: dict[str, Any] = dict(self._config)
+        options |= {
+            "iterations": rounds,
+            "bootstrap_type": "Bernoulli",
+            "boosting_type": "Plain",
+            "max_ctr_complexity": 1 if self._task.rows > 50_000 else 2,
+            "thread_count": effort.threads,
+            "random_seed": self._seed % (2**31 - 1),
+            "allow_writing_files": False,
+            "logging_level": "Silent",
+        }
+        if not self._task.is_classification:
+            options["loss_function"] = "MAE" if self._task.metric in ("mae", "median_ae") else "RMSE"
+        elif self._task.class_count > 2:
+            options["loss_function"] = "MultiClass"
+            options["classes_count"] = self._task.class_count
+        if options.get("loss_function") == "MAE":
+            options.pop("leaf_estimation_iterations", None)
+        if self._task.monotone:
+            options["monotone_constraints"] = dict(self._task.monotone)
+        return options
+
+    def predict(self, data: TableData) -> NDArray[np.float64]:
+        """Probabilities ``(rows, classes)`` or values ``(rows,)``."""
+        if not len(data):
+            return np.zeros((0, self._task.class_count) if self._task.is_classification else 0)
+        pool = self._pool(data, target=False)
+        kind = "Probability" if self._task.is_classification else "RawFormulaVal"
+        return np.asarray(self._model.predict(pool, prediction_type=kind, thread_count=1), dtype=np.float64)
+
+    def save(self, folder: Path) -> None:
+        """CatBoost's own binary format, which holds no code."""
+        self._model.save_model(str(folder / "model.cbm"))
+        (folder / "catboost.json").write_text(json.dumps({"rounds": self._rounds, "text": self._text is not None}))
+        if self._text is not None:
+            self._text.save(folder)
+
+    @classmethod
+    def load(cls, folder: Path, config: Config, task: Task, seed: int) -> CatBoost:
+        """Read it back; PredictorError when it is damaged."""
+        import catboost
+
+        model = cls(config, task, seed)
+        try:
+            about = json.loads((folder / "catboost.json").read_text())
+            model._rounds = int(about["rounds"])
+            model._text = TextFeatures.load(folder) if about["text"] else None
+            maker = catboost.CatBoostClassifier if task.is_classification else catboost.CatBoostRegressor
+            model._model = maker().load_model(str(folder / "model.cbm"))
+        except (OSError, ValueError, KeyError, TypeError, catboost.CatBoostError) as error:
+            raise PredictorError(f"the model in {folder} is missing or damaged ({error}); fit again") from error
+        return model
+
+
+class _StopInTime:
+    """Ends training when one more round might pass the deadline."""
+
+    def __init__(self, deadline: float) -> None:
+        self._deadline = deadline
+        self._last = time.monotonic()
+
+    def after_iteration(self, info: Any) -> bool:
+        """Whether to go on."""
+        now = time.monotonic()
+        taken, self._last = now - self._last, now
+        return not now + 2.0 * taken + 0.05 > self._deadline

@@ -1,0 +1,124 @@
+"""What tree models see of a table: numbers, categories in the form they use best, text as a few dense columns."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from automl import PredictorError, TableData, TargetEncoding, Task, TextFeatures
+
+NATIVE_LEVELS = 1000
+"""Categories with more levels are given as target means instead: their levels are too rare to be grouped."""
+TWIN_LEVELS = 30
+"""A code that is a number too is no category for trees up to so many levels: cuts can pick its values out."""
+ORDINAL_LEVELS = 6
+
+Handling = Literal["native", "encoded"]
+
+
+class TreeColumns:
+    """Dense float32 columns from a table, fitted on training rows only.
+
+    ``native`` keeps categories as codes (NaN for missing, one past the last for unseen) and says which columns they
+    are; ``encoded`` replaces those with more than a few levels by out-of-fold target means.
+    """
+
+    def __init__(self, task: Task, seed: int, handling: Handling) -> None:
+        self._task, self._seed, self._handling = task, seed, handling
+        self._plain: list[int] = []
+        self._by_target: list[int] = []
+        self._levels: list[int] = []
+        self._encoding: TargetEncoding | None = None
+        self._text: TextFeatures | None = None
+        self.names: list[str] = []
+        self.categorical: list[int] = []
+
+    def fit_transform(self, data: TableData) -> NDArray[np.float32]:
+        """Fit, and return the training rows ``(rows, columns)``."""
+        assert data.target is not None
+        numbers = set(data.layout.numbers)
+        limit = NATIVE_LEVELS if self._handling == "native" else ORDINAL_LEVELS
+        self._plain, self._by_target = [], []
+        for place, (name, levels) in enumerate(zip(data.layout.categories, data.layout.levels, strict=True)):
+            if name in numbers and levels <= TWIN_LEVELS:
+                continue
+            (self._plain if levels <= limit else self._by_target).append(place)
+        self._levels = [data.layout.levels[place] for place in self._plain]
+        self.names = [*data.layout.numbers, *(data.layout.categories[place] for place in self._plain)]
+        if self._handling == "native":
+            first = len(data.layout.numbers)
+            self.categorical = list(range(first, first + len(self._plain)))
+        blocks = [np.asarray(data.numbers), self._codes(data)]
+        if self._by_target:
+            self._encoding = TargetEncoding(self._seed)
+            levels_of = tuple(data.layout.levels[place] for place in self._by_target)
+            classes = self._task.class_count if self._task.is_classification else 0
+            encoded = self._encoding.fit_transform(data.codes[:, self._by_target], data.target, levels_of, classes)
+            self.names += [f"target mean {place}" for place in range(encoded.shape[1])]
+            blocks.append(encoded)
+        if data.text is not None:
+            self._text = TextFeatures(self._seed)
+            self._text.fit(data.text, data.target, self._task.problem_type)
+            words = self._text.transform(data.text)
+            self.names += [f"text {place}" for place in range(words.shape[1])]
+            blocks.append(words)
+        return np.ascontiguousarray(np.concatenate(blocks, axis=1, dtype=np.float32))
+
+    def transform(self, data: TableData) -> NDArray[np.float32]:
+        """Other rows in the same columns."""
+        blocks = [np.asarray(data.numbers), self._codes(data)]
+        if self._encoding is not None:
+            blocks.append(self._encoding.transform(data.codes[:, self._by_target]))
+        if self._text is not None:
+            assert data.text is not None
+            blocks.append(self._text.transform(data.text))
+        return np.ascontiguousarray(np.concatenate(blocks, axis=1, dtype=np.float32))
+
+    def _codes(self, data: TableData) -> NDArray[np.float32]:
+        codes = np.asarray(data.codes[:, self._plain])
+        # For a booster a level never seen is as good as missing.
+        unknown = (codes < 0) | (codes >= np.array(self._levels, dtype=np.int64).reshape(1, -1))
+        return np.where(unknown, np.nan, codes).astype(np.float32)
+
+    def save(self, folder: Path) -> None:
+        """Write into an existing folder."""
+        about = {
+            "handling": self._handling,
+            "plain": self._plain,
+            "by_target": self._by_target,
+            "levels": self._levels,
+            "names": self.names,
+            "categorical": self.categorical,
+            "encoding": self._encoding is not None,
+            "text": self._text is not None,
+        }
+        (folder / "columns.json").write_text(json.dumps(about))
+        if self._encoding is not None:
+            self._encoding.save(folder)
+        if self._text is not None:
+            self._text.save(folder)
+
+    @classmethod
+    def load(cls, folder: Path, task: Task, seed: int) -> TreeColumns:
+        """The inverse of :meth:`save`; PredictorError when files are missing or damaged."""
+        try:
+            about: dict[str, Any] = json.loads((folder / "columns.json").read_text())
+            columns = cls(task, seed, about["handling"])
+            columns._plain, columns._by_target, columns._levels = about["plain"], about["by_target"], about["levels"]
+            columns.names, columns.categorical = about["names"], about["categorical"]
+            columns._encoding = TargetEncoding.load(folder) if about["encoding"] else None
+            columns._text = TextFeatures.load(folder) if about["text"] else None
+        except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
+            raise PredictorError(f"the columns in {folder} are missing or damaged ({error}); fit again") from error
+        return columns
+
+
+def patience(rows: int) -> int:
+    """Rounds without progress after which boosting stops: 300 up to 10,000 rows, fewer above, at least 20
+    (the rule published with AutoGluon)."""
+    return 300 if rows <= 10_000 else max(20, round(300 * 10_000 / rows))

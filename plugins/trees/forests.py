@@ -1,0 +1,217 @@
+"""Random forests and extremely randomised trees from scikit-learn, stored as plain arrays."""
+
+from __future__ import annotations
+
+import time
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from automl import Config, Effort, PredictorError, TableData, Task
+from automl_plugins.trees.columns import TreeColumns
+
+if TYPE_CHECKING:
+    from ConfigSpace import ConfigurationSpace
+
+FULL_TREES = 200
+MOST_LEAVES = 15_000
+"""Leaves of one tree at most, as in AutoGluon: larger trees cost memory and hardly gain."""
+
+
+def random_forest_space(task: Task) -> ConfigurationSpace:
+    """The search space of TabArena (arXiv 2506.16791), with small feature shares as in FLAML."""
+    from ConfigSpace import Categorical, ConfigurationSpace, Float, Integer
+
+    made = ConfigurationSpace()
+    made.add(
+        Categorical("max_features", ["sqrt", 0.3, 0.5, 0.75, 1.0], default="sqrt" if task.is_classification else 0.5),
+        Float("max_samples", (0.5, 1.0), default=1.0),
+        Integer("min_samples_leaf", (1, 20), log=True, default=1),
+        Float("min_impurity_decrease", (1e-7, 1e-3), log=True, default=1e-7),
+    )
+    if task.is_classification:
+        made.add(Categorical("criterion", ["gini", "entropy"], default="entropy"))
+    return made
+
+
+def extra_trees_space(task: Task) -> ConfigurationSpace:
+    """The search space of TabArena (arXiv 2506.16791)."""
+    from ConfigSpace import Categorical, ConfigurationSpace, Float, Integer
+
+    made = ConfigurationSpace()
+    made.add(
+        Categorical("max_features", ["sqrt", 0.5, 0.75, 1.0], default="sqrt" if task.is_classification else 0.75),
+        Integer("min_samples_split", (2, 32), log=True, default=2),
+        Integer("min_samples_leaf", (1, 20), log=True, default=1),
+        Float("min_impurity_decrease", (1e-7, 1e-3), log=True, default=1e-7),
+    )
+    if task.is_classification:
+        made.add(Categorical("criterion", ["gini", "entropy"], default="entropy"))
+    return made
+
+
+class Forest:
+    """Grows trees in steps until they are enough or the deadline is near."""
+
+    bootstrap: ClassVar[bool]
+    kind: ClassVar[str]
+
+    def __init__(self, config: Config, task: Task, seed: int) -> None:
+        self._config, self._task, self._seed = dict(config), task, seed
+        self._columns = TreeColumns(task, seed, "encoded")
+        self._trees: list[Any] = []
+        self._width = 0
+
+    def fit(self, train: TableData, valid: TableData | None, effort: Effort) -> Mapping[str, float]:
+        """Grow; a checkpoint's trees are kept and go on."""
+        assert train.target is not None
+        before: list[Any] = []
+        if effort.checkpoint is not None:
+            inner = effort.checkpoint / "model"
+            old = type(self).load(inner if inner.is_dir() else effort.checkpoint, self._config, self._task, self._seed)
+            self._columns, before = old._columns, old._trees
+            features = self._columns.transform(train)
+        else:
+            features = self._columns.fit_transform(train)
+        self._width = features.shape[1]
+        wanted = int(effort.fidelity.get("trees", FULL_TREES)) - len(before)
+        self._trees = before + self._grow(features, train, max(wanted, 0 if before else 1), effort, seed_offset=len(before))
+        return {"trees": float(len(self._trees))}
+
+    def _grow(self, features: NDArray[np.float32], train: TableData, wanted: int, effort: Effort, seed_offset: int) -> list[Any]:
+        from sklearn import ensemble
+
+        if not wanted:
+            return []
+        maker = getattr(ensemble, self.kind + ("Classifier" if self._task.is_classification else "Regressor"))
+        config = dict(self._config)
+        options = {name: value for name, value in config.items() if name != "max_samples"}
+        if self.bootstrap and float(config.get("max_samples", 1.0)) < 1:  # type: ignore[arg-type]
+            options["max_samples"] = config["max_samples"]
+        if self._task.metric in ("mae", "median_ae") and not self._task.is_classification:
+            options.pop("criterion", None)
+        forest = maker(
+            n_estimators=1,
+            bootstrap=self.bootstrap,
+            warm_start=True,
+            n_jobs=effort.threads,
+            random_state=(self._seed + seed_offset) % (2**32 - 1),
+            max_leaf_nodes=MOST_LEAVES if len(train) > 2 * MOST_LEAVES else None,
+            **options,
+        )
+        step, done = (wanted, 0) if effort.deadline is None else (1, 0)
+        started = time.monotonic()
+        while done < wanted:
+            done = min(done + step, wanted)
+            forest.set_params(n_estimators=done)
+            forest.fit(features, train.target, sample_weight=train.weight)
+            if effort.deadline is None:
+                continue
+            each = (time.monotonic() - started) / done
+            left = effort.seconds_left() - 0.1
+            # Predicting and saving take a part of what growing took, hence the margin.
+            step = max(1, min(wanted - done, done, int(0.6 * left / max(each, 1e-6))))
+            if left < 1.5 * each:
+                break
+        return [estimator.tree_ for estimator in forest.estimators_]
+
+    def predict(self, data: TableData) -> NDArray[np.float64]:
+        """Mean over the trees: probabilities ``(rows, classes)`` or values ``(rows,)``."""
+        features = self._columns.transform(data)
+        total: Any = 0.0
+        for tree in self._trees:
+            values = tree.predict(features)
+            if self._task.is_classification:
+                values = values / np.maximum(values.sum(axis=1, keepdims=True), 1e-12)
+            total = total + values
+        mean = np.asarray(total / len(self._trees), dtype=np.float64)
+        return mean if self._task.is_classification else mean.reshape(-1)
+
+    def save(self, folder: Path) -> None:
+        """The nodes of all trees, one after another, as arrays of plain numbers."""
+        states = [tree.__getstate__() for tree in self._trees]
+        nodes = np.concatenate([state["nodes"] for state in states])
+        fields = {f"node_{name}": nodes[name] for name in nodes.dtype.names or ()}
+        np.savez(
+            folder / "forest.npz",
+            counts=np.array([state["node_count"] for state in states]),
+            depths=np.array([state["max_depth"] for state in states]),
+            values=np.concatenate([state["values"][:, 0, :] for state in states]).astype(np.float32),
+            width=np.array(self._width),
+            **fields,
+        )
+        self._columns.save(folder)
+
+    @classmethod
+    def load(cls, folder: Path, config: Config, task: Task, seed: int) -> Forest:
+        """Rebuild the trees; PredictorError when a node points outside its tree or columns."""
+        model = cls(config, task, seed)
+        model._columns = TreeColumns.load(folder, task, seed)
+        try:
+            with np.load(folder / "forest.npz", allow_pickle=False) as arrays:
+                model._trees = _rebuild({name: arrays[name] for name in arrays.files}, task)
+                model._width = int(arrays["width"])
+        except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
+            raise PredictorError(f"the forest in {folder} is missing or damaged ({error}); copy it again or fit again") from error
+        if model._width != len(model._columns.names):
+            raise PredictorError(f"the forest in {folder} does not fit its columns; fit again")
+        return model
+
+
+def _rebuild(arrays: dict[str, NDArray[Any]], task: Task) -> list[Any]:
+    """scikit-learn trees from node arrays, every index checked: the C code behind them checks none."""
+    from sklearn.tree._tree import NODE_DTYPE, Tree
+
+    width, counts = int(arrays["width"]), arrays["counts"]
+    outputs = max(task.class_count, 1)
+    total = int(counts.sum())
+    if (counts < 1).any() or not len(counts):
+        raise ValueError("a tree without nodes")
+    nodes = np.zeros(total, dtype=NODE_DTYPE)
+    for name in NODE_DTYPE.names or ():
+        nodes[name] = arrays[f"node_{name}"]
+    values = np.asarray(arrays["values"], dtype=np.float64)
+    if values.shape != (total, outputs) or not np.isfinite(values).all():
+        raise ValueError(f"values of shape {values.shape}, not {(total, outputs)}, or not finite")
+    trees, start = [], 0
+    for count, depth in zip(counts.tolist(), arrays["depths"].tolist(), strict=True):
+        part = nodes[start : start + count]
+        inner = part["left_child"] != -1
+        places = np.arange(count)
+        for side in ("left_child", "right_child"):
+            children = part[side][inner]
+            # Children come after their parent, so that no walk can go round in a circle.
+            if (children <= places[inner]).any() or (children >= count).any():
+                raise ValueError("a node points outside its tree")
+        if ((part["feature"][inner] < 0) | (part["feature"][inner] >= width)).any():
+            raise ValueError("a node asks for a column that is not there")
+        tree = Tree(width, np.array([outputs], dtype=np.intp), 1)
+        tree.__setstate__(
+            {
+                "max_depth": int(depth),
+                "node_count": count,
+                "nodes": part.copy(),
+                "values": np.ascontiguousarray(values[start : start + count].reshape(count, 1, outputs)),
+            }
+        )
+        trees.append(tree)
+        start += count
+    return trees
+
+
+class RandomForest(Forest):
+    """Trees on bootstrap samples with the best of random columns (Breiman 2001)."""
+
+    bootstrap = True
+    kind = "RandomForest"
+
+
+class ExtraTrees(Forest):
+    """Trees on all rows with random cuts (Geurts, Ernst and Wehenkel 2006)."""
+
+    bootstrap = False
+    kind = "ExtraTrees"

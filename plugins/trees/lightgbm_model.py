@@ -1,0 +1,229 @@
+"""LightGBM through its own training loop, with early stopping on the fold's validation rows."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from automl import Config, Effort, PredictorError, TableData, Task
+from automl_plugins.trees.columns import TreeColumns, patience
+
+if TYPE_CHECKING:
+    from ConfigSpace import ConfigurationSpace
+
+MOST_ROUNDS = 2000
+FIRST_LOOK = 8
+"""Rounds after which the time per round is known well enough to judge the learning rate."""
+WANTED_STEPS = 30.0
+"""Rounds times learning rate that a fit should have before the deadline: thirty rounds at rate 1 would fit any
+curve, so a slower rate needs as many more rounds."""
+FASTEST_RATE = 0.3
+LOG_METRICS = frozenset({"rmsle"})
+OBJECTIVES = {"mae": "regression_l1", "median_ae": "regression_l1", "mape": "mape"}
+
+
+def space(task: Task) -> ConfigurationSpace:
+    """The search space of TabArena (arXiv 2506.16791) with learning rates up to AutoGluon's 0.2."""
+    from ConfigSpace import Categorical, ConfigurationSpace, Float, Integer
+
+    made = ConfigurationSpace()
+    made.add(
+        Float("learning_rate", (0.005, 0.2), log=True, default=0.05),
+        Integer("num_leaves", (2, 200), log=True, default=31),
+        Integer("min_data_in_leaf", (1, 64), log=True, default=20),
+        Float("feature_fraction", (0.4, 1.0), default=0.9),
+        Float("bagging_fraction", (0.7, 1.0), default=0.9),
+        Categorical("extra_trees", [False, True], default=False),
+        Float("lambda_l1", (1e-4, 1.0), log=True, default=1e-4),
+        Float("lambda_l2", (1e-4, 2.0), log=True, default=1e-2),
+        Float("cat_l2", (0.005, 20.0), log=True, default=10.0),
+        Float("cat_smooth", (1e-3, 100.0), log=True, default=10.0),
+        Categorical("categories", ["native", "encoded"], default="native"),
+    )
+    if task.is_classification:
+        made.add(Categorical("class_weight", ["none", "balanced"], weights=[0.85, 0.15], default="none"))
+    return made
+
+
+class LightGBM:
+    """Gradient boosted trees. Rounds go on from a checkpoint where there is one."""
+
+    def __init__(self, config: Config, task: Task, seed: int) -> None:
+        self._config, self._task, self._seed = dict(config), task, seed
+        handling: Any = self._config.get("categories", "native")
+        self._columns = TreeColumns(task, seed, handling)
+        self._booster: Any = None
+        self._log_target = False
+
+    # -- fitting ----------------------------------------------------------------------------------
+
+    def fit(self, train: TableData, valid: TableData | None, effort: Effort) -> Mapping[str, float]:
+        """Boost until the validation loss stops falling, the rounds are used up or the deadline is near."""
+        import lightgbm as lgb
+
+        assert train.target is not None
+        continued = effort.checkpoint is not None
+        started = time.monotonic()
+        if continued:
+            assert effort.checkpoint is not None
+            old = type(self).load(effort.checkpoint / "model" if (effort.checkpoint / "model").is_dir() else effort.checkpoint, self._config, self._task, self._seed)
+            self._columns, self._booster, self._log_target = old._columns, old._booster, old._log_target
+            features = self._columns.transform(train)
+        else:
+            features = self._columns.fit_transform(train)
+            self._log_target = self._task.metric in LOG_METRICS and bool((train.target >= 0).all())
+        parameters = self._parameters(effort, len(train))
+        data = self._dataset(features, train, parameters)
+        held = None
+        if valid is not None:
+            held = self._dataset(self._columns.transform(valid), valid, parameters, reference=data)
+        rounds = int(effort.fidelity.get("rounds", MOST_ROUNDS))
+        before = self._booster.current_iteration() if self._booster is not None else 0
+        if effort.deadline is not None and effort.deadline - time.monotonic() < 0.5 * (time.monotonic() - started):
+            rounds = min(rounds, before + 1)  # preparing alone used up the time: one round is still a model
+        self._booster = self._boost(lgb, parameters, data, held, max(rounds - before, 1), effort, len(train))
+        return {"rounds": float(self._booster.current_iteration() if held is None else self._best())}
+
+    def _best(self) -> int:
+        return int(self._booster.best_iteration if self._booster.best_iteration > 0 else self._booster.current_iteration())
+
+    def _boost(self, lgb: Any, parameters: dict[str, Any], data: Any, held: Any, rounds: int, effort: Effort, rows: int) -> Any:
+        callbacks: list[Callable[..., None]] = []
+        if held is not None and "rounds" not in effort.fidelity:
+            callbacks.append(lgb.early_stopping(patience(rows), verbose=False))
+        if effort.deadline is not None:
+            callbacks.append(_deadline_callback(lgb, effort.deadline, float(parameters["learning_rate"])))
+        booster = lgb.train(
+            parameters,
+            data,
+            num_boost_round=rounds,
+            valid_sets=[held] if held is not None else None,
+            init_model=self._booster,
+            callbacks=callbacks,
+        )
+        if booster.best_iteration <= 0 and held is not None:
+            booster.best_iteration = booster.current_iteration()
+        return booster
+
+    def _dataset(self, features: NDArray[np.float32], rows: TableData, parameters: dict[str, Any], reference: Any = None) -> Any:
+        import lightgbm as lgb
+
+        assert rows.target is not None
+        target = np.log1p(rows.target) if self._log_target else rows.target
+        return lgb.Dataset(
+            features,
+            label=np.asarray(target, dtype=np.float64),
+            weight=self._weights(rows),
+            reference=reference,
+            params=parameters,
+            categorical_feature=self._columns.categorical or "auto",
+            free_raw_data=False,
+        )
+
+    def _weights(self, rows: TableData) -> NDArray[np.float64] | None:
+        weight = None if rows.weight is None else np.asarray(rows.weight, dtype=np.float64)
+        if self._config.get("class_weight") == "balanced":
+            counts = np.bincount(rows.target, minlength=self._task.class_count)  # type: ignore[arg-type]
+            balanced = len(rows) / (self._task.class_count * np.maximum(counts, 1))
+            weight = balanced[rows.target] * (1.0 if weight is None else weight)
+        return weight
+
+    def _parameters(self, effort: Effort, rows: int) -> dict[str, Any]:
+        config = self._config
+        parameters: dict[str, Any] = {
+            name: config[name]
+            for name in ("learning_rate", "num_leaves", "feature_fraction", "bagging_fraction", "lambda_l1", "lambda_l2",
+                         "cat_l2", "cat_smooth", "extra_trees")
+            if name in config
+        }  # fmt: skip
+        parameters |= {
+            "min_data_in_leaf": max(1, min(int(config.get("min_data_in_leaf", 20)), rows // 5)),  # type: ignore[arg-type]
+            "bagging_freq": 1 if float(config.get("bagging_fraction", 1.0)) < 1 else 0,  # type: ignore[arg-type]
+            "num_threads": effort.threads,
+            "seed": self._seed % (2**31 - 1),
+            "deterministic": True,
+            "force_row_wise": True,
+            "verbosity": -1,
+            "feature_pre_filter": False,
+            "min_data_in_bin": 1 if rows < 1000 else 3,
+            "max_cat_to_onehot": 8,
+        }
+        parameters |= self._objective()
+        if self._task.monotone:
+            parameters["monotone_constraints"] = [self._task.monotone.get(name, 0) for name in self._columns.names]
+        return parameters
+
+    def _objective(self) -> dict[str, Any]:
+        if self._task.problem_type == "binary":
+            return {"objective": "binary", "metric": "binary_logloss"}
+        if self._task.problem_type == "multiclass":
+            return {"objective": "multiclass", "num_class": self._task.class_count, "metric": "multi_logloss"}
+        objective = OBJECTIVES.get(self._task.metric, "regression")
+        return {"objective": objective, "metric": {"regression": "l2", "regression_l1": "l1", "mape": "mape"}[objective]}
+
+    # -- using ------------------------------------------------------------------------------------
+
+    def predict(self, data: TableData) -> NDArray[np.float64]:
+        """Probabilities ``(rows, classes)`` or values ``(rows,)``."""
+        if not len(data):
+            return np.zeros((0, self._task.class_count) if self._task.is_classification else 0)
+        raw = np.asarray(self._booster.predict(self._columns.transform(data), num_iteration=self._best(), num_threads=1))
+        if self._task.problem_type == "binary":
+            return np.stack([1 - raw, raw], axis=1)
+        return np.expm1(raw) if self._log_target else raw
+
+    def save(self, folder: Path) -> None:
+        """LightGBM's text format; the rest as JSON and arrays."""
+        self._booster.save_model(str(folder / "booster.txt"), num_iteration=self._best())
+        (folder / "lightgbm.json").write_text(json.dumps({"log_target": self._log_target}))
+        self._columns.save(folder)
+
+    @classmethod
+    def load(cls, folder: Path, config: Config, task: Task, seed: int) -> LightGBM:
+        """Read the text back; PredictorError when it is damaged or does not fit the columns."""
+        import lightgbm as lgb
+
+        model = cls(config, task, seed)
+        model._columns = TreeColumns.load(folder, task, seed)
+        try:
+            model._log_target = bool(json.loads((folder / "lightgbm.json").read_text())["log_target"])
+            text = (folder / "booster.txt").read_text()
+            if not text.startswith("tree") or "end of trees" not in text:
+                raise ValueError("the text is cut off")
+            model._booster = lgb.Booster(model_str=text)
+        except (OSError, ValueError, KeyError, TypeError, lgb.basic.LightGBMError) as error:
+            raise PredictorError(f"the booster in {folder} is missing or damaged ({error}); copy it again or fit again") from error
+        if model._booster.num_feature() != len(model._columns.names):
+            raise PredictorError(f"the booster in {folder} does not fit its columns; fit again")
+        return model
+
+
+def _deadline_callback(lgb: Any, deadline: float, rate: float) -> Callable[[Any], None]:
+    """Stop in time, and learn faster when the rounds that the time allows are too few for the rate."""
+    times: list[float] = []
+
+    def look(environment: Any) -> None:
+        now = time.monotonic()
+        times.append(now)
+        done = len(times)
+        per_round = (now - times[0]) / (done - 1) if done > 1 else 0.0
+        # Two rounds and a little are kept free for the round under way, predicting and saving.
+        if now + 2.0 * per_round + 0.05 > deadline:
+            best = environment.evaluation_result_list or []
+            raise lgb.callback.EarlyStopException(environment.iteration, best)
+        if done == FIRST_LOOK and per_round > 0:
+            possible = (deadline - now) / per_round
+            wanted = WANTED_STEPS / rate
+            if possible < wanted:
+                faster = min(FASTEST_RATE, rate * wanted / max(possible, 1.0))
+                environment.model.reset_parameter({"learning_rate": max(faster, rate)})
+
+    look.order = 40  # type: ignore[attr-defined]  # after evaluation and early stopping
+    look.before_iteration = False  # type: ignore[attr-defined]
+    return look

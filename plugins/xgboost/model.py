@@ -1,0 +1,157 @@
+"""XGBoost through its own training loop."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from automl import Config, Effort, PredictorError, TableData, Task
+from automl_plugins.trees.columns import TreeColumns, patience
+
+if TYPE_CHECKING:
+    from ConfigSpace import ConfigurationSpace
+
+MOST_ROUNDS = 2000
+OBJECTIVES = {"mae": "reg:absoluteerror", "median_ae": "reg:absoluteerror"}
+
+
+def space(task: Task) -> ConfigurationSpace:
+    """The search space of TabArena (arXiv 2506.16791), learning rates up to AutoGluon's 0.2."""
+    from ConfigSpace import Categorical, ConfigurationSpace, Float, Integer
+
+    made = ConfigurationSpace()
+    made.add(
+        Float("learning_rate", (0.005, 0.2), log=True, default=0.08),
+        Integer("max_depth", (3, 10), log=True, default=6),
+        Float("min_child_weight", (1e-3, 5.0), log=True, default=1.0),
+        Float("subsample", (0.6, 1.0), default=0.9),
+        Float("colsample_bylevel", (0.6, 1.0), default=0.9),
+        Float("colsample_bynode", (0.6, 1.0), default=0.9),
+        Float("reg_alpha", (1e-4, 5.0), log=True, default=1e-4),
+        Float("reg_lambda", (1e-4, 5.0), log=True, default=1.0),
+        Categorical("grow_policy", ["depthwise", "lossguide"], default="depthwise"),
+    )
+    return made
+
+
+class XGBoost:
+    """Gradient boosted trees on histograms; rounds go on from a checkpoint where there is one."""
+
+    def __init__(self, config: Config, task: Task, seed: int) -> None:
+        self._config, self._task, self._seed = dict(config), task, seed
+        self._columns = TreeColumns(task, seed, "encoded")
+        self._booster: Any = None
+        self._rounds = 0
+
+    def fit(self, train: TableData, valid: TableData | None, effort: Effort) -> Mapping[str, float]:
+        """Boost until the validation loss stops falling, the rounds are used up or the deadline is near."""
+        import xgboost as xgb
+
+        assert train.target is not None
+        before = None
+        if effort.checkpoint is not None:
+            inner = effort.checkpoint / "model"
+            old = type(self).load(inner if inner.is_dir() else effort.checkpoint, self._config, self._task, self._seed)
+            self._columns, before, self._rounds = old._columns, old._booster, old._rounds
+            features = self._columns.transform(train)
+        else:
+            features = self._columns.fit_transform(train)
+        data = self._matrix(xgb, features, train, effort)
+        held = None if valid is None else self._matrix(xgb, self._columns.transform(valid), valid, effort)
+        wanted = max(1, int(effort.fidelity.get("rounds", MOST_ROUNDS)) - self._rounds)
+        callbacks: list[Any] = [] if effort.deadline is None else [_stop_in_time(xgb, effort.deadline)]
+        early = patience(len(train)) if held is not None and "rounds" not in effort.fidelity else None
+        booster = xgb.train(
+            self._parameters(effort),
+            data,
+            num_boost_round=wanted,
+            evals=[] if held is None else [(held, "valid")],
+            early_stopping_rounds=early,
+            verbose_eval=False,
+            xgb_model=before,
+            callbacks=callbacks,
+        )
+        last = booster.best_iteration + 1 if early is not None else booster.num_boosted_rounds()
+        self._booster, self._rounds = booster[:last], int(last)
+        return {"rounds": float(self._rounds)}
+
+    def _matrix(self, xgb: Any, features: NDArray[np.float32], rows: TableData | None, effort: Effort) -> Any:
+        target = None if rows is None else rows.target
+        weight = None if rows is None else rows.weight
+        return xgb.DMatrix(features, label=target, weight=weight, nthread=effort.threads)
+
+    def _parameters(self, effort: Effort) -> dict[str, Any]:
+        parameters: dict[str, Any] = dict(self._config)
+        parameters |= {
+            "tree_method": "hist",
+            "max_leaves": 256 if self._config.get("grow_policy") == "lossguide" else 0,
+            "nthread": effort.threads,
+            "seed": self._seed % (2**31 - 1),
+            "verbosity": 0,
+        }
+        if self._task.problem_type == "binary":
+            parameters |= {"objective": "binary:logistic", "eval_metric": "logloss"}
+        elif self._task.problem_type == "multiclass":
+            parameters |= {"objective": "multi:softprob", "eval_metric": "mlogloss", "num_class": self._task.class_count}
+        else:
+            objective = OBJECTIVES.get(self._task.metric, "reg:squarederror")
+            parameters |= {"objective": objective, "eval_metric": "mae" if objective == "reg:absoluteerror" else "rmse"}
+        if self._task.monotone:
+            signs = (str(self._task.monotone.get(name, 0)) for name in self._columns.names)
+            parameters["monotone_constraints"] = "(" + ",".join(signs) + ")"
+        return parameters
+
+    def predict(self, data: TableData) -> NDArray[np.float64]:
+        """Probabilities ``(rows, classes)`` or values ``(rows,)``."""
+        import xgboost as xgb
+
+        if not len(data):
+            return np.zeros((0, self._task.class_count) if self._task.is_classification else 0)
+        raw = np.asarray(self._booster.predict(self._matrix(xgb, self._columns.transform(data), None, Effort())), dtype=np.float64)
+        if self._task.problem_type == "binary":
+            return np.stack([1 - raw, raw], axis=1)
+        return raw
+
+    def save(self, folder: Path) -> None:
+        """XGBoost's JSON format (UBJ); the rest as JSON and arrays."""
+        self._booster.save_model(str(folder / "booster.ubj"))
+        (folder / "xgboost.json").write_text(json.dumps({"rounds": self._rounds}))
+        self._columns.save(folder)
+
+    @classmethod
+    def load(cls, folder: Path, config: Config, task: Task, seed: int) -> XGBoost:
+        """Read it back; PredictorError when it is damaged or does not fit the columns."""
+        import xgboost as xgb
+
+        model = cls(config, task, seed)
+        model._columns = TreeColumns.load(folder, task, seed)
+        try:
+            model._rounds = int(json.loads((folder / "xgboost.json").read_text())["rounds"])
+            model._booster = xgb.Booster(params={"nthread": 1}, model_file=str(folder / "booster.ubj"))
+        except (OSError, ValueError, KeyError, TypeError, xgb.core.XGBoostError) as error:
+            raise PredictorError(f"the booster in {folder} is missing or damaged ({error}); fit again") from error
+        if model._booster.num_features() != len(model._columns.names):
+            raise PredictorError(f"the booster in {folder} does not fit its columns; fit again")
+        return model
+
+
+def _stop_in_time(xgb: Any, deadline: float) -> Any:
+    class StopInTime(xgb.callback.TrainingCallback):  # type: ignore[misc]
+        """Ends training when one more round might pass the deadline."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.last = time.monotonic()
+
+        def after_iteration(self, model: Any, epoch: int, evals_log: Any) -> bool:
+            now = time.monotonic()
+            taken, self.last = now - self.last, now
+            return now + 2.0 * taken + 0.05 > deadline
+
+    return StopInTime()
