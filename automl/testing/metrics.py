@@ -58,13 +58,15 @@ class _Case:
         rng = np.random.default_rng(1)
         if self.problem_type == "regression":
             other: NDArray[np.float64] = rng.uniform(1.0, 20.0, len(truth))
-            return (1 - noise) * truth + noise * other
+            mixed: NDArray[np.float64] = (1 - noise) * truth + noise * other
+            return mixed
         classes = len(LABELS[self.problem_type])
         right = np.eye(classes)[truth]
         wrong = np.eye(classes)[(truth + 1) % classes]
         swapped = (rng.random(len(truth)) < noise * 0.9)[:, None]
         hard = np.where(swapped, wrong, right)
-        return (1 - 0.2 * noise) * hard + 0.2 * noise / classes
+        blurred: NDArray[np.float64] = (1 - 0.2 * noise) * hard + 0.2 * noise / classes
+        return blurred
 
     def score(self, truth: NDArray[Any], prediction: NDArray[Any], weight: Any = None, text: str = "") -> float:
         for array in (truth, prediction, weight):

@@ -27,8 +27,8 @@ def check_sampler(sampler: str | SamplerSpec) -> None:
     """
     spec = load_registry().get("samplers", sampler) if isinstance(sampler, str) else sampler
     require(isinstance(spec, SamplerSpec), f"check_sampler takes a name or a SamplerSpec, not {spec!r}")
-    for options in ({}, {"workers": 3}, {"workers": 4, "failing": 0.4}, {"workers": 2, "failing": 1.0}):
-        _check_run(spec, Simulation(seed=1, **options))  # type: ignore[arg-type]
+    for workers, failing in ((1, 0.0), (3, 0.0), (4, 0.4), (2, 1.0)):
+        _check_run(spec, Simulation(seed=1, workers=workers, failing=failing))
     _check_repeatable(spec)
     _check_seeds(spec)
     _check_exhausted(spec, "tiny", 3)
@@ -48,7 +48,7 @@ def _suggest(spec: SamplerSpec, sampler: Any, space: JointSpace, history: Histor
     owner = f"sampler {spec.name!r}"
     counts = f"{len(history.finished())} done, {len(history.running())} running, {len(history.failed())} failed"
     with rule(owner, f"must suggest after trials that are {counts}"):
-        found = sampler.suggest(history)
+        found: Candidate | None = sampler.suggest(history)
     if found is None:
         return None
     require(isinstance(found, Candidate), f"{owner} suggested a {type(found).__name__}; it must be a Candidate or None")

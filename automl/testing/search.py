@@ -56,7 +56,7 @@ class Simulation:
     history: History = field(default_factory=History)
 
     def __post_init__(self) -> None:
-        self._random = random.Random(self.seed)
+        self._random = random.Random(self.seed)  # noqa: S311 - simulations need no secrets
 
     @property
     def busy(self) -> bool:
