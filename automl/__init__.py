@@ -60,6 +60,8 @@ _HOMES = {
     "MatrixData": "automl.data.records",
     "TargetEncoding": "automl.data.target_encoding",
     "TextFeatures": "automl.data.text_features",
+    "TreeColumns": "automl.data.tree_columns",
+    "boosting_patience": "automl.data.tree_columns",
     "Candidate": "automl.history",
     "Trial": "automl.history",
     "History": "automl.history",
@@ -87,6 +89,7 @@ if TYPE_CHECKING:
     from automl.data.records import MatrixData, TableData, TableLayout
     from automl.data.target_encoding import TargetEncoding
     from automl.data.text_features import TextFeatures
+    from automl.data.tree_columns import TreeColumns, boosting_patience
     from automl.errors import (
         AutomlError,
         DataError,

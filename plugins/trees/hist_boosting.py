@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from automl import Config, Effort, PredictorError, TableData, Task
-from automl_plugins.trees.columns import TreeColumns
+from automl import Config, Effort, PredictorError, TableData, Task, TreeColumns
 
 if TYPE_CHECKING:
     from ConfigSpace import ConfigurationSpace

@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from automl import Config, Effort, PredictorError, TableData, Task
-from automl_plugins.trees.columns import TreeColumns, patience
+from automl import Config, Effort, PredictorError, TableData, Task, TreeColumns, boosting_patience
 
 if TYPE_CHECKING:
     from ConfigSpace import ConfigurationSpace
@@ -96,7 +95,7 @@ class LightGBM:
     def _boost(self, lgb: Any, parameters: dict[str, Any], data: Any, held: Any, rounds: int, effort: Effort, rows: int) -> Any:
         callbacks: list[Callable[..., None]] = []
         if held is not None and "rounds" not in effort.fidelity:
-            callbacks.append(lgb.early_stopping(patience(rows), verbose=False))
+            callbacks.append(lgb.early_stopping(boosting_patience(rows), verbose=False))
         if effort.deadline is not None:
             callbacks.append(_deadline_callback(lgb, effort.deadline, float(parameters["learning_rate"])))
         booster = lgb.train(

@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from automl import Config, Effort, PredictorError, TableData, Task
-from automl_plugins.trees.columns import TreeColumns, patience
+from automl import Config, Effort, PredictorError, TableData, Task, TreeColumns, boosting_patience
 
 if TYPE_CHECKING:
     from ConfigSpace import ConfigurationSpace
@@ -66,7 +65,7 @@ class XGBoost:
         held = None if valid is None else self._matrix(xgb, self._columns.transform(valid), valid, effort)
         wanted = max(1, int(effort.fidelity.get("rounds", MOST_ROUNDS)) - self._rounds)
         callbacks: list[Any] = [] if effort.deadline is None else [_stop_in_time(xgb, effort.deadline)]
-        early = patience(len(train)) if held is not None and "rounds" not in effort.fidelity else None
+        early = boosting_patience(len(train)) if held is not None and "rounds" not in effort.fidelity else None
         booster = xgb.train(
             self._parameters(effort),
             data,

@@ -10,7 +10,11 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from automl import PredictorError, TableData, TargetEncoding, Task, TextFeatures
+from automl.data.records import TableData
+from automl.data.target_encoding import TargetEncoding
+from automl.data.text_features import TextFeatures
+from automl.errors import PredictorError
+from automl.task import Task
 
 NATIVE_LEVELS = 1000
 """Categories with more levels are given as target means instead: their levels are too rare to be grouped."""
@@ -118,7 +122,7 @@ class TreeColumns:
         return columns
 
 
-def patience(rows: int) -> int:
+def boosting_patience(rows: int) -> int:
     """Rounds without progress after which boosting stops: 300 up to 10,000 rows, fewer above, at least 20
     (the rule published with AutoGluon)."""
     return 300 if rows <= 10_000 else max(20, round(300 * 10_000 / rows))
