@@ -20,7 +20,7 @@ from automl.errors import SettingsError
 from automl.history import Candidate, Trial
 from automl.plan import Plan, make_plan, search_weights
 from automl.predictor import MemberRecord, Parts, Predictor, write_predictor
-from automl.protocols import Executor, ExecutorSettings, RunInfo, RunSummary
+from automl.protocols import Executor, ExecutorSettings, RunInfo, RunSummary, Tracker
 from automl.registry import Registry, load_registry
 from automl.resources import divide, usable_cores, usable_memory
 from automl.run import RunContext, Search, SearchResult
@@ -150,8 +150,12 @@ def fit_run(
     out: Path | None = None,
     started: float | None = None,
     registry: Registry | None = None,
+    listeners: Mapping[str, Tracker] | None = None,
 ) -> FitOutcome:
-    """The whole run. `started` is the `time.monotonic()` from which the budget counts; None: now."""
+    """The whole run. `started` is the `time.monotonic()` from which the budget counts; None: now.
+
+    `listeners` are trackers made already; they are told before those that the settings name.
+    """
     clock = Clock.make(time.monotonic() if started is None else started, settings.budget_seconds, refit=settings.refit)
     registry = registry or load_registry()
     folder = (out or _default_folder()).absolute()
@@ -187,6 +191,7 @@ def fit_run(
                     memory=memory,
                     workers=workers,
                     threads=threads,
+                    listeners=listeners or {},
                 ),
                 store,
                 executor,
@@ -204,6 +209,7 @@ class _Run:
     memory: int
     workers: int
     threads: int
+    listeners: Mapping[str, Tracker]
 
 
 def _search_and_save(run: _Run, store: Store, executor: Executor) -> FitOutcome:
@@ -219,7 +225,7 @@ def _search_and_save(run: _Run, store: Store, executor: Executor) -> FitOutcome:
     save_table(folder / DATA_FOLDER, prepared.data)
     save_splits(folder, list(resampling.splits))
     trackers = TrackerGroup(
-        {name: run.registry.get("trackers", name).load()() for name in settings.trackers},
+        {**run.listeners, **{name: run.registry.get("trackers", name).load()() for name in settings.trackers}},
         warn=lambda message: store.event("warning", "tracker", message),
     )
     context = RunContext(
@@ -249,6 +255,7 @@ def _search_and_save(run: _Run, store: Store, executor: Executor) -> FitOutcome:
             workers=run.workers,
             threads=run.threads,
             reasons=reasons,
+            findings=prepared.findings,
         )
     )
     search = Search(context, strategy, baselines, executor, store, trackers)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from automl.data.records import MatrixData, TableData
+    from automl.data.records import Finding, MatrixData, TableData
     from automl.history import Candidate, History, Trial
     from automl.task import Task
 
@@ -205,6 +205,8 @@ class RunInfo:
     threads: int
     reasons: tuple[str, ...] = ()
     """The plan in words, a line for each decision."""
+    findings: tuple[Finding, ...] = ()
+    """What was noticed or changed in the data."""
 
 
 @dataclass(frozen=True, kw_only=True)
