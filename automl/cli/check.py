@@ -2,30 +2,33 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from automl.cli.options import data_options, make_settings, output_options
+from automl.cli.exits import EPILOG
+from automl.cli.options import data_options, make_settings, output_options, source_of
+
+if TYPE_CHECKING:
+    from automl.cli.output import Output
 
 
-@click.command("check")
-@click.argument("data", type=click.Path(path_type=Path))
+@click.command("check", epilog=EPILOG)
+@click.argument("data")
 @data_options
 @output_options
-def check_command(data: Path, as_json: bool, quiet: bool, verbose: bool, **options: Any) -> None:
-    """Diagnose DATA without fitting: kinds of columns, target, findings, plan; with the reason of each."""
+def check_command(output: Output, data: str, **options: Any) -> None:
+    """Diagnose DATA as `automl fit` would, without fitting: columns, target, findings and plan, with reasons."""
+    settings = make_settings(options)
     from automl.api import check_run
-    from automl.cli.words import findings_lines, say, say_json, table
 
-    report = check_run(str(data), make_settings(options))
-    if as_json:
+    report = check_run(source_of(data), settings)
+    if output.as_json:
         columns = [
             {"name": column.name, "kind": column.kind, "used": column.used, "reason": column.reason}
             for column in report.schema.columns
         ]
-        say_json(
+        output.document(
             {
                 "rows": report.rows,
                 "task": report.task.to_dict(),
@@ -36,16 +39,19 @@ def check_command(data: Path, as_json: bool, quiet: bool, verbose: bool, **optio
             }
         )
         return
-    say(f"{report.rows:,} rows, {report.task.features} usable columns, target {report.task.target!r}")
-    for reason in report.task.reasons:
-        say(f"  {reason}")
-    if not quiet:
-        rows = [(column.name[:40], column.kind, "" if column.used else "not used", column.reason) for column in report.schema.columns]
-        say(table(("column", "kind", "", "why"), rows))
-    lines = findings_lines(report.findings, None if verbose else 20)
-    for line in lines or ["nothing noteworthy was found"]:
-        say(line)
-    if not quiet:
-        for reason in report.reasons:
-            if not reason.startswith("task"):
-                say(f"  {reason}")
+    from automl.cli.fit_report import describe_task, labelled
+
+    output.result(labelled("data", describe_task(report.task)))
+    for reason in report.reasons:
+        subject, _, text = reason.partition(": ")
+        output.say(labelled(subject, text))
+    output.say()
+    rows = [
+        (column.name, column.kind if column.used else f"{column.kind}, not used", column.reason)
+        for column in report.schema.columns
+    ]
+    output.table(("column", "kind", "reason"), rows)
+    output.say()
+    output.findings(report.findings)
+    if not report.findings:
+        output.say("nothing noteworthy was found")

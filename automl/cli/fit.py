@@ -2,117 +2,138 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 import time
+from contextlib import closing, contextmanager, nullcontext
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from automl.cli.options import data_options, make_settings, output_options
+from automl.cli.exits import BASELINE, DONE, EPILOG, INTERRUPTED, exit_code
+from automl.cli.options import data_options, make_settings, output_options, source_of
+from automl.errors import AutomlError, SettingsError
 
-EPILOG = """\b
-Exit codes: 0 done; 1 unexpected error; 2 wrong input; 3 only the dummy could be fitted; 4 the run folder or a
-predictor cannot be used; 5 a plugin or package is missing or broken; 130 stopped by Ctrl+C (the best so far is
-saved)."""
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from automl.api import FitOutcome
+    from automl.cli.output import Output
+    from automl.protocols import Tracker
+    from automl.registry import Registry
+
+PROGRESS = "progress"
+"""Tracker that is used on a terminal, when a plugin brings it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TestScore:
+    """What came of scoring the finished predictor on the file of ``--test``."""
+
+    file: str
+    score: float | None = None
+    error: AutomlError | None = None
 
 
 @click.command("fit", epilog=EPILOG)
-@click.argument("train", type=click.Path(path_type=Path))
+@click.argument("train")
 @data_options
-@click.option("--out", type=click.Path(path_type=Path), help="Run folder; must be new or empty (default runs/TABLE-TIME).")
-@click.option("--trials", type=int, help="Stop after so many trials; without --time the run is reproducible.")
-@click.option("--strategy", default="random", metavar="NAME", help="Strategy, or SAMPLER+SCHEDULER.")
-@click.option("--memory", metavar="SIZE", help="Memory limit of each worker, e.g. 2GB.")
-@click.option("--executor", default="processes", metavar="NAME", help="Where jobs run: processes or inline.")
-@click.option("--refit", is_flag=True, help="Train each member once on all rows: a smaller, faster predictor.")
-@click.option("--test", "test_file", type=click.Path(path_type=Path), help="Score the finished predictor on this table.")
-@click.option("--tracker", "trackers", multiple=True, metavar="NAME", help="Listen to the run with this tracker.")
+@click.option("--out", metavar="RUN", help="Run folder, new or empty (default runs/TRAIN-DATE-TIME).")
+@click.option("--trials", type=int, metavar="N", help="Stop after so many trials; reproducible without --time.")
+@click.option("--strategy", default="random", metavar="NAME", help="A strategy, or SAMPLER+SCHEDULER (default random).")
+@click.option("--executor", default="processes", metavar="NAME", help="Where jobs run (default processes).")
+@click.option("--refit", is_flag=True, help="Train members once on all rows: a smaller, faster predictor.")
+@click.option("--test", metavar="FILE", help="At the end, score the predictor on this table; not part of the time.")
+@click.option("--tracker", "trackers", multiple=True, metavar="NAME", help="Let this tracker listen to the run.")
 @output_options
-def fit_command(
-    train: Path, out: Path | None, test_file: Path | None, as_json: bool, quiet: bool, verbose: bool, **options: Any
-) -> int:
-    """Search for the best predictor of a column of TRAIN (CSV, TSV, gz, zip, Parquet, Feather)."""
-    trackers = tuple(options.pop("trackers"))
-    if not (as_json or quiet) and sys.stderr.isatty():
-        trackers = (*trackers, "progress")
-    settings = make_settings({**options, "trackers": trackers})
-    if test_file is not None and not test_file.exists():
-        raise click.UsageError(f"--test {test_file} does not exist")
+def fit_command(output: Output, train: str, out: str | None, test: str | None, **options: Any) -> int:
+    """Search for the best predictor of a column of TRAIN, save it, and show the leaderboard.
+
+    TRAIN is a table: CSV, TSV, .gz or .zip of them, Parquet, Feather, or - for CSV on standard input.
+    Options that take A,B may be repeated, and a name that holds a comma stands in double quotes.
+    """
+    settings = make_settings(options)
+    if test is not None and not Path(test).is_file():
+        raise SettingsError(f"--test {test} is not there; give a table that has the target")
+    folder = default_folder(train) if out is None else Path(out)
     from automl.api import fit_run
+    from automl.cli.fit_report import FirstLines, fit_document, tell_outcome
+    from automl.registry import load_registry
 
-    if out is None:
-        out = Path("runs") / f"{train.name.partition('.')[0]}-{time.strftime('%Y%m%d-%H%M%S')}"
-    outcome = fit_run(str(train), settings, out=out, started=process_start())
-    test_score = None if test_file is None else outcome.predictor.score(str(test_file))
-    if as_json:
-        _tell_json(outcome, test_score)
+    registry = load_registry()
+    output.session.run_folder = str(folder)
+    with interrupt_on_sigterm(), _progress(output, registry, settings.trackers) as progress:
+        outcome = fit_run(
+            source_of(train),
+            settings,
+            out=folder,
+            started=output.session.started,
+            registry=registry,
+            listeners={"first lines": FirstLines(output), **progress},
+        )
+    tested = None if test is None else _score(outcome, test)
+    if output.as_json:
+        output.document(fit_document(outcome, tested))
     else:
-        _tell(outcome, test_score, test_file, quiet=quiet, verbose=verbose)
-    if outcome.interrupted:
-        return 130
-    return 3 if outcome.only_baseline else 0
+        tell_outcome(output, outcome, tested)
+    return _code(outcome, tested)
 
 
-def _tell_json(outcome: Any, test_score: float | None) -> None:
-    from automl.cli.words import say_json
-
-    say_json(
-        {
-            "folder": str(outcome.folder),
-            "predictor": str(outcome.predictor.folder),
-            "metric": outcome.metric,
-            "score": outcome.score,
-            "test_score": test_score,
-            "only_baseline": outcome.only_baseline,
-            "seconds": outcome.seconds,
-            "trials": outcome.trials,
-            "failed": outcome.failed,
-            "interrupted": outcome.interrupted,
-            "reasons": list(outcome.reasons),
-            "findings": [finding.to_dict() for finding in outcome.findings],
-            "leaderboard": outcome.leaderboard,
-        }
-    )
+def default_folder(train: str) -> Path:
+    """``runs/TRAIN-DATE-TIME`` below the current folder, one that is not there yet."""
+    name = "stdin" if train == "-" else Path(train).name.partition(".")[0] or "table"
+    stamp = time.strftime("%Y%m%d-%H%M%S")
+    folder, number = Path("runs") / f"{name}-{stamp}", 2
+    while folder.exists():
+        folder, number = Path("runs") / f"{name}-{stamp}-{number}", number + 1
+    return folder
 
 
-def _tell(outcome: Any, test_score: float | None, test_file: Path | None, *, quiet: bool, verbose: bool) -> None:
-    from automl.cli.words import findings_lines, leaderboard_table, number, say
+@contextmanager
+def interrupt_on_sigterm() -> Iterator[None]:
+    """Stop as after Ctrl+C when a batch system asks to: the best so far is saved."""
 
-    if outcome.only_baseline:
-        say("ONLY THE DUMMY COULD BE FITTED: the predictor ignores the features (automl leaderboard tells why)")
-    if not quiet:
-        task = outcome.predictor.task
-        say(f"{task.problem_type} task: {task.rows:,} rows, {task.features} usable columns, target {task.target!r}")
-        for line in findings_lines(outcome.findings, None if verbose else 10):
-            say(f"  {line}")
-        for reason in outcome.reasons if verbose else [line for line in outcome.reasons if line.startswith(("validation", "machine"))][:2]:
-            say(f"  {reason}")
-        say(f"\n{outcome.trials} trials, {outcome.failed} failed, {outcome.seconds:.1f} s")
-        say(leaderboard_table(outcome.leaderboard, outcome.metric, None if verbose else 10))
-        say()
-    say(f"{outcome.metric}: {number(outcome.score)} (out of fold)")
-    if test_score is not None:
-        say(f"{outcome.metric}: {number(test_score)} on {test_file}")
-    say(f"predictor: {_short(outcome.predictor.folder)}")
-    if not quiet:
-        say(f"next: automl predict {_short(outcome.folder)} NEW.csv --out predictions.csv")
+    def stop(number: int, frame: object) -> None:
+        del number, frame
+        raise KeyboardInterrupt
 
-
-def _short(path: Path) -> str:
-    here = Path.cwd()
-    return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)
-
-
-def process_start() -> float:
-    """`time.monotonic()` at which this process began: the budget counts from there, imports included."""
-    now = time.monotonic()
     try:
-        ticks = int(Path("/proc/self/stat").read_text().rpartition(")")[2].split()[19])
-        import os
+        before = signal.signal(signal.SIGTERM, stop)
+    except ValueError:  # not in the main thread: the one who called us handles signals
+        yield
+        return
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
-        began = ticks / os.sysconf("SC_CLK_TCK")
-        age = time.clock_gettime(time.CLOCK_BOOTTIME) - began
-    except (OSError, ValueError, IndexError, AttributeError):
-        return now  # no /proc: what importing took so far is not known
-    return now - age if 0 <= age < 60 else now
+
+@contextmanager
+def _progress(output: Output, registry: Registry, asked: tuple[str, ...]) -> Iterator[dict[str, Tracker]]:
+    """The progress line where someone can see it; taken away whatever happens."""
+    spec = registry.trackers.get(PROGRESS)
+    seen = sys.stderr is not None and sys.stderr.isatty() and not (output.as_json or output.quiet)
+    if spec is None or spec.missing() or not seen or PROGRESS in asked:
+        yield {}
+        return
+    tracker = spec.load()()
+    with closing(tracker) if hasattr(tracker, "close") else nullcontext():
+        yield {PROGRESS: tracker}
+
+
+def _score(outcome: FitOutcome, test: str) -> TestScore:
+    """A run is not lost because the test table is wrong: the error is told after the result."""
+    try:
+        return TestScore(file=test, score=outcome.predictor.score(test))
+    except AutomlError as error:
+        return TestScore(file=test, error=error)
+
+
+def _code(outcome: FitOutcome, tested: TestScore | None) -> int:
+    if outcome.interrupted:
+        return INTERRUPTED
+    if tested is not None and tested.error is not None:
+        return exit_code(tested.error)
+    return BASELINE if outcome.only_baseline else DONE

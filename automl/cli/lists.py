@@ -1,115 +1,115 @@
-"""``automl models``, ``automl metrics``, ``automl plugins``."""
+"""``automl models``, ``automl metrics``, ``automl plugins``: what can be asked for by name."""
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
+from automl.cli.exits import EPILOG
 from automl.cli.options import output_options
 
+if TYPE_CHECKING:
+    from automl.cli.output import Output
 
-@click.command("models")
+
+@click.command("models", epilog=EPILOG)
 @output_options
-def models_command(as_json: bool, quiet: bool, verbose: bool) -> None:
-    """List models, and why some cannot be used here."""
-    from automl.cli.words import say, say_json, table
+def models_command(output: Output) -> None:
+    """List models: where they come from, what they can do, and why some cannot be used here."""
     from automl.registry import load_registry
 
     registry = load_registry()
     specs = list(registry.models.values())
-    if as_json:
+    reasons = {spec.name: registry.unusable(spec) for spec in specs}
+    if output.as_json:
         rows = [
             {
                 "name": spec.name,
+                "summary": spec.summary,
                 "plugin": spec.plugin,
                 "distribution": spec.distribution,
-                "summary": spec.summary,
                 "problem_types": list(spec.problem_types),
                 "form": spec.form,
-                "usable": not registry.unusable(spec),
-                "reason": registry.unusable(spec) or "",
+                "usable": reasons[spec.name] is None,
+                "reason": reasons[spec.name] or "",
             }
             for spec in specs
         ]
-        say_json({"models": rows})
+        output.document({"models": rows})
         return
-    if quiet:
-        say("\n".join(spec.name for spec in specs if not registry.unusable(spec)))
+    if output.quiet:
+        output.result("\n".join(name for name, reason in reasons.items() if reason is None))
         return
-    say(table(("model", "plugin", "form", "for", ""), [
-        (spec.name, spec.plugin, spec.form, ",".join(spec.problem_types), registry.unusable(spec) or spec.summary)
-        for spec in specs
-    ]))  # fmt: skip
-    if verbose:
-        for spec in specs:
-            say(f"{spec.name}: {spec.factory}, fidelities {[getattr(one, 'name', one) for one in spec.fidelities]}")
+    head = ("model", "plugin", "problem types", "form", "what it is")
+    output.table(
+        head,
+        [
+            (spec.name, spec.plugin, " ".join(spec.problem_types), spec.form, reasons[spec.name] or spec.summary)
+            for spec in specs
+        ],
+    )
 
 
-@click.command("metrics")
+@click.command("metrics", epilog=EPILOG)
 @output_options
-def metrics_command(as_json: bool, quiet: bool, verbose: bool) -> None:
-    """List metrics."""
-    from automl.cli.words import say, say_json, table
+def metrics_command(output: Output) -> None:
+    """List metrics with their other names, and whether high or low is good."""
     from automl.registry import load_registry
 
     specs = list(load_registry().metrics.values())
-    if as_json:
+    if output.as_json:
         rows = [
             {
                 "name": spec.name,
+                "summary": spec.summary,
                 "aliases": list(spec.aliases),
                 "problem_types": list(spec.problem_types),
                 "greater_is_better": spec.greater_is_better,
-                "summary": spec.summary,
                 "plugin": spec.plugin,
             }
             for spec in specs
         ]
-        say_json({"metrics": rows})
+        output.document({"metrics": rows})
         return
-    if quiet:
-        say("\n".join(spec.name for spec in specs))
+    if output.quiet:
+        output.result("\n".join(spec.name for spec in specs))
         return
-    say(table(("metric", "best", "for", "also called", ""), [
-        (spec.name, "high" if spec.greater_is_better else "low", ",".join(spec.problem_types), ",".join(spec.aliases),
-         spec.summary)
-        for spec in specs
-    ]))  # fmt: skip
-    if verbose:
-        for spec in specs:
-            say(f"{spec.name}: {spec.factory}")
+    head = ("metric", "good", "problem types", "other names", "what it is")
+    output.table(
+        head,
+        [
+            (
+                spec.name,
+                "high" if spec.greater_is_better else "low",
+                " ".join(spec.problem_types),
+                " ".join(spec.aliases),
+                spec.summary,
+            )
+            for spec in specs
+        ],
+    )
 
 
-@click.command("plugins")
+@click.command("plugins", epilog=EPILOG)
 @output_options
-def plugins_command(as_json: bool, quiet: bool, verbose: bool) -> None:
-    """List plugins with what they add; broken ones with their reason."""
-    from automl.cli.words import say, say_json, table
+def plugins_command(output: Output) -> None:
+    """List plugins with what they add; broken ones and clashes with the reason."""
     from automl.registry import load_registry
 
-    registry = load_registry(allow_clashes=True)
-    if as_json:
-        rows = [
-            {
-                "name": info.name,
-                "distribution": info.distribution,
-                "version": info.version,
-                "status": info.status,
-                "message": info.message,
-                "provides": {kind: list(names) for kind, names in info.provides.items()},
-            }
-            for info in registry.plugins
-        ]
-        say_json({"plugins": rows, "clashes": [str(clash) for clash in registry.clashes]})
+    registry = load_registry(allow_clashes=True, quiet=True)
+    if output.as_json:
+        output.document({"plugins": [info.to_dict() for info in registry.plugins], "clashes": list(registry.clashes)})
         return
-    if quiet:
-        say("\n".join(info.name for info in registry.plugins))
+    if output.quiet:
+        output.result("\n".join(info.name for info in registry.plugins if info.status == "ok"))
         return
-    body = []
+    rows = []
     for info in registry.plugins:
-        added = "; ".join(f"{kind}: {', '.join(names)}" for kind, names in info.provides.items() if names)
-        body.append((info.name, info.distribution, info.version, info.status, info.message or added))
-    say(table(("plugin", "distribution", "version", "status", ""), body))
+        provides = "; ".join(f"{kind}: {', '.join(names)}" for kind, names in info.provides.items())
+        rows.append((info.name, info.distribution, info.version, info.status, info.message or provides))
+    output.table(("plugin", "distribution", "version", "status", "what it adds"), rows)
     for clash in registry.clashes:
-        say(f"clash: {clash}")
-    if verbose:
-        say("switch one off with --disable-plugin NAME or AUTOML_DISABLE_PLUGINS=NAME")
+        output.say(f"clash: {clash}")
+    for info in registry.broken if output.verbose else ():
+        output.say(f"\n{info}\n{info.details}")

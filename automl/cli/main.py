@@ -2,131 +2,201 @@
 
 from __future__ import annotations
 
+import difflib
 import importlib
-import json
 import os
 import sys
-from typing import Any
+import tempfile
+import time
+import traceback
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 
-from automl.errors import AutomlError, InputError, MissingDependencyError, PluginError, PredictorError, RunError
+from automl.cli import exits
+from automl.cli.output import Output, Session, warn
+from automl.cli.start import process_started
 
-# name -> (module, one line for the list)
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from automl.specs import CommandSpec
+
 COMMANDS = {
     "fit": ("automl.cli.fit", "Search for the best predictor of a column, inside a time budget."),
-    "predict": ("automl.cli.use", "Predict a table with the predictor of a run."),
-    "score": ("automl.cli.use", "Score the predictor of a run on a table that has the target."),
+    "predict": ("automl.cli.predict", "Predict a table."),
+    "score": ("automl.cli.score", "Score a predictor on a table that has the target."),
     "leaderboard": ("automl.cli.show", "Show all models of a run, best first."),
-    "show": ("automl.cli.show", "Show what a run did and why."),
-    "check": ("automl.cli.check", "Diagnose a table without fitting anything."),
+    "show": ("automl.cli.show", "Show what a run did, and why."),
+    "check": ("automl.cli.check", "Diagnose a table without fitting."),
     "models": ("automl.cli.lists", "List models, and why some cannot be used."),
     "metrics": ("automl.cli.lists", "List metrics."),
-    "plugins": ("automl.cli.lists", "List plugins with what they add, broken ones with their reason."),
+    "plugins": ("automl.cli.lists", "List plugins and what they add."),
 }
-EXIT_INTERNAL, EXIT_INPUT, EXIT_BASELINE, EXIT_RUN, EXIT_PLUGIN, EXIT_INTERRUPTED = 1, 2, 3, 4, 5, 130
+"""Name -> module with a function ``NAME_command``, and the line for the list."""
 
 
 class Commands(click.Group):
-    """Built-in subcommands by name, then those that plugins add; nothing is imported to list them."""
+    """Built-in subcommands, then those of plugins. Listing them imports none."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
         """Names of all subcommands."""
-        return [*COMMANDS, *sorted(name for name in _plugin_commands() if name not in COMMANDS)]
+        return [*COMMANDS, *(name for name in _plugin_commands() if name not in COMMANDS)]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Import one subcommand."""
+        """Import one subcommand; the plugins are asked only for a name that is not built in."""
         if cmd_name in COMMANDS:
             command: click.Command = getattr(importlib.import_module(COMMANDS[cmd_name][0]), f"{cmd_name}_command")
             return command
         spec = _plugin_commands().get(cmd_name)
-        return None if spec is None else spec.load()
+        if spec is None:
+            near = difflib.get_close_matches(cmd_name, self.list_commands(ctx), n=2, cutoff=0.5)
+            hint = f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(self.list_commands(ctx))}"
+            raise click.UsageError(f"there is no command {cmd_name!r}; {hint}", ctx)
+        return _checked_command(spec)
 
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """The list for ``--help``, from summaries only."""
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        """The list for ``--help``, from one line each."""
         rows = [(name, summary) for name, (_, summary) in COMMANDS.items()]
-        rows += [(name, spec.summary) for name, spec in sorted(_plugin_commands().items()) if name not in COMMANDS]
+        rows += [(name, spec.summary) for name, spec in _plugin_commands().items() if name not in COMMANDS]
         with formatter.section("Commands"):
             formatter.write_dl(rows)
 
-    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
-        """Name the nearest command when there is none of that name."""
-        if args and not args[0].startswith("-") and self.get_command(ctx, args[0]) is None:
-            import difflib
 
-            near = difflib.get_close_matches(args[0], self.list_commands(ctx), n=2)
-            hint = f"did you mean {' or '.join(near)}?" if near else f"commands are {', '.join(self.list_commands(ctx))}"
-            raise click.UsageError(f"there is no command {args[0]!r}; {hint}")
-        return super().resolve_command(ctx, args)
-
-
-def _plugin_commands() -> dict[str, Any]:
+def _plugin_commands() -> Mapping[str, CommandSpec]:
     from automl.registry import load_registry
 
-    return dict(load_registry(allow_clashes=True).commands)
+    return load_registry(allow_clashes=True).commands
 
 
-@click.command(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
-@click.option("--disable-plugin", "disabled", multiple=True, metavar="NAME", help="Switch a plugin off; may be repeated.")
-@click.version_option(package_name="automl-pluggy", prog_name="automl")
-def cli(disabled: tuple[str, ...]) -> None:
-    """Plugin-based AutoML for tables: a CSV in, a saved predictor and a leaderboard out, inside the time budget."""
-    if disabled:
+def _checked_command(spec: CommandSpec) -> click.Command:
+    from automl.errors import PluginError
+
+    command = spec.load()
+    if not isinstance(command, click.Command):
+        raise PluginError(
+            f"command {spec.name!r} of plugin {spec.plugin!r}: {spec.factory!r} is a {type(command).__name__}; "
+            "it must be a click command"
+        )
+    return command
+
+
+def _disable(context: click.Context, parameter: click.Parameter, names: tuple[str, ...]) -> None:
+    """Switch plugins off through the environment, so that worker processes switch the same ones off."""
+    del context, parameter
+    if names:
         from automl.offers import DISABLE_VARIABLE
 
-        # Through the environment, so that worker processes switch the same plugins off.
-        os.environ[DISABLE_VARIABLE] = ",".join(filter(None, [os.environ.get(DISABLE_VARIABLE, ""), *disabled]))
+        before = os.environ.get(DISABLE_VARIABLE, "")
+        os.environ[DISABLE_VARIABLE] = ",".join(name for name in (before, *names) if name)
 
 
-def main() -> None:
-    """Run the command and exit with its documented code; no traceback for a user's mistake."""
+@click.command(
+    cls=Commands,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+    epilog="`automl COMMAND --help` tells more. Every command has --json, -q and -v.",
+)
+@click.option(
+    "--disable-plugin", multiple=True, metavar="NAME", is_eager=True, expose_value=False, callback=_disable,
+    help="Switch a plugin off; may be repeated.",
+)  # fmt: skip
+@click.version_option(package_name="automl-pluggy", message="automl %(version)s")
+def cli() -> None:
+    """AutoML for tables: a CSV in, a saved predictor and a leaderboard out, inside the time budget."""
+
+
+def main() -> NoReturn:
+    """Run the command and exit with one of the documented codes."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")  # a name in another alphabet must not end a run on a plain terminal
+    session = Session(started=process_started())
     arguments = sys.argv[1:]
-    as_json = "--json" in arguments
-    verbose = "-v" in arguments or "--verbose" in arguments
+    options = arguments[: arguments.index("--")] if "--" in arguments else arguments
+    if "--json" in options:
+        _send_prints_to_stderr(session)
+    code = run(arguments or ["--help"], session)
+    sys.exit(_flushed(code, session))
+
+
+def run(arguments: Sequence[str], session: Session) -> int:
+    """Run one command line and return its exit code; errors are told, not raised."""
+    as_json = session.json_stream is not None
     try:
-        code = cli.main(args=arguments, standalone_mode=False)
-    except click.exceptions.Exit as stop:
-        code = stop.exit_code
+        result = cli.main(args=list(arguments), prog_name="automl", standalone_mode=False, obj=session)
     except click.Abort:
-        code = _tell("Interrupted", "stopped by the user", EXIT_INTERRUPTED, as_json)
+        return _tell(session, KeyboardInterrupt(), as_json=as_json)
     except click.ClickException as error:
-        hint = "" if not isinstance(error, click.UsageError) or error.ctx is None else f" (see {error.ctx.command_path} --help)"
-        code = _tell(type(error).__name__, error.format_message() + hint, EXIT_INPUT, as_json)
-    except KeyboardInterrupt:
-        code = _tell("Interrupted", "stopped by the user", EXIT_INTERRUPTED, as_json)
-    except AutomlError as error:
-        code = _tell(type(error).__name__, str(error), exit_code(error), as_json)
+        return _tell_usage(session, error, as_json=as_json)
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = 0
-    except Exception as error:  # noqa: BLE001 - the last place where an unexpected error can be put into words
-        if verbose:
-            import traceback
-
-            traceback.print_exc()
-        message = f"unexpected {type(error).__name__}: {error}; this is a bug in automl or in a plugin (-v shows the traceback)"
-        code = _tell(type(error).__name__, message, EXIT_INTERNAL, as_json)
-    sys.stdout.flush()
-    sys.exit(code if isinstance(code, int) else 0)
+        return exits.DONE  # whoever read our output has seen enough, as in `automl metrics | head`
+    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - the last place that can put an error into words
+        return _tell(session, error, as_json=as_json)
+    return result if isinstance(result, int) else exits.DONE
 
 
-def exit_code(error: AutomlError) -> int:
-    """The documented exit code of an error."""
-    if isinstance(error, InputError):
-        return EXIT_INPUT
-    if isinstance(error, MissingDependencyError | PluginError):
-        return EXIT_PLUGIN
-    if isinstance(error, RunError | PredictorError):
-        return EXIT_RUN
-    return EXIT_INTERNAL
+def _send_prints_to_stderr(session: Session) -> None:
+    """Keep standard output for the JSON document: native libraries and plugins may print there, too."""
+    try:
+        sys.stdout.flush()
+        kept = os.dup(1)
+        os.dup2(2, 1)
+    except (OSError, AttributeError):
+        session.json_stream = sys.stdout  # one of the streams is closed: there is nothing to protect
+        return
+    session.json_stream = os.fdopen(kept, "w", encoding="utf-8")
 
 
-def _tell(kind: str, message: str, code: int, as_json: bool) -> int:
-    if as_json:
-        print(json.dumps({"error": {"type": kind, "message": message, "exit_code": code}}))
-    else:
-        print(f"automl: {message}", file=sys.stderr)
+def _flushed(code: int, session: Session) -> int:
+    """`code` after everything was written; a reader that went away is no error."""
+    streams = [stream for stream in (session.json_stream, sys.stdout) if stream is not None]
+    for stream in streams:
+        try:
+            stream.flush()
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
     return code
+
+
+def _tell_usage(session: Session, error: click.ClickException, *, as_json: bool) -> int:
+    message = error.format_message()
+    if isinstance(error, click.UsageError) and error.ctx is not None:
+        message += f" (see {error.ctx.command_path} --help)"
+    _print_error(session, "UsageError", message, exits.INPUT, as_json=as_json)
+    return exits.INPUT
+
+
+def _tell(session: Session, error: BaseException, *, as_json: bool) -> int:
+    code, message = exits.exit_code(error), exits.message_of(error)
+    if code == exits.INTERNAL:
+        log = _write_log(session, error)
+        message += "; this is a bug in automl or in a plugin" + (f", the traceback is in {log}" if log else "")
+        if session.verbose:
+            traceback.print_exception(error, file=sys.stderr)
+    _print_error(session, type(error).__name__, message, code, as_json=as_json)
+    return code
+
+
+def _print_error(session: Session, kind: str, message: str, code: int, *, as_json: bool) -> None:
+    warn(message)
+    if as_json:
+        error = {"type": kind, "message": message, "exit_code": code}
+        Output(session=session, as_json=True).document({"error": error})
+
+
+def _write_log(session: Session, error: BaseException) -> str:
+    """The traceback in a file: in the run folder when there is one, else among the temporary files."""
+    text = f"automl {' '.join(sys.argv[1:])}\n{''.join(traceback.format_exception(error))}"
+    folders = [folder for folder in (session.run_folder, tempfile.gettempdir()) if folder and Path(folder).is_dir()]
+    for folder in folders:
+        path = Path(folder) / f"automl-error-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}.log"
+        try:
+            path.write_text(text, encoding="utf-8")
+        except OSError:
+            continue  # a full disk may be why we are here
+        return str(path)
+    return ""
 
 
 if __name__ == "__main__":

@@ -1,73 +1,132 @@
-"""``automl leaderboard`` and ``automl show``."""
+"""``automl leaderboard`` and ``automl show``: what is written in a run's folder."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from automl.cli.exits import EPILOG
 from automl.cli.options import output_options
 
+if TYPE_CHECKING:
+    from automl.cli.output import Output
+    from automl.store import RunReader
 
-@click.command("leaderboard")
-@click.argument("run", type=click.Path(path_type=Path))
+
+@click.command("leaderboard", epilog=EPILOG)
+@click.argument("run")
 @output_options
-def leaderboard_command(run: Path, as_json: bool, quiet: bool, verbose: bool) -> None:
-    """Show all trials of RUN, best first, failed ones last with their reason."""
-    from automl.cli.words import leaderboard_table, say, say_json
-    from automl.store import open_run
+def leaderboard_command(output: Output, run: str) -> None:
+    """Show all trials of RUN, best first; those that failed come last, with the reason."""
+    from automl.cli.output import figure
+    from automl.cli.tables import leaderboard_table
 
-    with open_run(run) as reader:
+    with open_run_of(run) as reader:
         rows, meta = reader.leaderboard(), reader.meta
-    if as_json:
-        say_json({"metric": meta.get("metric"), "score": meta.get("score"), "leaderboard": rows})
+    metric = str(meta.get("metric"))
+    if output.as_json:
+        output.document(
+            {"status": meta.get("status"), "metric": metric, "score": meta.get("score"), "leaderboard": rows}
+        )
         return
-    say(leaderboard_table(rows, str(meta.get("metric")), 10 if quiet else None))
-    if verbose:
+    if output.quiet:
+        output.result(f"{metric} {figure(meta.get('score'))}")
+        return
+    output.say(leaderboard_table(rows, metric))
+    if output.verbose:
+        output.say()
         for row in rows:
-            say(f"trial {row['trial']}: {row['model']} {row['config']}")
+            output.say(f"trial {row['trial']} {row['model']} {row['config']}")
 
 
-@click.command("show")
-@click.argument("run", type=click.Path(path_type=Path))
-@click.option("--trial", type=int, help="One trial with its folds, and the traceback of failed ones.")
+@click.command("show", epilog=EPILOG)
+@click.argument("run")
+@click.option("--trial", type=int, metavar="N", help="One trial: its configuration and folds, and why it failed.")
 @output_options
-def show_command(run: Path, trial: int | None, as_json: bool, quiet: bool, verbose: bool) -> None:
-    """Show what RUN was asked, what was found in the data, what was decided and why."""
-    from automl.cli.words import leaderboard_table, number, say, say_json
-    from automl.errors import SettingsError
-    from automl.store import open_run
+def show_command(output: Output, run: str, trial: int | None) -> None:
+    """Show what RUN was asked, what was found in the data, what was decided and why, and what came of it."""
+    with open_run_of(run) as reader:
+        if trial is not None:
+            _show_trial(output, reader, trial)
+        elif output.as_json:
+            document = {**reader.meta, "folder": str(reader.folder), "events": reader.events()}
+            output.document({**document, "leaderboard": reader.leaderboard()})
+        else:
+            _show_run(output, reader)
 
-    with open_run(run) as reader:
-        meta, rows, events = reader.meta, reader.leaderboard(), reader.events()
-        jobs = reader.jobs(trial)
-        trials = {one.id: one for one in reader.trials()}
-    if trial is not None and trial not in trials:
-        raise SettingsError(f"run {run} has no trial {trial}; it has 1 to {max(trials, default=0)}")
-    if as_json:
-        document = {**meta, "leaderboard": rows, "events": events}
-        say_json({**document, "trial": trial, "jobs": jobs} if trial is not None or verbose else document)
-        return
-    if trial is not None:
-        one = trials[trial]
-        say(f"trial {one.id}: {one.candidate.model} ({one.candidate.origin}), {one.status}, score {number(one.score)}")
-        for name, value in one.candidate.config.items():
-            say(f"  {name} = {value}")
-        for job in jobs:
-            say(f"  fold {job['fold']}: {job['kind']}, loss {number(job['loss'])}, {job['seconds']:.2f} s {job['message']}")
-            if job["traceback"]:
-                say(job["traceback"])
-        return
-    task = meta["task"]
-    say(f"{meta['status']}: {task['problem_type']} task, target {task['target']!r}, {task['rows']:,} rows, {task['features']} columns")
+
+def open_run_of(run: str) -> RunReader:
+    """The record of a run, given its folder or the predictor's folder in it; RunError when there is none."""
+    from automl.store import DATABASE, PREDICTOR_FOLDER, open_run
+
+    folder = Path(run)
+    if folder.name == PREDICTOR_FOLDER and (folder.parent / DATABASE).is_file():
+        folder = folder.parent
+    return open_run(folder)
+
+
+def _show_run(output: Output, reader: RunReader) -> None:
+    from automl.cli.fit_report import describe_task, labelled
+    from automl.cli.output import figure
+    from automl.cli.tables import leaderboard_table
+    from automl.data.records import Finding
+    from automl.task import Task
+
+    meta, rows = reader.meta, reader.leaderboard()
+    output.say(labelled("status", _status(meta)))
+    if "task" in meta:
+        output.say(labelled("data", describe_task(Task.from_dict(meta["task"]))))
+    for name, value in (meta.get("settings") or {}).items():
+        if output.verbose or (value not in (None, [], {}, False) and name != "target"):
+            output.say(labelled("asked", f"{name} = {value}"))
+    for reason in meta.get("reasons", ()):
+        subject, _, text = reason.partition(": ")
+        output.say(labelled(subject, text))
+    output.findings([Finding(**finding) for finding in meta.get("findings", ())])
+    for event in reader.events():
+        output.say(labelled(event["level"], event["message"]))
+    if output.verbose:
+        for name, version in meta.get("versions", {}).items():
+            output.say(labelled("version", f"{name} {version}"))
+    output.say()
+    output.say(leaderboard_table(rows, str(meta.get("metric")), None if output.verbose else 10))
+    output.say()
+    output.result(labelled("score", f"{meta.get('metric')} {figure(meta.get('score'))} (out of fold)"))
+
+
+def _status(meta: dict[str, Any]) -> str:
+    words = [str(meta.get("status"))]
     if meta.get("only_baseline"):
-        say("only the dummy could be fitted")
-    say(f"{meta['metric']}: {number(meta.get('score'))} (out of fold), {meta.get('seconds') or 0:.1f} s, {meta['created']}")
-    if not quiet:
-        for reason in meta["reasons"]:
-            say(f"  {reason}")
-        for finding in meta["findings"]:
-            say(f"  {finding['level']}: {finding['message']}")
-        for event in events:
-            say(f"  {event['level']}: {event['message']}")
-    say(leaderboard_table(rows, meta["metric"], None if verbose else 10))
+        words.append("only the dummy could be fitted")
+    if meta.get("interrupted"):
+        words.append("stopped by the user")
+    if meta.get("seconds") is not None:
+        words.append(f"{meta['seconds']:.1f} s")
+    return ", ".join([*words, f"started {meta.get('created')}"])
+
+
+def _show_trial(output: Output, reader: RunReader, number: int) -> None:
+    from automl.cli.output import figure
+    from automl.errors import SettingsError
+
+    rows = {row["trial"]: row for row in reader.leaderboard()}
+    if number not in rows:
+        raise SettingsError(f"--trial {number}: run {reader.folder} has trials 1 to {max(rows, default=0)}")
+    row, jobs = rows[number], reader.jobs(number)
+    if output.as_json:
+        output.document({**row, "jobs": jobs})
+        return
+    output.result(f"trial {number}: {row['model']} ({row['origin']}), {row['status']}, score {figure(row['score'])}")
+    for name, value in row["config"].items():
+        output.say(f"  {name} = {value}")
+    if row["message"]:
+        output.say(f"  {row['kind']}: {row['message']}")
+    for job in jobs:
+        told = (
+            f"  fold {job['fold']}: {job['kind']}, loss {figure(job['loss'])}, {job['seconds']:.2f} s {job['message']}"
+        )
+        output.say(told.rstrip())
+        if job["traceback"]:
+            output.say(job["traceback"])

@@ -1,0 +1,139 @@
+"""What ``automl fit`` prints: the first lines when the search begins, and the result."""
+
+from __future__ import annotations
+
+import shlex
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from automl.cli.output import Output, figure, warn
+from automl.cli.tables import leaderboard_table
+
+if TYPE_CHECKING:
+    from automl.api import FitOutcome
+    from automl.cli.fit import TestScore
+    from automl.history import Trial
+    from automl.protocols import RunInfo, RunSummary
+    from automl.task import Task
+
+TOLD = ("machine", "task", "validation")
+"""Decisions that are told without ``-v``."""
+LABEL = 12
+
+
+class FirstLines:
+    """Tells about the data and the plan when the search begins: a tracker that the command brings itself."""
+
+    def __init__(self, output: Output) -> None:
+        self._output = output
+
+    def run_started(self, info: RunInfo) -> None:
+        """Data, findings, decisions."""
+        output = self._output
+        output.say(labelled("data", describe_task(info.task)))
+        for reason in info.reasons:
+            subject, _, text = reason.partition(": ")
+            if output.verbose or subject in TOLD:
+                output.say(labelled(subject, text))
+        output.findings(info.findings)
+        output.say()
+
+    def trial_started(self, trial: Trial) -> None:
+        """Nothing to tell."""
+
+    def trial_finished(self, trial: Trial, best_score: float | None) -> None:
+        """A line for each trial with ``-v``."""
+        if not self._output.verbose:
+            return
+        told = f"trial {trial.id} {trial.candidate.model} ({trial.candidate.origin})"
+        if trial.status == "failed":
+            self._output.say(f"{told}: {trial.kind}: {trial.message}")
+        else:
+            self._output.say(f"{told}: {figure(trial.score)} in {trial.seconds:.1f} s, best {figure(best_score)}")
+
+    def run_finished(self, summary: RunSummary) -> None:
+        """The command tells the result itself."""
+
+
+def labelled(label: str, text: str) -> str:
+    """A line whose text begins in the same column whatever its label."""
+    return f"{label:<{LABEL}}{text}" if len(label) < LABEL else f"{label}: {text}"
+
+
+def describe_task(task: Task) -> str:
+    """Rows and columns in words."""
+    parts = [
+        f"{count} {one if count == 1 else many}"
+        for count, one, many in ((task.categories, "category", "categories"), (task.texts, "text", "texts"))
+        if count
+    ]
+    special = f" ({', '.join(parts)})" if parts else ""
+    return f"{task.rows:,} rows, {task.features} columns to learn from{special}, target {task.target!r}"
+
+
+def tell_outcome(output: Output, outcome: FitOutcome, tested: TestScore | None) -> None:
+    """Leaderboard, scores, where the predictor lies, and the next command."""
+    if outcome.interrupted:
+        output.say("stopped by the user; this is the best so far\n")
+    output.say(leaderboard_table(outcome.leaderboard, outcome.metric, None if output.verbose else 10))
+    failed = failures(outcome.leaderboard)
+    folder = short_path(outcome.folder)
+    if failed:
+        output.say(f"\n{failed}; the reasons: automl leaderboard {shlex.quote(folder)}")
+    output.say()
+    output.say(labelled("trials", f"{outcome.trials} in {outcome.seconds:.1f} s"))
+    members = sum(row["weight"] > 0 for row in outcome.leaderboard)
+    kind = f"ensemble of {members}" if members > 1 else "one model"
+    output.result(labelled("score", f"{outcome.metric} {figure(outcome.score)} (out of fold, {kind})"))
+    if tested is not None and tested.error is None:
+        output.result(labelled("test score", f"{outcome.metric} {figure(tested.score)} ({tested.file})"))
+    output.result(labelled("predictor", short_path(outcome.predictor.folder)))
+    output.say(labelled("next", f"automl predict {shlex.quote(folder)} NEW.csv --out predictions.csv"))
+    if outcome.only_baseline:
+        warn("only the dummy could be fitted: this predictor does not look at the columns")
+    if tested is not None and tested.error is not None:
+        warn(f"the run is complete, but {tested.file} could not be scored: {tested.error}")
+
+
+def failures(rows: list[dict[str, Any]]) -> str:
+    """How many trials failed, and of what; empty without failures."""
+    kinds = Counter(row["kind"] for row in rows if row["status"] == "failed" and row["kind"] not in UNTROUBLED)
+    if not kinds:
+        return ""
+    told = ", ".join(f"{kind} {count}" for kind, count in kinds.most_common())
+    return f"{sum(kinds.values())} of {len(rows)} trials failed ({told})"
+
+
+UNTROUBLED = ("cancelled", "skipped")
+"""Trials that time cut off are no failures of a model."""
+
+
+def fit_document(outcome: FitOutcome, tested: TestScore | None) -> dict[str, Any]:
+    """The JSON document of a run."""
+    test = None
+    if tested is not None:
+        error = None if tested.error is None else {"type": type(tested.error).__name__, "message": str(tested.error)}
+        test = {"file": tested.file, "score": tested.score, "error": error}
+    return {
+        "folder": str(outcome.folder),
+        "predictor": str(outcome.predictor.folder),
+        "task": outcome.predictor.task.to_dict(),
+        "metric": outcome.metric,
+        "score": outcome.score,
+        "test": test,
+        "trials": outcome.trials,
+        "failed": outcome.failed,
+        "seconds": outcome.seconds,
+        "only_baseline": outcome.only_baseline,
+        "interrupted": outcome.interrupted,
+        "reasons": list(outcome.reasons),
+        "findings": [finding.to_dict() for finding in outcome.findings],
+        "leaderboard": outcome.leaderboard,
+    }
+
+
+def short_path(path: Path) -> str:
+    """`path` as seen from the current folder, when it lies below it."""
+    here = Path.cwd()
+    return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)

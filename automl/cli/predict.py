@@ -1,0 +1,118 @@
+"""``automl predict``."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from automl.cli.exits import EPILOG
+from automl.cli.options import output_options, source_of
+from automl.errors import SettingsError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from automl.cli.output import Output
+
+ENDINGS = (".csv", ".parquet", ".pq", ".feather", ".arrow")
+
+
+@click.command("predict", epilog=EPILOG)
+@click.argument("run")
+@click.argument("data")
+@click.option("--out", required=True, metavar="FILE", help="File to write: .csv, .parquet or .feather.")
+@click.option("--proba", is_flag=True, help="Add a column proba_CLASS for each class.")
+@click.option("--allow-missing", is_flag=True, help="Read columns that DATA lacks as missing values.")
+@output_options
+def predict_command(output: Output, run: str, data: str, out: str, proba: bool, allow_missing: bool) -> None:
+    """Predict each row of DATA with the predictor of RUN.
+
+    DATA is a table as for `automl fit`, or - for CSV on standard input. The file written has a row for each row
+    of DATA, in the same order: a column with the name of the target, and with --proba one for each class.
+    """
+    target = _checked_target(out, data)
+    from automl.api import load
+
+    predictor = load(run)
+    if proba and not predictor.task.is_classification:
+        raise SettingsError(f"--proba: {predictor.task.target!r} was learned as a number; leave --proba out")
+    columns: dict[str, Any] = {}
+    if proba:
+        shares = predictor.predict_proba(source_of(data), allow_missing=allow_missing)
+        columns[predictor.task.target] = predictor.parts.coding.decode(shares.argmax(axis=1))
+        for place, label in enumerate(predictor.classes):
+            columns[f"proba_{label}"] = shares[:, place]
+    else:
+        columns[predictor.task.target] = predictor.predict(source_of(data), allow_missing=allow_missing)
+    table = prediction_table(columns)
+    write_table(table, target)
+    if output.as_json:
+        findings = [finding.to_dict() for finding in predictor.last_findings]
+        output.document({"rows": table.num_rows, "out": out, "columns": list(columns), "findings": findings})
+        return
+    output.findings(predictor.last_findings)
+    output.say(f"{table.num_rows:,} predictions")
+    output.result(out)
+
+
+def _checked_target(out: str, data: str) -> Path:
+    """Where to write, refused before anything is read."""
+    path = Path(out)
+    if path.suffix.lower() not in ENDINGS:
+        raise SettingsError(f"--out {out} ends in {path.suffix!r}; use .csv, .parquet or .feather")
+    if not path.parent.is_dir():
+        raise SettingsError(f"the folder of --out {out} does not exist; make it first")
+    if path.is_dir():
+        raise SettingsError(f"--out {out} is a folder; give the name of a file")
+    if path.exists() and data != "-" and Path(data).exists() and path.samefile(data):
+        raise SettingsError(f"--out {out} is the table to predict; give another name, nothing was changed")
+    return path
+
+
+def prediction_table(columns: dict[str, Any]) -> pa.Table:
+    """Labels and probabilities as an Arrow table."""
+    import pyarrow as pa
+
+    arrays = [pa.array(values.tolist() if values.dtype == object else values) for values in columns.values()]
+    return pa.Table.from_arrays(arrays, names=list(columns))
+
+
+def write_table(table: pa.Table, path: Path) -> None:
+    """Write a file by its ending; it appears whole or not at all. SettingsError when it cannot be written."""
+    import pyarrow as pa
+
+    building = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        match path.suffix.lower():
+            case ".csv":
+                from pyarrow import csv
+
+                csv.write_csv(_for_csv(table), building, csv.WriteOptions(quoting_style="needed"))
+            case ".parquet" | ".pq":
+                from pyarrow import parquet
+
+                parquet.write_table(table, building)
+            case _:
+                from pyarrow import feather
+
+                feather.write_feather(table, str(building), compression="uncompressed")
+        building.replace(path)
+    except (OSError, pa.ArrowException) as error:
+        raise SettingsError(f"--out {path} cannot be written: {error}") from error
+    finally:
+        building.unlink(missing_ok=True)
+
+
+def _for_csv(table: pa.Table) -> pa.Table:
+    """Truth values as True and False, which is how Python and R programs write them, not Arrow's true and false."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    for place, field in enumerate(table.schema):
+        if pa.types.is_boolean(field.type):
+            words = pc.if_else(table.column(place), pa.scalar("True"), pa.scalar("False"))
+            table = table.set_column(place, field.name, words)
+    return table

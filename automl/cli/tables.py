@@ -1,0 +1,55 @@
+"""Tables that several commands print."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from automl.cli.output import figure, table
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+def leaderboard_table(rows: Sequence[dict[str, Any]], metric: str, limit: int | None = None) -> str:
+    """The leaderboard, best first; trials that did not finish come last, with their reason."""
+    shown = list(rows if limit is None else rows[:limit])
+    if limit is not None:
+        shown = [row for row in shown if row["status"] == "done"] or shown
+    troubled = any(row["status"] != "done" for row in shown)
+    head = [
+        "rank",
+        "model",
+        metric,
+        "weight",
+        "seconds",
+        "folds",
+        "trial",
+        "origin",
+        *(["trouble"] if troubled else []),
+    ]
+    body = []
+    for row in shown:
+        line = [
+            "-" if row["rank"] is None else row["rank"],
+            row["model"],
+            figure(row["score"]),
+            f"{row['weight']:.2f}" if row["weight"] else "-",
+            f"{row['seconds']:.1f}",
+            row["folds"],
+            row["trial"],
+            row["origin"],
+        ]
+        if troubled:
+            line.append("" if row["status"] == "done" else trouble(row))
+        body.append(line)
+    left = sum(row["status"] == "done" for row in rows) - sum(row["status"] == "done" for row in shown)
+    more = f"\nand {left} more (-v shows all)" if left > 0 else ""
+    return table(head, body) + more
+
+
+def trouble(row: dict[str, Any]) -> str:
+    """Why a trial has no score: the kind and the first line of the message."""
+    if row["status"] == "running":
+        return "running"
+    message = str(row["message"]).strip().partition("\n")[0]
+    return f"{row['kind']}: {message}"[:100] if message else row["kind"]
