@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import difflib
+import inspect
 import math
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
+from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from automl.errors import MetricError, PluginError, SettingsError, UnknownNameError
-from automl.specs import ALL_PROBLEM_TYPES, CLASSIFICATION, MetricSpec, ProblemType
+from automl.errors import MetricError, MissingDependencyError, SettingsError, UnknownNameError
+from automl.specs import ALL_PROBLEM_TYPES, CLASSIFICATION, MetricSpec, ProblemType, load_object
 
 if TYPE_CHECKING:
     import numpy as np
@@ -18,7 +21,12 @@ if TYPE_CHECKING:
 
     from automl.registry import Registry
 
-_loaded: dict[str, Any] = {}
+MetricFunction = Callable[[Any, Any, Any], Any]
+"""``(truth, prediction, weight) -> float``, `weight` being None without sample weights."""
+
+NEEDS = ("probabilities", "labels", "values")
+_WEIGHT_NAMES = ("weight", "weights", "sample_weight")
+_loaded: dict[str, MetricFunction] = {}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,22 +39,30 @@ class Metric:
     def score(self, truth: NDArray[Any], prediction: NDArray[Any], weight: NDArray[np.float64] | None = None) -> float:
         """The metric as users read it.
 
-        `prediction` is ``(rows, classes)`` probabilities for classes and ``(rows,)`` values for regression;
-        predicted classes are taken from the probabilities where the metric needs them.
-        Raises MetricError when the function raises or its result is no finite number.
+        `truth` is codes or values ``(rows,)``; `prediction` is ``(rows, classes)`` probabilities for classes and
+        ``(rows,)`` values for regression; predicted classes are taken from the probabilities where the metric
+        needs them. Raises MetricError without rows, for predictions that are not finite, when the function raises
+        and when its result is no finite number.
         """
-        function = _loaded.get(self.spec.factory)
-        if function is None:
-            _make_importable()
-            function = _loaded[self.spec.factory] = self.spec.load()
-        given = prediction.argmax(axis=1) if self.spec.needs == "labels" and prediction.ndim == 2 else prediction
+        import numpy as np
+
+        if len(truth) != len(prediction) or not len(truth):
+            raise MetricError(f"metric {self.name!r} got {len(truth)} rows and {len(prediction)} predictions")
+        if not np.isfinite(prediction).all():
+            wrong = int((~np.isfinite(prediction)).sum())
+            raise MetricError(f"metric {self.name!r}: {wrong} of {prediction.size} predicted numbers are not finite")
+        needs_labels = self.spec.needs == "labels" and prediction.ndim == 2
+        given = prediction.argmax(axis=1) if needs_labels else prediction
+        function = _loaded.get(self.spec.factory) or _load(self.spec)
         try:
-            value = float(function(truth, given, weight))
+            value = function(truth, given, weight)
         except Exception as error:
-            raise MetricError(f"metric {self.name!r} raised {type(error).__name__}: {error}") from error
-        if not math.isfinite(value):
-            raise MetricError(f"metric {self.name!r} gave {value}; it must give a finite number")
-        return value
+            hint = _shape_hint(given) if _is_own(self.spec) else ""
+            raise MetricError(f"metric {self.name!r} raised {type(error).__name__}: {error}{hint}") from error
+        is_number = isinstance(value, Real) or getattr(value, "shape", None) == ()
+        if not is_number or not math.isfinite(value):
+            raise MetricError(f"metric {self.name!r} gave {value!r}; it must give one finite number")
+        return float(value)
 
     def distance(self, score: float) -> float:
         """How far a score is from a perfect one: what the engine minimises."""
@@ -67,67 +83,116 @@ def default_metric_name(problem_type: ProblemType) -> str:
 
 
 def load_metric(name: str, registry: Registry) -> Metric:
-    """The metric of this name, alias, or ``module:function``.
+    """The metric of this name, alias, or ``module:function``; upper case and dashes do not matter for names.
 
     Raises UnknownNameError with near names, or SettingsError when a function cannot be imported.
     """
-    if name in registry.metrics:
-        return Metric(name=name, spec=registry.metrics[name])
-    for spec in registry.metrics.values():
-        if name in spec.aliases:
-            return Metric(name=spec.name, spec=spec)
-    if ":" in name:
+    if ":" in name and name not in registry.metrics:
         return _own_metric(name)
-    known = sorted({*registry.metrics, *(alias for spec in registry.metrics.values() for alias in spec.aliases)})
-    near = difflib.get_close_matches(name, known, n=3)
-    hint = f"did you mean {' or '.join(near)}?" if near else f"known are {', '.join(sorted(registry.metrics))}"
-    raise UnknownNameError(f"metric {name!r} is not known; {hint} A function of your own is given as module:function")
+    tried = (name, name.strip().lower().replace("-", "_").replace(" ", "_"))
+    for spec in registry.metrics.values():
+        if any(one == spec.name or one in spec.aliases for one in tried):
+            return Metric(name=spec.name, spec=spec)
+    try:
+        spec = registry.get("metrics", name)
+    except UnknownNameError as error:
+        aliases = [alias for spec in registry.metrics.values() for alias in spec.aliases]
+        near = difflib.get_close_matches(tried[-1], aliases, n=2)
+        also = f" Also near: {', '.join(near)}." if near else ""
+        raise UnknownNameError(f"{error}{also} A function of your own is given as module:function.") from error
+    return Metric(name=spec.name, spec=spec)
+
+
+# -- the user's own -------------------------------------------------------------------------------
 
 
 def _own_metric(path: str) -> Metric:
     """A user's function with the attributes `needs`, `greater_is_better`, `best` and `problem_types`, all optional."""
+    module = path.partition(":")[0]
+    if module == "__main__" or "<" in path:
+        raise SettingsError(
+            f"metric {path!r} lives in the running script or notebook, where worker processes cannot find it; "
+            "put the function into a file and name it as module:function"
+        )
     _make_importable()
-    needs: Any = "probabilities"
-    spec = MetricSpec(
-        name=path, summary="", factory=path, problem_types=ALL_PROBLEM_TYPES, needs=needs, greater_is_better=True, best=1.0
-    )
     try:
-        function = spec.load()
-    except PluginError as error:
+        function = load_object(path)
+    except Exception as error:
         raise SettingsError(
             f"metric {path!r} cannot be imported ({error}); name a function in a module of the current folder or an "
             "installed one, as module:function"
         ) from error
     if not callable(function):
         raise SettingsError(f"metric {path!r} is a {type(function).__name__}; it must be a function")
-    greater = bool(getattr(function, "greater_is_better", True))
-    needs = getattr(function, "needs", "probabilities")
-    if needs not in ("probabilities", "labels", "values"):
-        raise SettingsError(f"metric {path!r} needs {needs!r}; use probabilities, labels or values")
-    types = tuple(getattr(function, "problem_types", ("regression",) if needs == "values" else ALL_PROBLEM_TYPES))
+    needs = getattr(function, "needs", None)
+    if needs not in (None, *NEEDS):
+        raise SettingsError(f"metric {path!r} needs {needs!r}; use {', '.join(NEEDS)}")
+    usual = {None: ALL_PROBLEM_TYPES, "values": ("regression",)}.get(needs, CLASSIFICATION)
+    types = tuple(getattr(function, "problem_types", usual))
     unknown = set(types) - set(ALL_PROBLEM_TYPES)
-    if unknown:
+    if unknown or not types:
         raise SettingsError(f"metric {path!r} has problem types {sorted(unknown)}; use {', '.join(ALL_PROBLEM_TYPES)}")
+    greater = bool(getattr(function, "greater_is_better", True))
+    best: Any = getattr(function, "best", 1.0 if greater else 0.0)
+    if not isinstance(best, Real) or not math.isfinite(best):
+        raise SettingsError(
+            f"metric {path!r} has best={best!r}; give the score of a perfect prediction, a finite number"
+        )
     spec = MetricSpec(
         name=path,
         summary=(function.__doc__ or "").strip().partition("\n")[0],
         factory=path,
         problem_types=types,
-        needs=needs,
+        needs=needs or "probabilities",
         greater_is_better=greater,
-        best=float(getattr(function, "best", 1.0 if greater else 0.0)),
+        best=float(best),
     )
     return Metric(name=path, spec=spec)
 
 
-def is_for(spec: MetricSpec, problem_type: ProblemType) -> bool:
-    """Whether a metric fits a problem type."""
-    return problem_type in spec.problem_types
+def _is_own(spec: MetricSpec) -> bool:
+    return spec.name == spec.factory
 
 
-def classes_only(spec: MetricSpec) -> bool:
-    """Whether a metric is for classes and never for numbers."""
-    return set(spec.problem_types) <= set(CLASSIFICATION)
+def _load(spec: MetricSpec) -> MetricFunction:
+    """The function behind a spec, ready to be called with truth, prediction and weight."""
+    if _is_own(spec):
+        _make_importable()
+    try:
+        function = spec.load()
+    except MissingDependencyError:
+        raise
+    except Exception as error:
+        raise MetricError(f"metric {spec.name!r} cannot be loaded: {error}") from error
+    ready = _with_weight(function) if _is_own(spec) else function
+    _loaded[spec.factory] = ready
+    return ready
+
+
+def _with_weight(function: Callable[..., Any]) -> MetricFunction:
+    """A user's function as one of three arguments: the weight goes where the function has a place for it, if any."""
+    try:
+        parameters = list(inspect.signature(function).parameters.values())
+    except (TypeError, ValueError):  # functions written in C may not tell
+        return function
+    keyword = next((p.name for p in parameters if p.name in _WEIGHT_NAMES and p.kind is not p.POSITIONAL_ONLY), None)
+    if keyword is not None:
+        return lambda truth, prediction, weight: function(truth, prediction, **{keyword: weight})
+    positional = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    third_is_needed = len(positional) >= 3 and positional[2].default is inspect.Parameter.empty
+    if third_is_needed or any(p.kind is p.VAR_POSITIONAL for p in parameters):
+        return function
+    return lambda truth, prediction, _weight: function(truth, prediction)
+
+
+def _shape_hint(given: NDArray[Any]) -> str:
+    """What a user's function got, as that is what it most often expects otherwise."""
+    if given.ndim != 2:
+        return ""
+    return (
+        f" (its second argument was probabilities {given.shape}, rows x classes; "
+        "write `function.needs = 'labels'` below the function to get class codes instead)"
+    )
 
 
 def _make_importable() -> None:
