@@ -1,4 +1,4 @@
-"""Linear models: logistic regression, ridge and elastic net; on hashed text too."""
+"""Linear models: logistic (softmax) regression, ridge, lasso and elastic net; on all words of a text, too."""
 
 from __future__ import annotations
 
@@ -11,26 +11,25 @@ def register_models() -> list[ModelSpec]:
     return [
         ModelSpec(
             name="linear",
-            summary="Logistic (softmax) regression; ridge or elastic net for numbers.",
+            summary="Logistic (softmax) regression; ridge, lasso or elastic net for numbers.",
             factory="automl_plugins.linear.dense:Linear",
             space="automl_plugins.linear.dense:space",
             form="matrix",
-            relative_cost=0.8,
-            memory_factor=4.0,
+            relative_cost=0.5,
+            memory_factor=3.0,
             priority=25,
-            max_rows=500_000,
-            preload=("sklearn.linear_model", "scipy.optimize"),
+            preload=("scipy.optimize",),
         ),
         ModelSpec(
             name="text_linear",
             summary="The same on TF-IDF of all words, beside numbers and categories.",
-            factory="automl_plugins.linear.sparse:TextLinear",
-            space="automl_plugins.linear.sparse:space",
+            factory="automl_plugins.linear.text:TextLinear",
+            space="automl_plugins.linear.text:space",
             form="table",
-            relative_cost=1.5,
+            relative_cost=1.0,
             memory_factor=4.0,
             priority=15,
             needs_text=True,
-            preload=("sklearn.linear_model", "scipy.sparse"),
+            preload=("scipy.optimize", "scipy.sparse"),
         ),
     ]

@@ -2,89 +2,119 @@
 
 from __future__ import annotations
 
-import zipfile
-from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
-
-from automl import Config, Effort, MatrixData, PredictorError, Task
-from automl_plugins.linear.solve import Solution, fit_path, probabilities, scores
+from automl_plugins.linear.files import load_arrays, save_arrays
+from automl_plugins.linear.minimise import Penalty
+from automl_plugins.linear.path import fit_linear
+from automl_plugins.linear.problems import Rows, Solution
+from threadpoolctl import threadpool_limits
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from ConfigSpace import ConfigurationSpace
+    from numpy.typing import NDArray
+
+    from automl import Config, Effort, MatrixData, Task
+
+EXTRAPOLATION = 0.5
+"""How far predicted values may leave the range of the training rows, as a share of that range."""
 
 
 def space(task: Task) -> ConfigurationSpace:
-    """Inverse strength 2^-10 to 2^10 (FLAML and TabArena search 2^-5 to 2^15 and 0.1 to 1000), or a path that the
-    validation rows choose from; penalty l2, l1 for classes, elastic net for numbers."""
+    """C from 2^-10 to 2^15 (FLAML from 2^-5, TabArena 0.1 to 1000), or a path that the validation rows choose
+    from; penalty l2, l1 (both in TabArena) or elastic net.
+    """
     from ConfigSpace import Categorical, ConfigurationSpace, EqualsCondition, Float
 
-    made = ConfigurationSpace()
-    choice = Categorical("choice", ["auto", "fixed"], default="auto")
-    strength = Float("strength", (2.0**-10, 2.0**10), log=True, default=1.0)
-    penalty = Categorical("penalty", ["l2", "l1"] if task.is_classification else ["l2", "elastic"], default="l2")
-    made.add(choice, strength, penalty)
-    made.add(EqualsCondition(strength, choice, "fixed"))
-    if not task.is_classification:
-        ratio = Float("l1_ratio", (0.05, 1.0), default=0.5)
-        made.add(ratio)
-        made.add(EqualsCondition(ratio, penalty, "elastic"))
+    del task  # the same for classes and values
+    choice = Categorical("choice", ["auto", "fixed"], default="auto", weights=[1, 3])
+    strength = Float("C", (2.0**-10, 2.0**15), log=True, default=1.0)
+    penalty = Categorical("penalty", ["l2", "l1", "elasticnet"], default="l2")
+    ratio = Float("l1_ratio", (0.05, 0.95), default=0.5)
+    made = ConfigurationSpace(space=[choice, strength, penalty, ratio])
+    made.add(EqualsCondition(strength, choice, "fixed"), EqualsCondition(ratio, penalty, "elasticnet"))
     return made
 
 
 class Linear:
-    """Softmax or logistic regression; ridge or elastic net for numbers."""
+    """Logistic or softmax regression for classes; ridge, lasso or elastic net for values."""
 
     def __init__(self, config: Config, task: Task, seed: int) -> None:
         self._config, self._task, self._seed = config, task, seed
         self._solution: Solution | None = None
+        self._limits: NDArray[np.float64] = np.zeros(0)
 
-    def fit(self, train: MatrixData, valid: MatrixData | None, effort: Effort) -> Mapping[str, float]:
-        """Fit; the validation rows choose the strength when it is automatic."""
-        assert train.target is not None
-        data = (np.asarray(train.values), train.target, train.weight)
-        held = None
-        if valid is not None:
-            assert valid.target is not None
-            held = (np.asarray(valid.values), valid.target, valid.weight)
-        self._solution, strength = fit_path(self._task, self._config, data, held, effort, self._seed)
-        return {"strength": strength}
+    def fit(self, train: MatrixData, valid: MatrixData | None, effort: Effort) -> dict[str, float]:
+        """Fit; the validation rows choose C when the choice is automatic. Returns the C as a fact."""
+        rows = Rows(np.asarray(train.values), np.asarray(train.target), train.weight)
+        held = None if valid is None else Rows(np.asarray(valid.values), np.asarray(valid.target), valid.weight)
+        self._solution, self._limits, strength = fit_task(
+            self._task, self._config, rows, held, effort=effort, seed=self._seed
+        )
+        return {"C": strength}
 
     def predict(self, data: MatrixData) -> NDArray[np.float64]:
         """Probabilities ``(rows, classes)`` or values ``(rows,)``."""
         assert self._solution is not None
-        outputs = scores(self._solution, np.asarray(data.values))
-        return probabilities(outputs) if self._task.is_classification else outputs[:, 0]
+        return predict_task(self._task, self._solution, self._limits, np.asarray(data.values))
 
     def save(self, folder: Path) -> None:
         """Arrays only."""
         assert self._solution is not None
-        save_solution(self._solution, folder)
+        save_arrays(folder, self._solution, {"limits": self._limits})
 
     @classmethod
     def load(cls, folder: Path, config: Config, task: Task, seed: int) -> Linear:
-        """Read the arrays back."""
+        """Read the arrays back; PredictorError when they are missing, damaged or of another task."""
         model = cls(config, task, seed)
-        model._solution = load_solution(folder, task)
+        model._solution, arrays = load_arrays(folder, task, ("limits",))
+        model._limits = arrays["limits"]
         return model
 
 
-def save_solution(solution: Solution, folder: Path) -> None:
-    """Write coefficients and intercepts."""
-    np.savez(folder / "linear.npz", coefficients=solution.coefficients, intercepts=solution.intercepts)
+def fit_task(
+    task: Task, config: Config, rows: Rows, held: Rows | None, *, effort: Effort, seed: int
+) -> tuple[Solution, NDArray[np.float64], float]:
+    """Fit what the configuration says. Returns the solution, the limits of its predictions and its C."""
+    l1_ratio = {"l2": 0.0, "l1": 1.0}.get(str(config.get("penalty", "l2")))
+    if l1_ratio is None:
+        l1_ratio = _number(config["l1_ratio"])
+    penalty = Penalty(_number(config["C"]), l1_ratio) if config["choice"] == "fixed" else None
+    limits = np.zeros(0)
+    middle, unit = 0.0, 1.0
+    if not task.is_classification:
+        lowest, highest = float(np.min(rows.target)), float(np.max(rows.target))
+        slack = EXTRAPOLATION * (highest - lowest)
+        limits = np.array([lowest - slack, highest + slack])
+        middle, unit = float(np.mean(rows.target)), float(np.std(rows.target)) or 1.0
+        rows, held = (
+            None if part is None else Rows(part.features, (part.target - middle) / unit, part.weight)
+            for part in (rows, held)
+        )
+        assert rows is not None
+    # More threads than a job may use make small matrices many times slower.
+    with threadpool_limits(limits=effort.threads, user_api="blas"):
+        solution, strength = fit_linear(
+            rows, held, classes=task.class_count, penalty=penalty, l1_ratio=l1_ratio, effort=effort, seed=seed
+        )
+    if not task.is_classification:
+        solution = Solution(solution.coefficients * unit, solution.intercepts * unit + middle)
+    return solution, limits, strength
 
 
-def load_solution(folder: Path, task: Task) -> Solution:
-    """Read them back; PredictorError when they do not fit the task."""
-    try:
-        with np.load(folder / "linear.npz", allow_pickle=False) as arrays:
-            solution = Solution(arrays["coefficients"], arrays["intercepts"])
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
-        raise PredictorError(f"{folder / 'linear.npz'} is missing or damaged ({error}); copy it again or fit again") from error
-    outputs: Any = 1 if task.class_count in (0, 2) else task.class_count
-    if solution.coefficients.ndim != 2 or len(solution.coefficients) != outputs or solution.intercepts.shape != (outputs,):
-        raise PredictorError(f"{folder / 'linear.npz'} does not fit the task; fit again")
-    return solution
+def predict_task(task: Task, solution: Solution, limits: NDArray[np.float64], features: Any) -> NDArray[np.float64]:
+    """Probabilities ``(rows, classes)``, or values ``(rows,)`` within the limits."""
+    outputs = solution.outputs(features)
+    if not task.is_classification:
+        return np.clip(outputs[:, 0], *limits)
+    if outputs.shape[1] == 1:
+        outputs = np.hstack([np.zeros_like(outputs), outputs])
+    chances = np.exp(outputs - outputs.max(axis=1, keepdims=True))
+    return np.asarray(chances / chances.sum(axis=1, keepdims=True))
+
+
+def _number(value: Any) -> float:
+    return float(value)
