@@ -42,7 +42,7 @@ def check_command(output: Output, data: str, **options: Any) -> None:
     from automl.cli.fit_report import describe_task, labelled
 
     output.result(labelled("data", describe_task(report.task)))
-    for reason in report.reasons:
+    for reason in dict.fromkeys(report.reasons):
         subject, _, text = reason.partition(": ")
         output.say(labelled(subject, text))
     output.say()

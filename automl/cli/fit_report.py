@@ -32,7 +32,7 @@ class FirstLines:
         """Data, findings, decisions."""
         output = self._output
         output.say(labelled("data", describe_task(info.task)))
-        for reason in info.reasons:
+        for reason in dict.fromkeys(info.reasons):
             subject, _, text = reason.partition(": ")
             if output.verbose or subject in TOLD:
                 output.say(labelled(subject, text))
@@ -76,16 +76,15 @@ def tell_outcome(output: Output, outcome: FitOutcome, tested: TestScore | None) 
     """Leaderboard, scores, where the predictor lies, and the next command."""
     if outcome.interrupted:
         output.say("stopped by the user; this is the best so far\n")
-    output.say(leaderboard_table(outcome.leaderboard, outcome.metric, None if output.verbose else 10))
+    if outcome.leaderboard:
+        output.say(leaderboard_table(outcome.leaderboard, outcome.metric, None if output.verbose else 10))
     failed = failures(outcome.leaderboard)
     folder = short_path(outcome.folder)
     if failed:
         output.say(f"\n{failed}; the reasons: automl leaderboard {shlex.quote(folder)}")
     output.say()
     output.say(labelled("trials", f"{outcome.trials} in {outcome.seconds:.1f} s"))
-    members = sum(row["weight"] > 0 for row in outcome.leaderboard)
-    kind = f"ensemble of {members}" if members > 1 else "one model"
-    output.result(labelled("score", f"{outcome.metric} {figure(outcome.score)} (out of fold, {kind})"))
+    output.result(labelled("score", _score_line(outcome)))
     if tested is not None and tested.error is None:
         output.result(labelled("test score", f"{outcome.metric} {figure(tested.score)} ({tested.file})"))
     output.result(labelled("predictor", short_path(outcome.predictor.folder)))
@@ -94,6 +93,14 @@ def tell_outcome(output: Output, outcome: FitOutcome, tested: TestScore | None) 
         warn("only the dummy could be fitted: this predictor does not look at the columns")
     if tested is not None and tested.error is not None:
         warn(f"the run is complete, but {tested.file} could not be scored: {tested.error}")
+
+
+def _score_line(outcome: FitOutcome) -> str:
+    members = sum(row["weight"] > 0 for row in outcome.leaderboard)
+    if outcome.score is None:
+        return "none: no trial was finished, so the predictor is a constant"
+    kind = f"ensemble of {members}" if members > 1 else "one model"
+    return f"{outcome.metric} {figure(outcome.score)} (out of fold, {kind})"
 
 
 def failures(rows: list[dict[str, Any]]) -> str:

@@ -17,9 +17,11 @@ from automl.errors import SettingsError
 from automl.settings import Settings, parse_seconds
 
 if TYPE_CHECKING:
-    _Choice, _ParamType = click.Choice[str], click.ParamType[Any]
+    _Choice = click.Choice[str]
+    _ParamType = click.ParamType[Any]
 else:  # generic only in newer versions of click
-    _Choice, _ParamType = click.Choice, click.ParamType
+    _Choice = click.Choice
+    _ParamType = click.ParamType
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 TASKS = ("binary", "multiclass", "classification", "regression")

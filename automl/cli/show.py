@@ -81,7 +81,7 @@ def _show_run(output: Output, reader: RunReader) -> None:
     for name, value in (meta.get("settings") or {}).items():
         if output.verbose or (value not in (None, [], {}, False) and name != "target"):
             output.say(labelled("asked", f"{name} = {value}"))
-    for reason in meta.get("reasons", ()):
+    for reason in dict.fromkeys(meta.get("reasons", ())):
         subject, _, text = reason.partition(": ")
         output.say(labelled(subject, text))
     output.findings([Finding(**finding) for finding in meta.get("findings", ())])
