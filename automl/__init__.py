@@ -61,6 +61,7 @@ _HOMES = {
     "TargetEncoding": "automl.data.target_encoding",
     "TextFeatures": "automl.data.text_features",
     "TreeColumns": "automl.data.tree_columns",
+    "read_arrays": "automl.data.arrays",
     "boosting_patience": "automl.data.tree_columns",
     "Candidate": "automl.history",
     "Trial": "automl.history",
@@ -88,6 +89,7 @@ if TYPE_CHECKING:
     from automl.api import check, fit, load
     from automl.data.records import MatrixData, TableData, TableLayout
     from automl.data.target_encoding import TargetEncoding
+    from automl.data.arrays import read_arrays
     from automl.data.text_features import TextFeatures
     from automl.data.tree_columns import TreeColumns, boosting_patience
     from automl.errors import (

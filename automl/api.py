@@ -26,7 +26,7 @@ from automl.resources import divide, usable_cores, usable_memory
 from automl.run import RunContext, Search, SearchResult
 from automl.settings import Settings, parse_seconds
 from automl.store import Store, check_new_folder, fold_folder
-from automl.strategy import Strategy, make_strategy
+from automl.strategy import Strategy, make_strategy, strategy_parts
 from automl.tracking import TrackerGroup
 
 if TYPE_CHECKING:
@@ -446,6 +446,8 @@ def _check_names(registry: Registry, settings: Settings) -> None:
         registry.get("models", name)
     for name in settings.trackers:
         registry.get("trackers", name)
+    registry.get("executors", settings.executor)
+    strategy_parts(settings.strategy, registry)
 
 
 def _default_folder() -> Path:

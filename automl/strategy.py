@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from automl.errors import PluginError, UnknownNameError
 from automl.protocols import Done, Promote, Sample, Sampler, Scheduler, Wait
+from automl.specs import SamplerSpec, SchedulerSpec
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -72,10 +73,11 @@ class Strategy:
         return next((candidate for candidate in self._queue if candidate.id not in asked), None)
 
 
-def make_strategy(
-    name: str, registry: Registry, space: JointSpace, *, seed: int, queue: Sequence[Candidate] = ()
-) -> Strategy:
-    """The strategy called `name`: a registered one, ``SAMPLER+SCHEDULER``, or a sampler alone (under ``full``).
+def strategy_parts(
+    name: str, registry: Registry
+) -> tuple[SamplerSpec, SchedulerSpec, dict[str, float | int | str]]:
+    """Sampler, scheduler and its options of a strategy: a registered one, ``SAMPLER+SCHEDULER``, or a sampler
+    alone (under ``full``).
 
     Raises UnknownNameError, with near names, when a part is not registered.
     """
@@ -91,6 +93,15 @@ def make_strategy(
             raise UnknownNameError(
                 f"strategy {name!r} is not known; use one of {', '.join(known)}, or SAMPLER+SCHEDULER"
             )
-    sampler = registry.get("samplers", sampler_name).load()(space, seed)
-    scheduler = registry.get("schedulers", scheduler_name).load()(seed, **options)
-    return Strategy(sampler, scheduler, queue)
+    sampler, scheduler = registry.get("samplers", sampler_name), registry.get("schedulers", scheduler_name)
+    assert isinstance(sampler, SamplerSpec)
+    assert isinstance(scheduler, SchedulerSpec)
+    return sampler, scheduler, options
+
+
+def make_strategy(
+    name: str, registry: Registry, space: JointSpace, *, seed: int, queue: Sequence[Candidate] = ()
+) -> Strategy:
+    """The strategy called `name` over a space, with `queue` in front of its sampler; see `strategy_parts`."""
+    sampler, scheduler, options = strategy_parts(name, registry)
+    return Strategy(sampler.load()(space, seed), scheduler.load()(seed, **options), queue)

@@ -75,7 +75,7 @@ def find_dialect(head: bytes, source: str, *, complete: bool) -> Dialect:
     separator = _find_separator(text)
     records = _parse(text, separator, complete)
     first_line, names = records[0]
-    rows = [(line, cells) for line, cells in records[1:] if cells and any(cell.strip() for cell in cells) or len(names) == 1]
+    rows = [(line, cells) for line, cells in records[1:] if (cells and any(cell.strip() for cell in cells)) or len(names) == 1]
     names, findings_names = _trailing(names, rows)
     if not rows and complete:
         raise DataError(f"{source} has a header but 0 rows of data; give a table with data")

@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from automl.data.dates import CATEGORY_PARTS, PARTS, arrow_seconds, date_parts, find_formats, looks_like_dates, parse_with
+from automl.data.dates import (
+    CATEGORY_PARTS,
+    PARTS,
+    date_parts,
+    find_formats,
+    looks_like_dates,
+    parse_with,
+)
 from automl.data.numbers_as_text import parse_number, uses_decimal_comma
 from automl.data.records import MISSING_TOKENS, Finding, Kind
 from automl.data.schema import USED_KINDS, Column

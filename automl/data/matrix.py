@@ -106,23 +106,19 @@ class MatrixEncoder:
     @classmethod
     def load(cls, folder: Path) -> MatrixEncoder:
         """The inverse of :meth:`save`; PredictorError when files are missing or damaged."""
-        import zipfile
-
-        import numpy as np
-
+        from automl.data.arrays import read_arrays
         from automl.errors import PredictorError
 
         encoder = cls()
         try:
             about = json.loads((folder / "matrix.json").read_text())
-            with np.load(folder / "matrix.npz", allow_pickle=False) as arrays:
-                encoder._arrays = {name: arrays[name] for name in arrays.files}
+            encoder._arrays = read_arrays(folder / "matrix.npz")
             encoder._names = tuple(about["names"])
             encoder._one_hot = [(place, list(levels)) for place, levels in about["one_hot"]]
             encoder._target_columns = list(about["target_columns"])
             encoder._target = TargetEncoding.load(folder) if about["target"] else None
             encoder._text = TextFeatures.load(folder) if about["text"] else None
-        except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
+        except (OSError, ValueError, KeyError, TypeError) as error:
             raise PredictorError(f"the encoder in {folder} is missing or damaged ({error}); copy it again or fit again") from error
         return encoder
 

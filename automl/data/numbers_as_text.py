@@ -48,7 +48,8 @@ def _parse_plain(text: str, decimal_comma: bool) -> float | None:
 
 def uses_decimal_comma(texts: list[str]) -> bool:
     """Whether a column writes "3,5" for three and a half: some value is a number only that way, and none
-    only the other way round."""
+    only the other way round.
+    """
     comma = [text for text in texts if parse_number(text) is None and parse_number(text, decimal_comma=True) is not None]
     point = [text for text in texts if parse_number(text, decimal_comma=True) is None and parse_number(text) is not None]
     return bool(comma) and len(comma) > len(point)

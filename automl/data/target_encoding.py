@@ -83,14 +83,14 @@ class TargetEncoding:
     @classmethod
     def load(cls, folder: Path) -> TargetEncoding:
         """The inverse of :meth:`save`."""
-        import numpy as np
+        from automl.data.arrays import read_arrays
 
         about = json.loads((folder / "target_encoding.json").read_text())
         encoding = cls(seed=about["seed"], smoothing=about["smoothing"])
         encoding._outputs = list(about["outputs"])
-        with np.load(folder / "target_encoding.npz", allow_pickle=False) as arrays:
-            encoding._prior = arrays["prior"]
-            encoding._tables = [arrays[f"table_{place}"] for place in range(about["columns"])]
+        arrays = read_arrays(folder / "target_encoding.npz")
+        encoding._prior = arrays["prior"]
+        encoding._tables = [arrays[f"table_{place}"] for place in range(about["columns"])]
         return encoding
 
     def _goal(self, target: NDArray[Any], classes: int) -> NDArray[np.float64]:

@@ -70,12 +70,12 @@ class TextFeatures:
     @classmethod
     def load(cls, folder: Path) -> TextFeatures:
         """The inverse of :meth:`save`."""
-        import numpy as np
+        from automl.data.arrays import read_arrays
 
         features = cls(json.loads((folder / "text_features.json").read_text())["seed"])
-        with np.load(folder / "text_features.npz", allow_pickle=False) as arrays:
-            features._idf, features._chosen = arrays["idf"], arrays["chosen"]
-            features._components, features._buckets = arrays["components"], arrays["buckets"]
+        arrays = read_arrays(folder / "text_features.npz")
+        features._idf, features._chosen = arrays["idf"], arrays["chosen"]
+        features._components, features._buckets = arrays["components"], arrays["buckets"]
         return features
 
     def _weighted(self, counts: csr_matrix) -> csr_matrix:

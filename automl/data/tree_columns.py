@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import zipfile
 from pathlib import Path
 from typing import Any, Literal
 
@@ -117,12 +116,13 @@ class TreeColumns:
             columns.names, columns.categorical = about["names"], about["categorical"]
             columns._encoding = TargetEncoding.load(folder) if about["encoding"] else None
             columns._text = TextFeatures.load(folder) if about["text"] else None
-        except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
+        except (OSError, ValueError, KeyError, TypeError) as error:
             raise PredictorError(f"the columns in {folder} are missing or damaged ({error}); fit again") from error
         return columns
 
 
 def boosting_patience(rows: int) -> int:
     """Rounds without progress after which boosting stops: 300 up to 10,000 rows, fewer above, at least 20
-    (the rule published with AutoGluon)."""
+    (the rule published with AutoGluon).
+    """
     return 300 if rows <= 10_000 else max(20, round(300 * 10_000 / rows))

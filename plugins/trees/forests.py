@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from automl import Config, Effort, PredictorError, TableData, Task, TreeColumns
+from automl import Config, Effort, PredictorError, TableData, Task, TreeColumns, read_arrays
 
 if TYPE_CHECKING:
     from ConfigSpace import ConfigurationSpace
@@ -151,10 +150,10 @@ class Forest:
         model = cls(config, task, seed)
         model._columns = TreeColumns.load(folder, task, seed)
         try:
-            with np.load(folder / "forest.npz", allow_pickle=False) as arrays:
-                model._trees = _rebuild({name: arrays[name] for name in arrays.files}, task)
-                model._width = int(arrays["width"])
-        except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
+            arrays = read_arrays(folder / "forest.npz")
+            model._trees = _rebuild(arrays, task)
+            model._width = int(arrays["width"])
+        except (OSError, ValueError, KeyError, TypeError) as error:
             raise PredictorError(f"the forest in {folder} is missing or damaged ({error}); copy it again or fit again") from error
         if model._width != len(model._columns.names):
             raise PredictorError(f"the forest in {folder} does not fit its columns; fit again")
