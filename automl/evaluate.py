@@ -125,6 +125,7 @@ def _open(job: FoldJob) -> _Opened:
 
 def run_fold(job: FoldJob) -> FoldResult:
     """Fit one fold (or all rows), predict its validation rows, save the member and the predictions."""
+    factory = load_object(job.factory, owner="model")  # a first import takes seconds, which are not the model's
     started = time.monotonic()
     opened = _open(job)
     train_rows, valid_rows = _rows(job, opened)
@@ -138,7 +139,7 @@ def run_fold(job: FoldJob) -> FoldResult:
         checkpoint=job.checkpoint,
     )
     member, facts = fit_member(
-        load_object(job.factory, owner="model"),
+        factory,
         config=job.config,
         task=job.task,
         seed=job.seed,

@@ -14,6 +14,7 @@ from automl.ensemble import Ensemble, choose_candidates, select
 from automl.errors import RunError
 from automl.evaluate import PREDICTIONS_FILE, FoldJob, FoldResult
 from automl.history import Candidate, History, Trial
+from automl.member import MODEL_FOLDER
 from automl.oof import OutOfFold
 from automl.protocols import Done, Executor, Job, JobResult, Wait
 from automl.store import SKIPPED, Store, fold_folder
@@ -39,6 +40,9 @@ SKIPS_IN_A_ROW = 25
 """Suggestions that may be passed over, one after another, as too slow for the time that is left."""
 FAILURES_BEFORE_REST = 3
 """Failed trials without a success after which a model rests for the remaining time."""
+IMPORT_SECONDS = 15.0
+"""What jobs of a model get on top until one of them is done, when its plugin preloads nothing: a worker then first
+imports what the model is made of, and a new worker would only begin again."""
 ENSEMBLE_SHARE = 0.04
 """Share of the elapsed time that keeping the ensemble up to date may take during the search."""
 MODELS_KEPT = 60
@@ -118,6 +122,7 @@ class Search:
         self._jobs: dict[int, tuple[int, int]] = {}
         self._next_job = 1
         self._costs = Costs(context.models, context.fit_seconds)
+        self._imported: set[str] = set()
         self._exhausted = strategy is None
         self._ensemble_seconds = 0.0
         self._ensembled = 0
@@ -245,7 +250,9 @@ class Search:
             queued=0 if self._strategy is None else self._strategy.queued(self.history),
         )
         number, self._next_job = self._next_job, self._next_job + 1
-        hard = None if soft is None else min(2.0 * soft + 3.0, max(context.clock.left(), 0.1))
+        model = trial.candidate.model
+        extra = 3.0 if model in self._imported or context.models[model].preload else IMPORT_SECONDS
+        hard = None if soft is None else min(2.0 * soft + extra, max(context.clock.left(), 0.1))
         self._jobs[number] = (trial_id, fold)
         self._executor.submit(
             Job(
@@ -264,7 +271,7 @@ class Search:
         fidelity, rows_share = budget_values(spec, context.fidelities, trial.budget)
         checkpoint = None
         if trial.parent is not None and rows_share >= 1.0:
-            checkpoint = fold_folder(context.folder, trial.parent, fold)
+            checkpoint = fold_folder(context.folder, trial.parent, fold) / MODEL_FOLDER
         return FoldJob(
             run_folder=context.folder,
             run_id=context.run_id,
@@ -304,6 +311,7 @@ class Search:
             self._fail(active, result.kind, f"fold {fold}: {result.message}")
             return
         value: FoldResult = result.value
+        self._imported.add(active.trial.candidate.model)
         self._store.job_finished(
             trial_id,
             fold,
