@@ -87,9 +87,9 @@ __all__ = [  # noqa: PLE0604 - the names are the keys above
 
 if TYPE_CHECKING:
     from automl.api import check, fit, load
+    from automl.data.arrays import read_arrays
     from automl.data.records import MatrixData, TableData, TableLayout
     from automl.data.target_encoding import TargetEncoding
-    from automl.data.arrays import read_arrays
     from automl.data.text_features import TextFeatures
     from automl.data.tree_columns import TreeColumns, boosting_patience
     from automl.errors import (

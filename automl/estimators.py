@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import shutil
 import tempfile
 import weakref
 import zipfile
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, column_or_1d, validate_data
 
 from automl.api import fit_run, make_settings
 from automl.predictor import Predictor
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
 
 EXPECTED_FAILED_CHECKS: dict[str, dict[str, str]] = {
     "AutoClassifier": {
@@ -65,7 +69,7 @@ class _Auto(BaseEstimator):  # type: ignore[misc]
         self.refit = refit
         self.out = out
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Any:  # noqa: N803 - scikit-learn's names
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Any:
         """Search inside the budget. `X` is ``(rows, columns)``: an array, or a pandas, polars or Arrow table.
 
         Raises ValueError (DataError, SettingsError) for data that cannot be used.
@@ -103,7 +107,7 @@ class _Auto(BaseEstimator):  # type: ignore[misc]
         rows = [row["score"] for row in self._predictor.leaderboard() if row["weight"]]
         return rows[0] if rows else None
 
-    def _check_fit(self, X: Any, y: Any) -> tuple[dict[str, Any], NDArray[Any]]:  # noqa: N803
+    def _check_fit(self, X: Any, y: Any) -> tuple[dict[str, Any], NDArray[Any]]:
         if y is None:
             raise ValueError("requires y to be passed, but the target y is None")
         target = column_or_1d(y, warn=True)
@@ -115,11 +119,18 @@ class _Auto(BaseEstimator):  # type: ignore[misc]
                 raise ValueError(f"X has {rows} rows and y {len(target)}: inconsistent numbers of samples")
             return table, target
         X, target = validate_data(
-            self, X, target, dtype=None, ensure_all_finite="allow-nan", accept_sparse=False, ensure_min_samples=2, multi_output=False
+            self,
+            X,
+            target,
+            dtype=None,
+            ensure_all_finite="allow-nan",
+            accept_sparse=False,
+            ensure_min_samples=2,
+            multi_output=False,
         )
         return _array_columns(X), target
 
-    def _check_predict(self, X: Any) -> dict[str, Any]:  # noqa: N803
+    def _check_predict(self, X: Any) -> dict[str, Any]:
         check_is_fitted(self, "_predictor")
         if _is_frame(X):
             validate_data(self, X, skip_check_array=True, reset=False)
@@ -132,10 +143,10 @@ class _Auto(BaseEstimator):  # type: ignore[misc]
         check_is_fitted(self, "_predictor")
         return self._predictor.leaderboard()
 
-    def __sklearn_is_fitted__(self) -> bool:  # noqa: PLW3201 - scikit-learn's protocol
+    def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "_predictor")
 
-    def __sklearn_tags__(self) -> Any:  # noqa: PLW3201 - scikit-learn's protocol
+    def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.allow_nan = True
         tags.input_tags.string = True
@@ -168,7 +179,7 @@ class AutoClassifier(ClassifierMixin, _Auto):  # type: ignore[misc]
 
     _task = "classification"
 
-    def _check_fit(self, X: Any, y: Any) -> tuple[dict[str, Any], NDArray[Any]]:  # noqa: N803
+    def _check_fit(self, X: Any, y: Any) -> tuple[dict[str, Any], NDArray[Any]]:
         table, target = super()._check_fit(X, y)
         check_classification_targets(target)
         self.classes_, codes = np.unique(target, return_inverse=True)
@@ -176,12 +187,13 @@ class AutoClassifier(ClassifierMixin, _Auto):  # type: ignore[misc]
             raise ValueError(f"the target has 1 class only ({self.classes_[0]!r}); there is nothing to learn")
         return table, np.array([f"class {code:06d}" for code in codes], dtype=object)
 
-    def predict(self, X: Any) -> NDArray[Any]:  # noqa: N803
+    def predict(self, X: Any) -> NDArray[Any]:
         """Labels ``(rows,)`` as they were given."""
         places = self.predict_proba(X).argmax(axis=1)
-        return self.classes_[places]
+        labels: NDArray[Any] = self.classes_
+        return labels[places]
 
-    def predict_proba(self, X: Any) -> NDArray[np.float64]:  # noqa: N803
+    def predict_proba(self, X: Any) -> NDArray[np.float64]:
         """Probabilities ``(rows, classes)`` in the order of ``classes_``."""
         table = self._check_predict(X)
         return self._predictor.predict_proba(table)
@@ -192,37 +204,35 @@ class AutoRegressor(RegressorMixin, _Auto):  # type: ignore[misc]
 
     _task = "regression"
 
-    def _check_fit(self, X: Any, y: Any) -> tuple[dict[str, Any], NDArray[Any]]:  # noqa: N803
+    def _check_fit(self, X: Any, y: Any) -> tuple[dict[str, Any], NDArray[Any]]:
         table, target = super()._check_fit(X, y)
         numbers = np.asarray(target, dtype=np.float64)
         if not np.isfinite(numbers).all():
             raise ValueError("the target y contains NaN or infinity; drop or mend those rows")
         return table, numbers
 
-    def predict(self, X: Any) -> NDArray[np.float64]:  # noqa: N803
+    def predict(self, X: Any) -> NDArray[np.float64]:
         """Values ``(rows,)``."""
         table = self._check_predict(X)
         return self._predictor.predict(table)
 
 
-def _is_frame(X: Any) -> bool:  # noqa: N803
+def _is_frame(X: Any) -> bool:
     return type(X).__module__.partition(".")[0] in ("pandas", "polars", "pyarrow") and hasattr(X, "columns")
 
 
-def _frame_columns(X: Any) -> dict[str, Any]:  # noqa: N803
+def _frame_columns(X: Any) -> dict[str, Any]:
     from automl.data.read import read_table
 
     table = read_table(X).table
     return {name: table.column(name) for name in table.column_names}
 
 
-def _array_columns(X: NDArray[Any]) -> dict[str, Any]:  # noqa: N803
+def _array_columns(X: NDArray[Any]) -> dict[str, Any]:
     if X.dtype.kind == "O":
         # What is all numbers after all should be read as numbers.
-        try:
+        with contextlib.suppress(ValueError, TypeError):
             X = X.astype(np.float64)
-        except (ValueError, TypeError):
-            pass
     if X.dtype.kind == "f" and np.isinf(X).any():
         raise ValueError("Input X contains infinity or a value too large; replace it by NaN or mend it")
     return {f"column_{place}": X[:, place - 1] for place in range(1, X.shape[1] + 1)}
@@ -253,6 +263,6 @@ def _pack(predictor: Predictor) -> bytes:
 def _unpack(files: bytes) -> tuple[Predictor, Any]:
     parent = Path(tempfile.mkdtemp(prefix="automl-"))
     with zipfile.ZipFile(io.BytesIO(files)) as archive:
-        archive.extractall(parent)  # noqa: S202 - extractall keeps names inside the folder
+        archive.extractall(parent)
     predictor = Predictor.load(parent)
     return predictor, weakref.finalize(predictor, shutil.rmtree, parent, True)

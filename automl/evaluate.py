@@ -151,7 +151,7 @@ def run_fold(job: FoldJob) -> FoldResult:
     fitted = time.monotonic()
     loss: float | None = None
     predictions: NDArray[np.float64] | None = None
-    if valid is not None and len(valid_rows):
+    if valid is not None and valid.target is not None and len(valid_rows):
         predictions = member.predict_encoded(valid)
         loss = job.metric.loss(valid.target, predictions, valid.weight)
     predicted = time.monotonic()

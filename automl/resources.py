@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,7 +102,10 @@ def _cgroup_cores(root: Path) -> float | None:
             if quota != "max":
                 found.append(int(quota) / int(period))
         except (OSError, ValueError):
-            quota_old, period_old = _read_number(folder / "cpu.cfs_quota_us"), _read_number(folder / "cpu.cfs_period_us")
+            quota_old, period_old = (
+                _read_number(folder / "cpu.cfs_quota_us"),
+                _read_number(folder / "cpu.cfs_period_us"),
+            )
             if quota_old is not None and quota_old > 0 and period_old:
                 found.append(quota_old / period_old)
     return min(found, default=None)
@@ -109,7 +115,10 @@ def _cgroup_memory(root: Path) -> int | None:
     """Bytes that the tightest cgroup leaves; file cache that can be given up counts as free."""
     found = []
     for folder in _cgroup_folders(root, "memory"):
-        for limit_name, used_name in (("memory.max", "memory.current"), ("memory.limit_in_bytes", "memory.usage_in_bytes")):
+        for limit_name, used_name in (
+            ("memory.max", "memory.current"),
+            ("memory.limit_in_bytes", "memory.usage_in_bytes"),
+        ):
             limit = _read_number(folder / limit_name)
             if limit is None or limit <= 0 or limit > 1 << 60:
                 continue

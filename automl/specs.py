@@ -110,7 +110,6 @@ class ModelSpec(Spec):
     """Whether the model only marks the floor (a dummy): it runs first and never joins the search."""
     preload: tuple[str, ...] = ()
     """Modules that worker processes import once, before they are forked."""
-    needs_text: bool = False
     """Whether the model is only for tables with text columns; others skip it, and say so."""
 
 

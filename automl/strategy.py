@@ -73,9 +73,7 @@ class Strategy:
         return next((candidate for candidate in self._queue if candidate.id not in asked), None)
 
 
-def strategy_parts(
-    name: str, registry: Registry
-) -> tuple[SamplerSpec, SchedulerSpec, dict[str, float | int | str]]:
+def strategy_parts(name: str, registry: Registry) -> tuple[SamplerSpec, SchedulerSpec, dict[str, float | int | str]]:
     """Sampler, scheduler and its options of a strategy: a registered one, ``SAMPLER+SCHEDULER``, or a sampler
     alone (under ``full``).
 

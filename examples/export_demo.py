@@ -13,7 +13,9 @@ from sklearn.model_selection import train_test_split
 def main(folder: Path) -> None:
     """Split two to one, by class, always the same way."""
     data = load_breast_cancer()
-    rows = [[*values, str(data.target_names[code])] for values, code in zip(data.data.tolist(), data.target, strict=True)]
+    rows = [
+        [*values, str(data.target_names[code])] for values, code in zip(data.data.tolist(), data.target, strict=True)
+    ]
     parts = train_test_split(rows, test_size=1 / 3, random_state=1, stratify=data.target)
     folder.mkdir(parents=True, exist_ok=True)
     for name, part in zip(("train.csv", "test.csv"), parts, strict=True):

@@ -40,7 +40,7 @@ COMMANDS = {
 class Commands(click.Group):
     """Built-in subcommands, then those of plugins. Listing them imports none."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+    def list_commands(self, ctx: click.Context) -> list[str]:
         """Names of all subcommands."""
         return [*COMMANDS, *(name for name in _plugin_commands() if name not in COMMANDS)]
 
@@ -56,7 +56,7 @@ class Commands(click.Group):
             raise click.UsageError(f"there is no command {cmd_name!r}; {hint}", ctx)
         return _checked_command(spec)
 
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The list for ``--help``, from one line each."""
         rows = [(name, summary) for name, (_, summary) in COMMANDS.items()]
         rows += [(name, spec.summary) for name, spec in _plugin_commands().items() if name not in COMMANDS]

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from automl.data.records import Finding, RawTable, TableData
-from automl.data.schema import Roles, Schema
 from automl.errors import DataError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from automl.data.schema import Roles, Schema
 
 LEAK = 0.999
 """A column that alone ranks the target this well is probably a copy of it."""

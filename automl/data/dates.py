@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from automl.data.records import MISSING_TOKENS
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import numpy as np
     import pyarrow as pa
     from numpy.typing import NDArray
@@ -44,7 +45,10 @@ def _zone_seconds(texts: pa.Array) -> tuple[pa.Array, NDArray[np.int64] | None]:
     parts = pc.extract_regex(texts, r"(?P<body>.*:\d\d)\s?(?P<zone>Z|UTC|[+-]\d\d:?\d\d)$")
     zones = pc.struct_field(parts, "zone").to_pylist()
     ahead = np.array(
-        [0 if not z or z in ("Z", "UTC") else (1 if z[0] == "+" else -1) * (int(z[1:3]) * 3600 + int(z[-2:]) * 60) for z in zones],
+        [
+            0 if not z or z in ("Z", "UTC") else (1 if z[0] == "+" else -1) * (int(z[1:3]) * 3600 + int(z[-2:]) * 60)
+            for z in zones
+        ],
         dtype=np.int64,
     )
     return pc.coalesce(pc.struct_field(parts, "body"), texts), ahead
@@ -92,7 +96,8 @@ def looks_like_dates(texts: list[str]) -> bool:
     """A cheap look at a few texts: digits with separators, not too long."""
     some = [text for text in texts[:50] if text not in MISSING_TOKENS]
     good = [
-        6 <= len(text) <= 40 and any(char.isdigit() for char in text) and any(char in "-/.: ," for char in text) for text in some
+        6 <= len(text) <= 40 and any(char.isdigit() for char in text) and any(char in "-/.: ," for char in text)
+        for text in some
     ]
     return bool(some) and sum(good) >= 0.8 * len(some)
 
@@ -119,9 +124,9 @@ def arrow_seconds(column: Any) -> NDArray[np.float64]:
 
     kind = column.type
     if pa.types.is_date32(kind):
-        return pc.cast(pc.cast(column, pa.int32()), pa.float64()).to_numpy() * DAY
+        return np.asarray(pc.cast(pc.cast(column, pa.int32()), pa.float64()).to_numpy() * DAY)
     if pa.types.is_date64(kind):
-        return pc.cast(pc.cast(column, pa.int64()), pa.float64()).to_numpy() / 1000
+        return np.asarray(pc.cast(pc.cast(column, pa.int64()), pa.float64()).to_numpy() / 1000)
     scale = {"s": 1.0, "ms": 1e3, "us": 1e6, "ns": 1e9}[kind.unit]
     return np.asarray(pc.cast(pc.cast(column, pa.int64()), pa.float64(), safe=False).to_numpy()) / scale
 

@@ -41,7 +41,9 @@ def find_encoding(head: bytes, source: str, *, complete: bool) -> tuple[str, lis
             return name, []
     if b"\0" in head:
         line = head[: head.index(b"\0")].count(b"\n") + 1
-        raise DataError(f"{source} holds a NUL byte in line {line}: it is no text table, or is damaged; save it as CSV again")
+        raise DataError(
+            f"{source} holds a NUL byte in line {line}: it is no text table, or is damaged; save it as CSV again"
+        )
     decoder = codecs.getincrementaldecoder("utf-8")()
     try:
         decoder.decode(head, final=complete)
@@ -51,7 +53,9 @@ def find_encoding(head: bytes, source: str, *, complete: bool) -> tuple[str, lis
 
 
 def _not_utf8() -> Finding:
-    return Finding(level="repair", code="encoding", message="the file is not UTF-8; it is read as Windows-1252 (latin-1)")
+    return Finding(
+        level="repair", code="encoding", message="the file is not UTF-8; it is read as Windows-1252 (latin-1)"
+    )
 
 
 def decode_head(head: bytes, encoding: str) -> str:
@@ -75,7 +79,11 @@ def find_dialect(head: bytes, source: str, *, complete: bool) -> Dialect:
     separator = _find_separator(text)
     records = _parse(text, separator, complete)
     first_line, names = records[0]
-    rows = [(line, cells) for line, cells in records[1:] if (cells and any(cell.strip() for cell in cells)) or len(names) == 1]
+    rows = [
+        (line, cells)
+        for line, cells in records[1:]
+        if (cells and any(cell.strip() for cell in cells)) or len(names) == 1
+    ]
     names, findings_names = _trailing(names, rows)
     if not rows and complete:
         raise DataError(f"{source} has a header but 0 rows of data; give a table with data")
@@ -94,7 +102,12 @@ def find_dialect(head: bytes, source: str, *, complete: bool) -> Dialect:
     if decimal == ",":
         findings.append(Finding(level="info", code="decimal-comma", message="numbers are written with a decimal comma"))
     return Dialect(
-        encoding=encoding, separator=separator, decimal=decimal, names=tuple(names), rows=cells, findings=tuple(findings)
+        encoding=encoding,
+        separator=separator,
+        decimal=decimal,
+        names=tuple(names),
+        rows=cells,
+        findings=tuple(findings),
     )
 
 
@@ -139,9 +152,17 @@ def _find_separator(text: str) -> str:
 
 def _trailing(names: list[str], rows: list[tuple[int, list[str]]]) -> tuple[list[str], list[Finding]]:
     """Names without an empty last one that only a trailing separator made."""
-    if len(names) > 1 and not names[-1].strip() and all(len(row) < len(names) or not row[-1].strip() for _, row in rows):
+    if (
+        len(names) > 1
+        and not names[-1].strip()
+        and all(len(row) < len(names) or not row[-1].strip() for _, row in rows)
+    ):
         return names[:-1], [
-            Finding(level="info", code="trailing-separator", message="lines end with a separator; the empty last column is left out")
+            Finding(
+                level="info",
+                code="trailing-separator",
+                message="lines end with a separator; the empty last column is left out",
+            )
         ]
     return names, []
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,6 +14,8 @@ from automl.data.text import bucket_count, hash_counts, text_numbers
 from automl.errors import DataError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import pyarrow as pa
     from numpy.typing import NDArray
 
@@ -55,8 +56,8 @@ def encode_table(schema: Schema, table: pa.Table, *, allow_missing: bool) -> tup
         found_numbers, found_codes, found = _encode_column(column, values)
         for offset, array in enumerate(found_numbers):
             numbers[:, first_number + offset] = array
-        for offset, array in enumerate(found_codes):
-            codes[:, first_code + offset] = array
+        for offset, places_of in enumerate(found_codes):
+            codes[:, first_code + offset] = places_of
         return found
 
     places, number, code = [], 0, 0
@@ -121,7 +122,9 @@ def _encode_column(
     if far.any():
         numbers = np.where(far, np.nan, numbers)
         message = f"column {column.name!r}: {int(far.sum()):,} infinite or huge values count as missing"
-        findings.append(Finding(level="repair", code="infinite", column=column.name, count=int(far.sum()), message=message))
+        findings.append(
+            Finding(level="repair", code="infinite", column=column.name, count=int(far.sum()), message=message)
+        )
     numbers = numbers - params["centre"] if params["centre"] else numbers
     if column.kind == "integer_code":
         codes, more = to_codes(column, values)
@@ -185,7 +188,10 @@ def to_booleans(values: Any) -> tuple[NDArray[np.float64], Unread]:
 
     def read(texts: list[str]) -> list[float | None]:
         words = [text.lower() for text in texts]
-        return [1.0 if w in TRUE_WORDS or w in ("1", "1.0") else 0.0 if w in FALSE_WORDS or w in ("0", "0.0") else None for w in words]
+        return [
+            1.0 if w in TRUE_WORDS or w in ("1", "1.0") else 0.0 if w in FALSE_WORDS or w in ("0", "0.0") else None
+            for w in words
+        ]
 
     if pa.types.is_string(values.type):
         return _read_texts(values, read)
@@ -214,7 +220,9 @@ def to_codes(column: Column, values: Any) -> tuple[NDArray[np.int32], list[Findi
     places = {level: code for code, level in enumerate(levels)}
     seen = distinct(values)
     labels = category_labels(seen.values)
-    table = np.array([-1 if label is None else places.get(label, len(levels)) for label in labels] + [-1], dtype=np.int32)
+    table = np.array(
+        [-1 if label is None else places.get(label, len(levels)) for label in labels] + [-1], dtype=np.int32
+    )
     codes = table[seen.codes]
     new = [label for label in labels if label is not None and label not in places]
     if not new:

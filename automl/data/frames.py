@@ -59,7 +59,9 @@ def _from_array(source: Any) -> tuple[pa.Table, list[Any], list[Finding]]:
         raise DataError("Complex data not supported: give real numbers")
     names = [f"column_{place}" for place in range(1, array.shape[1] + 1)]
     finding = Finding(
-        level="info", code="no-names", message=f"an array has no column names; they are {names[0] if names else ''} and so on"
+        level="info",
+        code="no-names",
+        message=f"an array has no column names; they are {names[0] if names else ''} and so on",
     )
     columns = {name: array[:, place] for place, name in enumerate(names)}
     table, _, findings = _from_columns(columns)
@@ -69,7 +71,9 @@ def _from_array(source: Any) -> tuple[pa.Table, list[Any], list[Finding]]:
 def _from_dict(source: Mapping[Any, Any]) -> tuple[pa.Table, list[Any], list[Finding]]:
     scalars = [name for name, value in source.items() if isinstance(value, str) or not hasattr(value, "__len__")]
     if scalars and len(scalars) < len(source):
-        raise DataError(f"a dict mixes single values ({scalars[0]!r}) and columns; give one row of values, or columns only")
+        raise DataError(
+            f"a dict mixes single values ({scalars[0]!r}) and columns; give one row of values, or columns only"
+        )
     return _from_columns({name: [value] for name, value in source.items()} if scalars else source)
 
 
@@ -105,7 +109,12 @@ def _from_pandas(frame: Any) -> tuple[pa.Table, list[Any], list[Finding]]:
         elif kind == "category":
             arrays.append(_categorical(series, str(name), findings))
         elif kind.startswith(("period", "interval")):
-            arrays.append(pa.array([None if missing else str(value) for value, missing in zip(series, series.isna(), strict=True)], pa.string()))
+            arrays.append(
+                pa.array(
+                    [None if missing else str(value) for value, missing in zip(series, series.isna(), strict=True)],
+                    pa.string(),
+                )
+            )
         elif kind.startswith("timedelta"):
             arrays.append(pa.array(series.dt.total_seconds().to_numpy(), pa.float64(), from_pandas=True))
         elif kind.startswith("complex"):
@@ -155,7 +164,9 @@ def _mixed(values: list[Any], name: str, findings: list[Finding]) -> Any:
     import numpy as np
     import pyarrow as pa
 
-    plain = [None if _is_missing(value) else value.item() if isinstance(value, np.generic) else value for value in values]
+    plain = [
+        None if _is_missing(value) else value.item() if isinstance(value, np.generic) else value for value in values
+    ]
     for row, value in enumerate(plain, start=1):
         if isinstance(value, list | dict | set | tuple | np.ndarray):
             raise DataError(
@@ -185,7 +196,13 @@ def _mixed(values: list[Any], name: str, findings: list[Finding]) -> Any:
         pass  # mixed dates that Arrow cannot join become text below
     words = " and ".join(sorted(kind.__name__ for kind in kinds))
     findings.append(
-        Finding(level="repair", code="mixed-types", column=name, count=len(plain), message=f"column {name!r} mixes {words}; all are read as text")
+        Finding(
+            level="repair",
+            code="mixed-types",
+            column=name,
+            count=len(plain),
+            message=f"column {name!r} mixes {words}; all are read as text",
+        )
     )
     return pa.array([None if value is None else str(value) for value in plain], pa.string())
 

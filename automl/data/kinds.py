@@ -59,11 +59,17 @@ def distinct(column: Any) -> Distinct:
     import pyarrow.compute as pc
 
     if pa.types.is_null(column.type):
-        return Distinct(values=pa.array([], pa.string()), codes=np.zeros(len(column), np.int64), counts=np.zeros(0, np.int64))
+        return Distinct(
+            values=pa.array([], pa.string()), codes=np.zeros(len(column), np.int64), counts=np.zeros(0, np.int64)
+        )
     coded = pc.dictionary_encode(column)
     coded = coded.combine_chunks() if isinstance(coded, pa.ChunkedArray) else coded
     if isinstance(coded, pa.ChunkedArray):
-        coded = coded.chunk(0) if coded.num_chunks else pa.DictionaryArray.from_arrays(pa.array([], pa.int32()), pa.array([], column.type))
+        coded = (
+            coded.chunk(0)
+            if coded.num_chunks
+            else pa.DictionaryArray.from_arrays(pa.array([], pa.int32()), pa.array([], column.type))
+        )
     values = coded.dictionary
     codes = coded.indices.fill_null(len(values)).to_numpy(zero_copy_only=False).astype(np.int64)
     counts = np.bincount(codes, minlength=len(values) + 1)[: len(values)]
@@ -170,7 +176,9 @@ def _text_column(name: str, column: Any) -> tuple[Column, list[Finding]]:
         return _unused(name, "constant", f"all {len(column):,} values are missing"), []
     if len(set(texts)) == 1:
         return _unused(name, "constant", f"every value is {texts[0]!r}"), []
-    if {text.lower() for text in real} <= TRUE_WORDS | FALSE_WORDS and len({text.lower() in TRUE_WORDS for text in real}) == 2:
+    if {text.lower() for text in real} <= TRUE_WORDS | FALSE_WORDS and len(
+        {text.lower() in TRUE_WORDS for text in real}
+    ) == 2:
         return _boolean(name, column, f"only {', '.join(sorted(set(real))[:4])}"), []
     present = rows - missing
     numeric = _numbers_in_text(name, column, real, counts, present)
@@ -180,7 +188,7 @@ def _text_column(name: str, column: Any) -> tuple[Column, list[Finding]]:
         dated = _dates_in_text(name, column, real, counts, present)
         if dated is not None:
             return dated
-    return _words(name, column, real, counts, present)
+    return _words(name, column, real, present)
 
 
 def _numbers_in_text(
@@ -196,7 +204,7 @@ def _numbers_in_text(
         return None
     codes = [text for text in some if len(text) > 1 and text[0] == "0" and text.isdigit()]
     if codes and len(codes) > 0.05 * len(some) and all(text.isdigit() for text in real):
-        return _words(name, column, real, counts, rows)
+        return _words(name, column, real, rows)
     message = f"column {name!r}: numbers written as text, such as {real[0]!r}, are read as numbers"
     if wrong:
         message += f"; {unread:,} of {rows:,} values are none ({wrong[0]!r}) and count as missing"
@@ -230,9 +238,7 @@ def _dates_in_text(
     return _date(name, column, formats, f"dates written as {', '.join(formats)}"), findings
 
 
-def _words(
-    name: str, column: Any, real: list[str], counts: dict[str, int], rows: int
-) -> tuple[Column, list[Finding]]:
+def _words(name: str, column: Any, real: list[str], rows: int) -> tuple[Column, list[Finding]]:
     """Id, text or category: by how often values repeat and how many words they have."""
     step = max(1, len(real) // 2000)
     some = real[::step]
@@ -240,7 +246,9 @@ def _words(
     length = sum(len(text) for text in some) / len(some)
     unique = len(real) / rows
     figures = f"{len(real):,} different texts in {rows:,} rows, {words:.1f} words on average"
-    if (words >= 5 and length >= 25 and len(real) > 20 and unique > 0.05) or (words >= 1.8 and unique > 0.5 and len(real) > 50):
+    if (words >= 5 and length >= 25 and len(real) > 20 and unique > 0.05) or (
+        words >= 1.8 and unique > 0.5 and len(real) > 50
+    ):
         return _text(name, figures), []
     if unique > 0.95 and rows > 20 and words < 1.8:
         return _unused(name, "id", f"{figures}: nearly every row has its own"), []
@@ -294,7 +302,9 @@ def _category(name: str, column: Any, reason: str) -> tuple[Column, list[Finding
         findings.append(Finding(level="repair", code="rare-levels", column=name, count=lost, message=message))
         levels = levels[:MOST_LEVELS]
     if len(levels) <= 1:
-        return _unused(name, "constant", f"every value is {levels[0]!r}" if levels else "all values are missing"), findings
+        return _unused(
+            name, "constant", f"every value is {levels[0]!r}" if levels else "all values are missing"
+        ), findings
     return (
         Column(
             name=name,
@@ -347,11 +357,13 @@ def _as_wanted(name: str, column: Any, wanted: Kind) -> tuple[Column, list[Findi
     if wanted == "date":
         formats: list[str] = []
         if is_text:
-            formats, share = find_formats(pc.unique(column.drop_null()).combine_chunks() if hasattr(pc.unique(column.drop_null()), "combine_chunks") else pc.unique(column.drop_null()))
+            formats, share = find_formats(distinct(column).values)
             if not share:
                 raise SettingsError(f"column {name!r} was asked to be a date, but no value reads as one")
         elif not pa.types.is_temporal(column.type):
-            raise SettingsError(f"column {name!r} was asked to be a date, but holds {column.type}; give dates as text or timestamps")
+            raise SettingsError(
+                f"column {name!r} was asked to be a date, but holds {column.type}; give dates as text or timestamps"
+            )
         return _date(name, column, formats, reason), []
     params: dict[str, Any] = {}
     if is_text:

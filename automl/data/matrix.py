@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from automl.data.records import MatrixData, TableData
@@ -11,6 +10,8 @@ from automl.data.target_encoding import TargetEncoding
 from automl.data.text_features import TextFeatures
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import numpy as np
     from numpy.typing import NDArray
 
@@ -43,7 +44,7 @@ class MatrixEncoder:
         import numpy as np
 
         assert data.target is not None
-        blocks = [self._fit_numbers(data)]
+        blocks: list[NDArray[Any]] = [self._fit_numbers(data)]
         names = [data.layout.numbers[place] for place in self._arrays["kept"]]
         names += [f"{data.layout.numbers[place]} missing" for place in self._arrays["indicated"]]
         self._choose_categories(data)
@@ -53,7 +54,10 @@ class MatrixEncoder:
             self._target = TargetEncoding(seed)
             levels = tuple(data.layout.levels[place] for place in self._target_columns)
             encoded = self._target.fit_transform(
-                data.codes[:, self._target_columns], data.target, levels, task.class_count if task.is_classification else 0
+                data.codes[:, self._target_columns],
+                data.target,
+                levels,
+                task.class_count if task.is_classification else 0,
             )
             self._arrays["target_mean"], self._arrays["target_scale"] = encoded.mean(axis=0), encoded.std(axis=0) + 1e-9
             blocks.append((encoded - self._arrays["target_mean"]) / self._arrays["target_scale"])
@@ -76,7 +80,7 @@ class MatrixEncoder:
         """Rows encoded with what was fitted."""
         import numpy as np
 
-        blocks = [self._scale(data.numbers), self._hot(data.codes)]
+        blocks: list[NDArray[Any]] = [self._scale(data.numbers), self._hot(data.codes)]
         if self._target is not None:
             encoded = self._target.transform(data.codes[:, self._target_columns])
             blocks.append((encoded - self._arrays["target_mean"]) / self._arrays["target_scale"])
@@ -119,14 +123,18 @@ class MatrixEncoder:
             encoder._target = TargetEncoding.load(folder) if about["target"] else None
             encoder._text = TextFeatures.load(folder) if about["text"] else None
         except (OSError, ValueError, KeyError, TypeError) as error:
-            raise PredictorError(f"the encoder in {folder} is missing or damaged ({error}); copy it again or fit again") from error
+            raise PredictorError(
+                f"the encoder in {folder} is missing or damaged ({error}); copy it again or fit again"
+            ) from error
         return encoder
 
     def _put_together(self, blocks: list[NDArray[Any]], data: TableData) -> MatrixData:
         import numpy as np
 
         values = np.concatenate(blocks, axis=1, dtype=np.float32, casting="unsafe")
-        return MatrixData(names=self._names, values=np.ascontiguousarray(values), target=data.target, weight=data.weight)
+        return MatrixData(
+            names=self._names, values=np.ascontiguousarray(values), target=data.target, weight=data.weight
+        )
 
     # -- numbers ----------------------------------------------------------------------------------
 
@@ -151,7 +159,9 @@ class MatrixEncoder:
             "bent": np.nan_to_num(skew) > SKEW,
             # A typical distance from the median that one far value cannot move.
             "unit": np.maximum(_typical(np.abs(filled)), 1e-9 * np.maximum(scale, 1e-12)),
-            "indicated": np.flatnonzero((missing.mean(axis=0) > MISSING_SHARE) if len(missing) else np.zeros(0, dtype=bool)),
+            "indicated": np.flatnonzero(
+                (missing.mean(axis=0) > MISSING_SHARE) if len(missing) else np.zeros(0, dtype=bool)
+            ),
             "mean": np.zeros(len(kept)),
             "scale": np.ones(len(kept)),
         }
@@ -204,7 +214,9 @@ class MatrixEncoder:
         import numpy as np
 
         parts = [codes[:, [place]] == np.array(levels, dtype=np.int32) for place, levels in self._one_hot if levels]
-        return np.concatenate(parts, axis=1).astype(np.float32) if parts else np.zeros((len(codes), 0), dtype=np.float32)
+        return (
+            np.concatenate(parts, axis=1).astype(np.float32) if parts else np.zeros((len(codes), 0), dtype=np.float32)
+        )
 
 
 def _typical(distances: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -8,7 +8,13 @@ _PLAIN = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 _GROUPED = re.compile(r"[+-]?\d{1,3}(,\d{3})+(\.\d+)?")
 _SPACED = re.compile(r"[+-]?\d{1,3}([ \u00a0\u202f']\d{3})+([.,]\d+)?")
 _COMMA = re.compile(r"[+-]?(\d{1,3}(\.\d{3})+|\d+),\d+|[+-]?\d{1,3}(\.\d{3})+")
-_INFINITE = {"inf": float("inf"), "+inf": float("inf"), "-inf": float("-inf"), "infinity": float("inf"), "-infinity": float("-inf")}
+_INFINITE = {
+    "inf": float("inf"),
+    "+inf": float("inf"),
+    "-inf": float("-inf"),
+    "infinity": float("inf"),
+    "-infinity": float("-inf"),
+}
 _CURRENCY = "$€£¥₹"
 
 
@@ -50,6 +56,10 @@ def uses_decimal_comma(texts: list[str]) -> bool:
     """Whether a column writes "3,5" for three and a half: some value is a number only that way, and none
     only the other way round.
     """
-    comma = [text for text in texts if parse_number(text) is None and parse_number(text, decimal_comma=True) is not None]
-    point = [text for text in texts if parse_number(text, decimal_comma=True) is None and parse_number(text) is not None]
+    comma = [
+        text for text in texts if parse_number(text) is None and parse_number(text, decimal_comma=True) is not None
+    ]
+    point = [
+        text for text in texts if parse_number(text, decimal_comma=True) is None and parse_number(text) is not None
+    ]
     return bool(comma) and len(comma) > len(point)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +10,8 @@ from automl.data.records import Finding, RawTable
 from automl.errors import DataError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import pyarrow as pa
 
 TEXT_ENDINGS = (".csv", ".tsv", ".txt", ".tab", ".dat", ".data")
@@ -91,7 +92,9 @@ def _read_columnar(path: Path, ending: str) -> tuple[pa.Table, list[str], list[F
 
             table = feather.read_table(path)
     except (pa.ArrowException, OSError) as error:
-        raise DataError(f"{path} cannot be read as {ending[1:]} ({str(error).splitlines()[0]}); write it again") from error
+        raise DataError(
+            f"{path} cannot be read as {ending[1:]} ({str(error).splitlines()[0]}); write it again"
+        ) from error
     if not table.num_rows:
         raise DataError(f"{path} has 0 rows; give a table with data")
     return _without_index(table)

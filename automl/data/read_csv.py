@@ -6,7 +6,6 @@ import gzip
 import io
 import zipfile
 import zlib
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from automl.data.dialect import HEAD_BYTES, Dialect, code_columns, find_dialect
@@ -14,6 +13,8 @@ from automl.data.records import MISSING_TOKENS, Finding
 from automl.errors import DataError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import pyarrow as pa
 
 UNPACKED_LIMIT = 1 << 34
@@ -219,5 +220,7 @@ def _bounded(file: Any, name: str, packed: int) -> bytes:
     limit = min(UNPACKED_LIMIT, max(packed * UNPACKED_RATIO, 1 << 24))
     data: bytes = file.read(limit + 1)
     if len(data) > limit:
-        raise DataError(f"{name} unpacks to more than {limit / 2**20:,.0f} MiB, which is no sound table; unpack it yourself")
+        raise DataError(
+            f"{name} unpacks to more than {limit / 2**20:,.0f} MiB, which is no sound table; unpack it yourself"
+        )
     return data

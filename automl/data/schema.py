@@ -5,7 +5,6 @@ The schema looks at features only, one row at a time, never at the target: it ma
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, cast
@@ -14,6 +13,8 @@ from automl.data.records import Finding, Kind, RawTable, TableData, TableLayout
 from automl.errors import DataError, SettingsError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import pyarrow as pa
 
 KINDS: tuple[Kind, ...] = ("number", "integer_code", "boolean", "category", "date", "text", "id", "constant")
@@ -117,14 +118,19 @@ def fit_schema(raw: RawTable, roles: Roles, *, strict: bool = False) -> tuple[Sc
     # Arrow's functions release the interpreter lock, so that two columns can be looked at at once.
     with ThreadPoolExecutor(max_workers=2) as pool:
         fitted = list(
-            pool.map(lambda name: fit_column(name, raw.table.column(name), cast("Kind | None", roles.columns.get(name))), features)
+            pool.map(
+                lambda name: fit_column(name, raw.table.column(name), cast("Kind | None", roles.columns.get(name))),
+                features,
+            )
         )
     columns = tuple(column for column, _ in fitted)
     findings = [finding for _, found in fitted for finding in found]
     findings += [_unused(column) for column in columns if not column.used and column.name not in roles.columns]
     if not any(column.used for column in columns):
         told = "; ".join(f"{column.name}: {column.kind}, {column.reason}" for column in columns[:10])
-        raise DataError(f"no usable feature is left ({told or 'the table has no other column than the target'}); add columns")
+        raise DataError(
+            f"no usable feature is left ({told or 'the table has no other column than the target'}); add columns"
+        )
     return Schema(columns), tuple(findings)
 
 
@@ -142,10 +148,14 @@ def _check_roles(roles: Roles, names: list[str]) -> None:
 
     for name in roles.drop:
         if name not in names:
-            raise SettingsError(f"column {name!r} to drop is not in the table; {nearest(name, names)} (--ignore forgives)")
+            raise SettingsError(
+                f"column {name!r} to drop is not in the table; {nearest(name, names)} (--ignore forgives)"
+            )
     for name, kind in roles.columns.items():
         if name not in names:
-            raise SettingsError(f"column {name!r} was given the kind {kind!r} but is not in the table; {nearest(name, names)}")
+            raise SettingsError(
+                f"column {name!r} was given the kind {kind!r} but is not in the table; {nearest(name, names)}"
+            )
         if kind not in KINDS:
             raise SettingsError(f"kind {kind!r} of column {name!r} is not known; use one of {', '.join(KINDS)}")
         if name == roles.target:

@@ -5,17 +5,19 @@ All are functions of their arguments alone; nothing is drawn from a global rando
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from automl.data.records import Resampling, Split
 from automl.errors import DataError
-from automl.specs import ProblemType
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
+
+    from automl.specs import ProblemType
 
 REGRESSION_BINS = 20
 """Folds of a quantity are stratified by this many quantiles, so that each sees its whole range."""
@@ -73,7 +75,9 @@ def fold_splits(
         splits += _splits(_assign_folds(strata, folds, rng, rare=problem_type != "regression"), folds)
     if not splits:
         raise DataError("no row can be held out: every class has one row only; add rows or choose another target")
-    return Resampling(kind="folds", splits=splits, reason=reason or f"{folds} folds x {repeats}", folds=folds, repeats=repeats)
+    return Resampling(
+        kind="folds", splits=splits, reason=reason or f"{folds} folds x {repeats}", folds=folds, repeats=repeats
+    )
 
 
 def holdout_split(
@@ -138,7 +142,9 @@ def group_splits(
     if groups < 2:
         raise DataError(f"group column {name!r} has {groups} group; at least 2 are needed to hold one out")
     if groups < folds and explicit:
-        raise DataError(f"group column {name!r} has {groups} groups, fewer than the {folds} folds asked for; use --folds {groups}")
+        raise DataError(
+            f"group column {name!r} has {groups} groups, fewer than the {folds} folds asked for; use --folds {groups}"
+        )
     folds = min(folds, groups)
     strata = _strata(target, problem_type, folds)
     width = int(strata.max()) + 1
@@ -175,7 +181,9 @@ def _moments(column: Any, name: str) -> NDArray[np.int64]:
 
         days, wrong = parse_dates(values)
         if wrong:
-            raise DataError(f"time column {name!r} has {wrong:,} values that are no date; mend them or choose another column")
+            raise DataError(
+                f"time column {name!r} has {wrong:,} values that are no date; mend them or choose another column"
+            )
         numbers = days
     elif pa.types.is_temporal(values.type):
         kind = pa.int32() if values.type.bit_width == 32 else pa.int64()
@@ -184,9 +192,13 @@ def _moments(column: Any, name: str) -> NDArray[np.int64]:
         try:
             numbers = pc.cast(values, pa.float64()).to_numpy()
         except pa.ArrowInvalid as error:
-            raise DataError(f"time column {name!r} holds {values.type}, which is no time; choose a date or a number") from error
+            raise DataError(
+                f"time column {name!r} holds {values.type}, which is no time; choose a date or a number"
+            ) from error
         if np.isnan(numbers).any():
-            raise DataError(f"time column {name!r} is missing in {int(np.isnan(numbers).sum()):,} rows; fill or drop them")
+            raise DataError(
+                f"time column {name!r} is missing in {int(np.isnan(numbers).sum()):,} rows; fill or drop them"
+            )
     return np.unique(numbers, return_inverse=True)[1].astype(np.int64)
 
 
@@ -215,7 +227,9 @@ def time_splits(
         if len(valid) and len(train) and not few:
             splits.append(Split(train=train, valid=valid))
     if not splits:
-        raise DataError(f"time column {name!r}: the early rows hold one class only or almost all rows; no forward split can be made")
+        raise DataError(
+            f"time column {name!r}: the early rows hold one class only or almost all rows; no forward split can be made"
+        )
     reason = f"{len(splits)} forward splits by {name!r}: training is always earlier"
     return Resampling(kind="time", splits=splits, reason=reason, folds=len(splits))
 
@@ -228,7 +242,9 @@ def column_split(column: Any, *, name: str = "") -> Resampling:
         raise DataError(f"split column {name!r} holds {wrong[1]!r} in row {wrong[0]}; use train and valid, or 0 and 1")
     mask = np.array([value in _VALID for value in values])
     if mask.all() or not mask.any():
-        raise DataError(f"split column {name!r} puts all {len(mask):,} rows on one side; mark some train and some valid")
+        raise DataError(
+            f"split column {name!r} puts all {len(mask):,} rows on one side; mark some train and some valid"
+        )
     split = Split(train=np.flatnonzero(~mask), valid=np.flatnonzero(mask))
     reason = f"split column {name!r}: {len(split.train):,} rows train, {len(split.valid):,} judge"
     return Resampling(kind="column", splits=[split], reason=reason, folds=1)

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from automl.data.records import TableData, TableLayout
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 LAYOUT_FILE = "layout.json"
 

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from automl.data.numbers_as_text import parse_number
 from automl.data.records import MISSING_TOKENS, Finding
 from automl.errors import DataError, SettingsError
-from automl.specs import MetricSpec, ProblemType
-from automl.task import Label
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import numpy as np
     import pyarrow as pa
     from numpy.typing import NDArray
+
+    from automl.specs import MetricSpec, ProblemType
+    from automl.task import Label
 
 MOST_INTEGER_CLASSES = 20
 """Whole numbers with more distinct values than this are a quantity."""
@@ -68,7 +70,8 @@ class TargetCoding:
         import numpy as np
 
         kinds = {"text": object, "boolean": np.bool_, "integer": np.int64, "number": np.float64}
-        return np.array(self.classes, dtype=kinds[self.kind])[codes]
+        labels: NDArray[Any] = np.array(self.classes, dtype=kinds[self.kind])
+        return labels[codes]
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
@@ -239,7 +242,10 @@ def _problem_type(
     if metric.problem_types == ("regression",):
         if not numeric:
             raise SettingsError(f"metric {metric.name!r} needs numbers; target {name!r} holds {_example(labels)}")
-        return "regression", f"regression: because the metric {metric.name} asks for numbers ({len(labels)} distinct values)"
+        return (
+            "regression",
+            f"regression: because the metric {metric.name} asks for numbers ({len(labels)} distinct values)",
+        )
     if classes in metric.problem_types:
         return classes, f"{classes}: because the metric {metric.name} asks for classes ({len(labels)} of them)"
     hint = "; roc_auc_ovr is for more than two classes" if metric.name == "roc_auc" else ""
@@ -257,7 +263,10 @@ def _by_values(kind: LabelKind, labels: Mapping[Label, int], classes: ProblemTyp
     if kind == "number":
         return "regression", f"regression: {distinct:,} different numbers, some with fractions"
     if distinct <= MOST_INTEGER_CLASSES and rows >= ROWS_PER_INTEGER_CLASS * distinct:
-        return classes, f"multiclass: {distinct} different whole numbers in {rows:,} rows (--task regression to overrule)"
+        return (
+            classes,
+            f"multiclass: {distinct} different whole numbers in {rows:,} rows (--task regression to overrule)",
+        )
     return "regression", f"regression: {distinct:,} different whole numbers in {rows:,} rows"
 
 
@@ -332,5 +341,7 @@ def _as_numbers(
     far = np.flatnonzero(np.abs(np.nan_to_num(numbers, nan=0.0)) > LARGEST)
     if len(far):
         rows = ", ".join(str(row + 1) for row in far[:5])
-        raise DataError(f"target {name!r} is infinite or beyond {LARGEST:g} in {len(far)} rows (row {rows}); mend or drop them")
+        raise DataError(
+            f"target {name!r} is infinite or beyond {LARGEST:g} in {len(far)} rows (row {rows}); mend or drop them"
+        )
     return numbers, ~np.isnan(numbers)

@@ -7,10 +7,11 @@ a row's own target out of its encoding (Pargent et al. 2022, arXiv 2104.00629, f
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import numpy as np
     from numpy.typing import NDArray
 
@@ -76,7 +77,7 @@ class TargetEncoding:
         import numpy as np
 
         arrays: dict[str, Any] = {f"table_{place}": table for place, table in enumerate(self._tables)}
-        np.savez(folder / "target_encoding.npz", prior=self._prior, **arrays)
+        np.savez(folder / "target_encoding.npz", prior=self._prior, **arrays)  # type: ignore[arg-type]
         about = {"outputs": self._outputs, "smoothing": self.smoothing, "seed": self.seed, "columns": len(self._tables)}
         (folder / "target_encoding.json").write_text(json.dumps(about))
 
@@ -115,7 +116,8 @@ class TargetEncoding:
         places = self._places(codes, levels)
         counts = np.bincount(places, minlength=levels + 2)
         sums = np.stack(
-            [np.bincount(places, weights=goal[:, output], minlength=levels + 2) for output in range(goal.shape[1])], axis=1
+            [np.bincount(places, weights=goal[:, output], minlength=levels + 2) for output in range(goal.shape[1])],
+            axis=1,
         )
         table = (sums + self.smoothing * prior) / (counts + self.smoothing)[:, None]
         return np.asarray(table, dtype=np.float64)

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
-from automl.data.records import TableData
 from automl.data.target_encoding import TargetEncoding
 from automl.data.text_features import TextFeatures
 from automl.errors import PredictorError
-from automl.task import Task
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from automl.data.records import TableData
+    from automl.task import Task
 
 NATIVE_LEVELS = 1000
 """Categories with more levels are given as target means instead: their levels are too rare to be grouped."""

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from automl import Config, Effort, PredictorError, TableData, Task, TextFeatures
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
     from ConfigSpace import ConfigurationSpace
+    from numpy.typing import NDArray
 
 MOST_ROUNDS = 2000
 PATIENCE = 50
@@ -72,8 +73,7 @@ class CatBoost:
         assert train.target is not None
         before = None
         if effort.checkpoint is not None:
-            inner = effort.checkpoint / "model"
-            old = type(self).load(inner if inner.is_dir() else effort.checkpoint, self._config, self._task, self._seed)
+            old = type(self).load(effort.checkpoint, self._config, self._task, self._seed)
             self._text, before, self._rounds = old._text, old._model, old._rounds
         elif train.text is not None:
             self._text = TextFeatures(self._seed)
@@ -81,7 +81,12 @@ class CatBoost:
         early = valid is not None and "rounds" not in effort.fidelity
         rounds = max(1, int(effort.fidelity.get("rounds", MOST_ROUNDS)) - self._rounds)
         maker = catboost.CatBoostClassifier if self._task.is_classification else catboost.CatBoostRegressor
-        model = maker(**self._options(effort, rounds), use_best_model=early, od_type="Iter" if early else None, od_wait=PATIENCE if early else None)
+        model = maker(
+            **self._options(effort, rounds),
+            use_best_model=early,
+            od_type="Iter" if early else None,
+            od_wait=PATIENCE if early else None,
+        )
         model.fit(
             self._pool(train),
             eval_set=self._pool(valid) if early and valid is not None else None,

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from automl import Config, Effort, PredictorError, TableData, Task
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
     from ConfigSpace import ConfigurationSpace
+    from numpy.typing import NDArray
 
 MEDIAN_METRICS = frozenset({"mae", "median_ae", "mape"})
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import deque
 
-from automl import ExecutorSettings, Job, JobResult
 from automl_plugins.executors.worker import run_call
+
+from automl import ExecutorSettings, Job, JobResult
 
 
 class Inline:

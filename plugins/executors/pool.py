@@ -15,8 +15,9 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import Any
 
-from automl import ExecutorSettings, Job, JobResult, RunError
 from automl_plugins.executors.messages import receive, send
+
+from automl import ExecutorSettings, Job, JobResult, RunError
 
 TICK_SECONDS = 0.05
 """How often limits are looked at while something runs."""
@@ -221,7 +222,9 @@ class ProcessPool:
         worker.jobs.popleft()
         worker.started = None
         self._results.append(
-            JobResult(id=number, kind=kind, value=value, message=text, traceback=trace, seconds=seconds, worker=worker.pid)
+            JobResult(
+                id=number, kind=kind, value=value, message=text, traceback=trace, seconds=seconds, worker=worker.pid
+            )
         )
         if worker.jobs and worker.jobs[0].id in self._cancelled:
             self._kill(worker, "cancelled", "cancelled before it began")
@@ -293,7 +296,9 @@ class ProcessPool:
                 used = private_bytes(worker.pid)
                 if used > job.memory_bytes:
                     limit = job.memory_bytes / 2**20
-                    self._kill(worker, "memory", f"used {used / 2**20:,.0f} MiB, more than its limit of {limit:,.0f} MiB")
+                    self._kill(
+                        worker, "memory", f"used {used / 2**20:,.0f} MiB, more than its limit of {limit:,.0f} MiB"
+                    )
 
     def _hand_out(self) -> None:
         """First a job for every free worker, then one to wait behind each running one."""
@@ -302,10 +307,9 @@ class ProcessPool:
                 if self._queue and len(worker.jobs) == depth and worker.doomed is None:
                     job = self._queue.popleft()
                     worker.jobs.append(job)
-                    try:
+                    # If it has just died, its closed channel is noticed in `_pump`, which gives the job back.
+                    with contextlib.suppress(OSError):
                         send(worker.channel, (job.id, job.call, job.argument))
-                    except OSError:
-                        pass  # it has just died: the closed channel is noticed in `_pump`, which gives the job back
 
 
 def private_bytes(pid: int) -> int:
@@ -319,7 +323,13 @@ def private_bytes(pid: int) -> int:
 
 
 def _thread_variables(threads: int) -> dict[str, str]:
-    names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
+    names = (
+        "OMP_NUM_THREADS",
+        "OPENBLAS_NUM_THREADS",
+        "MKL_NUM_THREADS",
+        "NUMEXPR_NUM_THREADS",
+        "VECLIB_MAXIMUM_THREADS",
+    )
     # Waiting threads of OpenMP spin for a while, then sleep; the default makes them burn whole cores.
     spin = {"GOMP_SPINCOUNT": "10000"} if threads > 1 else {}
     return {**dict.fromkeys(names, str(threads)), **spin}

@@ -16,9 +16,12 @@ import selectors
 import signal
 import socket
 import sys
-from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from automl_plugins.executors.messages import receive, send
+from automl_plugins.executors.messages import send
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 _PR_SET_PDEATHSIG = 1
 

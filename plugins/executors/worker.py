@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import socket
 import time
 import traceback
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from automl_plugins.executors.messages import receive, send
+
+if TYPE_CHECKING:
+    import socket
 
 
 def work(channel: socket.socket) -> None:
@@ -40,5 +42,11 @@ def run_call(call: str, argument: Any) -> tuple[str, Any, str, str, float]:
         message = f"{type(error).__name__}: {error}"
         return "error", None, message, traceback.format_exc(), time.monotonic() - started
     except SystemExit as error:
-        return "error", None, f"the job called sys.exit({error.code})", traceback.format_exc(), time.monotonic() - started
+        return (
+            "error",
+            None,
+            f"the job called sys.exit({error.code})",
+            traceback.format_exc(),
+            time.monotonic() - started,
+        )
     return "done", value, "", "", time.monotonic() - started

@@ -7,7 +7,7 @@ from automl import ModelSpec, hookimpl
 
 @hookimpl
 def register_models() -> list[ModelSpec]:
-    """k nearest neighbours on prepared matrices."""
+    """K nearest neighbours on prepared matrices."""
     return [
         ModelSpec(
             name="nearest_neighbours",

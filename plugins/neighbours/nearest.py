@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from automl import Config, Effort, MatrixData, PredictorError, Task
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
     from ConfigSpace import ConfigurationSpace
+    from numpy.typing import NDArray
 
 TREE_FEATURES = 15
 """Up to so many features a tree finds neighbours faster than comparing with every row."""
@@ -22,7 +23,7 @@ MOST_ROWS = 30_000
 
 
 def space(task: Task) -> ConfigurationSpace:
-    """k from 1 to 100 (auto-sklearn; FLAML starts at 5 of up to n/2), weights and distance."""
+    """K from 1 to 100 (auto-sklearn; FLAML starts at 5 of up to n/2), weights and distance."""
     from ConfigSpace import Categorical, ConfigurationSpace, Integer
 
     made = ConfigurationSpace()
@@ -86,7 +87,9 @@ class NearestNeighbours:
         mass = mass / mass.sum(axis=1, keepdims=True)
         if not self._task.is_classification:
             return np.asarray((mass * self._target[places]).sum(axis=1, keepdims=True))
-        votes = np.stack([(mass * (self._target[places] == code)).sum(axis=1) for code in range(self._task.class_count)], axis=1)
+        votes = np.stack(
+            [(mass * (self._target[places] == code)).sum(axis=1) for code in range(self._task.class_count)], axis=1
+        )
         # A little of the class shares, so that a class without a neighbour is unlikely and not impossible.
         shares = np.bincount(self._target.astype(np.int64), minlength=self._task.class_count) / len(self._target)
         mixed = votes * count + shares
@@ -109,5 +112,7 @@ class NearestNeighbours:
                 raise ValueError("arrays of different length")
             model._make_index()
         except (OSError, ValueError) as error:
-            raise PredictorError(f"the rows in {folder} are missing or damaged ({error}); copy them again or fit again") from error
+            raise PredictorError(
+                f"the rows in {folder} are missing or damaged ({error}); copy them again or fit again"
+            ) from error
         return model

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from automl import Config, Effort, PredictorError, TableData, Task, TreeColumns, read_arrays
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
     from ConfigSpace import ConfigurationSpace
+    from numpy.typing import NDArray
 
 FULL_TREES = 200
 MOST_LEAVES = 15_000
@@ -69,18 +70,21 @@ class Forest:
         assert train.target is not None
         before: list[Any] = []
         if effort.checkpoint is not None:
-            inner = effort.checkpoint / "model"
-            old = type(self).load(inner if inner.is_dir() else effort.checkpoint, self._config, self._task, self._seed)
+            old = type(self).load(effort.checkpoint, self._config, self._task, self._seed)
             self._columns, before = old._columns, old._trees
             features = self._columns.transform(train)
         else:
             features = self._columns.fit_transform(train)
         self._width = features.shape[1]
         wanted = int(effort.fidelity.get("trees", FULL_TREES)) - len(before)
-        self._trees = before + self._grow(features, train, max(wanted, 0 if before else 1), effort, seed_offset=len(before))
+        self._trees = before + self._grow(
+            features, train, max(wanted, 0 if before else 1), effort, seed_offset=len(before)
+        )
         return {"trees": float(len(self._trees))}
 
-    def _grow(self, features: NDArray[np.float32], train: TableData, wanted: int, effort: Effort, seed_offset: int) -> list[Any]:
+    def _grow(
+        self, features: NDArray[np.float32], train: TableData, wanted: int, effort: Effort, seed_offset: int
+    ) -> list[Any]:
         from sklearn import ensemble
 
         if not wanted:
@@ -154,7 +158,9 @@ class Forest:
             model._trees = _rebuild(arrays, task)
             model._width = int(arrays["width"])
         except (OSError, ValueError, KeyError, TypeError) as error:
-            raise PredictorError(f"the forest in {folder} is missing or damaged ({error}); copy it again or fit again") from error
+            raise PredictorError(
+                f"the forest in {folder} is missing or damaged ({error}); copy it again or fit again"
+            ) from error
         if model._width != len(model._columns.names):
             raise PredictorError(f"the forest in {folder} does not fit its columns; fit again")
         return model

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from automl import Config, Effort, PredictorError, TableData, Task, TreeColumns
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
     from ConfigSpace import ConfigurationSpace
+    from numpy.typing import NDArray
 
 MOST_ROUNDS = 500
 PATIENCE = 30
@@ -80,7 +81,13 @@ class HistGradientBoosting:
         return {"rounds": float(self._fit_in_steps(features, target, train, valid, rounds, effort))}
 
     def _fit_in_steps(
-        self, features: NDArray[np.float32], target: NDArray[Any], train: TableData, valid: TableData | None, rounds: int, effort: Effort
+        self,
+        features: NDArray[np.float32],
+        target: NDArray[Any],
+        train: TableData,
+        valid: TableData | None,
+        rounds: int,
+        effort: Effort,
     ) -> int:
         """A few rounds at a time by warm start, until no progress, the rounds, or the deadline."""
         held = None if valid is None else self._columns.transform(valid)
@@ -150,5 +157,7 @@ class HistGradientBoosting:
         try:
             model._model = skops.io.load(folder / MODEL_FILE, trusted=TRUSTED)
         except Exception as error:
-            raise PredictorError(f"the model in {folder} is damaged or not to be trusted ({error}); fit again") from error
+            raise PredictorError(
+                f"the model in {folder} is damaged or not to be trusted ({error}); fit again"
+            ) from error
         return model

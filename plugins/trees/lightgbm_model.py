@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from automl import Config, Effort, PredictorError, TableData, Task, TreeColumns, boosting_patience
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
     from ConfigSpace import ConfigurationSpace
+    from numpy.typing import NDArray
 
 MOST_ROUNDS = 2000
 FIRST_LOOK = 8
@@ -67,11 +68,9 @@ class LightGBM:
         import lightgbm as lgb
 
         assert train.target is not None
-        continued = effort.checkpoint is not None
         started = time.monotonic()
-        if continued:
-            assert effort.checkpoint is not None
-            old = type(self).load(effort.checkpoint / "model" if (effort.checkpoint / "model").is_dir() else effort.checkpoint, self._config, self._task, self._seed)
+        if effort.checkpoint is not None:
+            old = type(self).load(effort.checkpoint, self._config, self._task, self._seed)
             self._columns, self._booster, self._log_target = old._columns, old._booster, old._log_target
             features = self._columns.transform(train)
         else:
@@ -90,9 +89,13 @@ class LightGBM:
         return {"rounds": float(self._booster.current_iteration() if held is None else self._best())}
 
     def _best(self) -> int:
-        return int(self._booster.best_iteration if self._booster.best_iteration > 0 else self._booster.current_iteration())
+        return int(
+            self._booster.best_iteration if self._booster.best_iteration > 0 else self._booster.current_iteration()
+        )
 
-    def _boost(self, lgb: Any, parameters: dict[str, Any], data: Any, held: Any, rounds: int, effort: Effort, rows: int) -> Any:
+    def _boost(
+        self, lgb: Any, parameters: dict[str, Any], data: Any, held: Any, rounds: int, effort: Effort, rows: int
+    ) -> Any:
         callbacks: list[Callable[..., None]] = []
         if held is not None and "rounds" not in effort.fidelity:
             callbacks.append(lgb.early_stopping(boosting_patience(rows), verbose=False))
@@ -110,7 +113,9 @@ class LightGBM:
             booster.best_iteration = booster.current_iteration()
         return booster
 
-    def _dataset(self, features: NDArray[np.float32], rows: TableData, parameters: dict[str, Any], reference: Any = None) -> Any:
+    def _dataset(
+        self, features: NDArray[np.float32], rows: TableData, parameters: dict[str, Any], reference: Any = None
+    ) -> Any:
         import lightgbm as lgb
 
         assert rows.target is not None
@@ -164,7 +169,10 @@ class LightGBM:
         if self._task.problem_type == "multiclass":
             return {"objective": "multiclass", "num_class": self._task.class_count, "metric": "multi_logloss"}
         objective = OBJECTIVES.get(self._task.metric, "regression")
-        return {"objective": objective, "metric": {"regression": "l2", "regression_l1": "l1", "mape": "mape"}[objective]}
+        return {
+            "objective": objective,
+            "metric": {"regression": "l2", "regression_l1": "l1", "mape": "mape"}[objective],
+        }
 
     # -- using ------------------------------------------------------------------------------------
 
@@ -172,7 +180,9 @@ class LightGBM:
         """Probabilities ``(rows, classes)`` or values ``(rows,)``."""
         if not len(data):
             return np.zeros((0, self._task.class_count) if self._task.is_classification else 0)
-        raw = np.asarray(self._booster.predict(self._columns.transform(data), num_iteration=self._best(), num_threads=1))
+        raw = np.asarray(
+            self._booster.predict(self._columns.transform(data), num_iteration=self._best(), num_threads=1)
+        )
         if self._task.problem_type == "binary":
             return np.stack([1 - raw, raw], axis=1)
         return np.expm1(raw) if self._log_target else raw
@@ -197,7 +207,9 @@ class LightGBM:
                 raise ValueError("the text is cut off")
             model._booster = lgb.Booster(model_str=text)
         except (OSError, ValueError, KeyError, TypeError, lgb.basic.LightGBMError) as error:
-            raise PredictorError(f"the booster in {folder} is missing or damaged ({error}); copy it again or fit again") from error
+            raise PredictorError(
+                f"the booster in {folder} is missing or damaged ({error}); copy it again or fit again"
+            ) from error
         if model._booster.num_feature() != len(model._columns.names):
             raise PredictorError(f"the booster in {folder} does not fit its columns; fit again")
         return model

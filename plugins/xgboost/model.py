@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from automl import Config, Effort, PredictorError, TableData, Task, TreeColumns, boosting_patience
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
     from ConfigSpace import ConfigurationSpace
+    from numpy.typing import NDArray
 
 MOST_ROUNDS = 2000
 OBJECTIVES = {"mae": "reg:absoluteerror", "median_ae": "reg:absoluteerror"}
@@ -55,8 +56,7 @@ class XGBoost:
         assert train.target is not None
         before = None
         if effort.checkpoint is not None:
-            inner = effort.checkpoint / "model"
-            old = type(self).load(inner if inner.is_dir() else effort.checkpoint, self._config, self._task, self._seed)
+            old = type(self).load(effort.checkpoint, self._config, self._task, self._seed)
             self._columns, before, self._rounds = old._columns, old._booster, old._rounds
             features = self._columns.transform(train)
         else:
@@ -97,7 +97,11 @@ class XGBoost:
         if self._task.problem_type == "binary":
             parameters |= {"objective": "binary:logistic", "eval_metric": "logloss"}
         elif self._task.problem_type == "multiclass":
-            parameters |= {"objective": "multi:softprob", "eval_metric": "mlogloss", "num_class": self._task.class_count}
+            parameters |= {
+                "objective": "multi:softprob",
+                "eval_metric": "mlogloss",
+                "num_class": self._task.class_count,
+            }
         else:
             objective = OBJECTIVES.get(self._task.metric, "reg:squarederror")
             parameters |= {"objective": objective, "eval_metric": "mae" if objective == "reg:absoluteerror" else "rmse"}
@@ -112,7 +116,9 @@ class XGBoost:
 
         if not len(data):
             return np.zeros((0, self._task.class_count) if self._task.is_classification else 0)
-        raw = np.asarray(self._booster.predict(self._matrix(xgb, self._columns.transform(data), None, Effort())), dtype=np.float64)
+        raw = np.asarray(
+            self._booster.predict(self._matrix(xgb, self._columns.transform(data), None, Effort())), dtype=np.float64
+        )
         if self._task.problem_type == "binary":
             return np.stack([1 - raw, raw], axis=1)
         return raw

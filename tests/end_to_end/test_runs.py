@@ -93,7 +93,10 @@ def test_tiny_budgets_end_in_time_with_a_predictor(tmp_path, seconds, executor):
 
 
 def _content(predictor, data):
-    rows = [(row["trial"], row["model"], row["score"], row["weight"], json.dumps(row["config"])) for row in predictor.leaderboard()]
+    rows = [
+        (row["trial"], row["model"], row["score"], row["weight"], json.dumps(row["config"]))
+        for row in predictor.leaderboard()
+    ]
     return rows, predictor.predict_proba(data)
 
 
@@ -102,7 +105,14 @@ def test_trials_and_seed_give_the_same_run_whatever_the_workers(tmp_path):
     runs = []
     for number, options in enumerate([{"jobs": 1}, {"jobs": 2}, {"executor": "inline"}]):
         predictor = automl.fit(
-            data, target="win", trials=7, seed=3, folds=3, models=["lightgbm", "extra_trees", "linear"], out=tmp_path / str(number), **options
+            data,
+            target="win",
+            trials=7,
+            seed=3,
+            folds=3,
+            models=["lightgbm", "extra_trees", "linear"],
+            out=tmp_path / str(number),
+            **options,
         )
         runs.append(_content(predictor, fresh))
 
@@ -115,7 +125,16 @@ def test_another_seed_gives_another_search(tmp_path):
     data = table().drop(columns="value")
     configs = []
     for seed in (0, 1):
-        run = automl.fit(data, target="win", trials=4, seed=seed, models=["linear"], folds=2, executor="inline", out=tmp_path / str(seed))
+        run = automl.fit(
+            data,
+            target="win",
+            trials=4,
+            seed=seed,
+            models=["linear"],
+            folds=2,
+            executor="inline",
+            out=tmp_path / str(seed),
+        )
         configs.append([row["config"] for row in run.leaderboard() if row["origin"] == "random"])
 
     assert configs[0] != configs[1]
@@ -123,7 +142,15 @@ def test_another_seed_gives_another_search(tmp_path):
 
 def test_refit_leaves_one_model_per_member(tmp_path):
     data = table().drop(columns="value")
-    predictor = automl.fit(data, target="win", trials=3, models=["lightgbm", "extra_trees", "linear"], folds=3, refit=True, out=tmp_path / "run")
+    predictor = automl.fit(
+        data,
+        target="win",
+        trials=3,
+        models=["lightgbm", "extra_trees", "linear"],
+        folds=3,
+        refit=True,
+        out=tmp_path / "run",
+    )
 
     assert {1} == {len(member.folders) for member in predictor.parts.members}
     assert predictor.score(table(80, 1)) > 0.85
@@ -170,15 +197,29 @@ def _fit_keeping_splits(tmp_path, monkeypatch, data, **options):
 
     (tmp_path / "kept").mkdir()
     original = evaluate.save_splits
-    monkeypatch.setattr(evaluate, "save_splits", lambda folder, splits: (original(folder, splits), original(tmp_path / "kept", splits)))
-    return automl.fit(data, target="win", trials=1, models=["linear"], executor="inline", out=tmp_path / "run", **options)
+    monkeypatch.setattr(
+        evaluate, "save_splits", lambda folder, splits: (original(folder, splits), original(tmp_path / "kept", splits))
+    )
+    return automl.fit(
+        data, target="win", trials=1, models=["linear"], executor="inline", out=tmp_path / "run", **options
+    )
 
 
 def test_weights_change_what_is_learned(tmp_path):
     data = table().drop(columns="value")
     data["w"] = np.where(data["win"] == "yes", 10.0, 0.1)
-    plain = automl.fit(data.drop(columns="w"), target="win", trials=1, models=["linear"], folds=3, executor="inline", out=tmp_path / "plain")
-    heavy = automl.fit(data, target="win", weight="w", trials=1, models=["linear"], folds=3, executor="inline", out=tmp_path / "heavy")
+    plain = automl.fit(
+        data.drop(columns="w"),
+        target="win",
+        trials=1,
+        models=["linear"],
+        folds=3,
+        executor="inline",
+        out=tmp_path / "plain",
+    )
+    heavy = automl.fit(
+        data, target="win", weight="w", trials=1, models=["linear"], folds=3, executor="inline", out=tmp_path / "heavy"
+    )
     yes = heavy.classes.index("yes")
 
     assert heavy.predict_proba(data)[:, yes].mean() > plain.predict_proba(data)[:, yes].mean() + 0.1
@@ -319,7 +360,9 @@ def test_the_ensemble_is_at_least_as_good_as_its_best_member(finished):
 def test_a_real_table_is_learned_well(tmp_path):
     frame = load_breast_cancer(as_frame=True).frame
     test = frame.sample(150, random_state=0)
-    predictor = automl.fit(frame.drop(test.index), target="target", trials=4, folds=3, models=["lightgbm", "linear"], out=tmp_path / "run")
+    predictor = automl.fit(
+        frame.drop(test.index), target="target", trials=4, folds=3, models=["lightgbm", "linear"], out=tmp_path / "run"
+    )
 
     assert predictor.score(test) > 0.985
     assert predictor.predict(test).dtype == np.int64
@@ -332,7 +375,9 @@ def test_a_metric_of_ones_own_is_used_in_workers(tmp_path, monkeypatch):
     )
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(str(tmp_path))
-    predictor = automl.fit(table().drop(columns="value"), target="win", metric="my_metric:half_right", trials=1, models=["linear"], folds=2)
+    predictor = automl.fit(
+        table().drop(columns="value"), target="win", metric="my_metric:half_right", trials=1, models=["linear"], folds=2
+    )
 
     assert 0.4 < predictor.score(table(80, 1)) <= 0.5
 

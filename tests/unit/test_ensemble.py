@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
+from automl.data.records import Split
 from automl.ensemble import choose_candidates, select
 from automl.history import Candidate, Trial
 from automl.oof import OutOfFold
-from automl.data.records import Split
 
 
 def rmse_to(truth):
