@@ -1,150 +1,105 @@
-"""scikit-learn estimators on top of `fit_run`: they go into pipelines, cross-validation and pickles."""
+"""scikit-learn estimators on top of `automl.api`: `AutoClassifier` and `AutoRegressor`.
+
+They take what scikit-learn's own estimators take, and tables with text, dates and categories beside. A fitted
+estimator can be pickled: its state is the predictor's folder as bytes, in which nothing is a pickle.
+"""
 
 from __future__ import annotations
 
-import contextlib
 import io
 import shutil
 import tempfile
+import warnings
 import weakref
 import zipfile
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
+from sklearn.utils import check_array, check_consistent_length, check_random_state, column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted, column_or_1d, validate_data
+from sklearn.utils.validation import check_is_fitted, validate_data
 
-from automl.api import fit_run, make_settings
+from automl.api import fit_run
+from automl.errors import InputError
 from automl.predictor import Predictor
+from automl.prepare import LEAST_ROWS
+from automl.settings import Settings, parse_seconds
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
+    import pyarrow as pa
     from numpy.typing import NDArray
 
-EXPECTED_FAILED_CHECKS: dict[str, dict[str, str]] = {
-    "AutoClassifier": {
-        "check_sample_weight_equivalence_on_dense_data": "a row of weight 2 stands in one fold, two rows in two",
-    },
-    "AutoRegressor": {
-        "check_sample_weight_equivalence_on_dense_data": "a row of weight 2 stands in one fold, two rows in two",
-    },
+    from automl.api import FitOutcome
+
+EXPECTED_FAILED_CHECKS = {
+    "check_sample_weight_equivalence_on_dense_data": (
+        "Weights are not the same as repeated rows where rows are dealt to folds: a repeated row can stand on both "
+        "sides of a split. scikit-learn's own estimators that validate inside fit fail it for the same reason."
+    ),
 }
-"""Checks of scikit-learn that these estimators do not pass, with the reason."""
-TARGET = "target to learn"
-WEIGHT = "weight of the row"
+"""Checks of scikit-learn that these estimators are known to fail, with the reason."""
 
 
-class _Auto(BaseEstimator):  # type: ignore[misc]
-    """What both estimators share."""
+class AutoEstimator(BaseEstimator):  # type: ignore[misc]
+    """What both estimators share. Parameters are those of `automl.Settings`, under scikit-learn's names.
 
-    _task: str
+    Args:
+        time: budget of `fit`: seconds, or text such as ``"10m"``; None: 10 minutes, or none with `trials`.
+        trials: number of trials; without `time` the result depends on `random_state` only.
+        metric: name of the metric to optimise; None: roc_auc, log_loss or rmse by problem type.
+        models: names of models to use; None: all that are usable.
+        strategy: name of a search strategy, or ``"SAMPLER+SCHEDULER"``.
+        folds: folds of the cross-validation inside `fit`; None: chosen by size and time.
+        repeats: repeats of that cross-validation.
+        refit: train members once on all rows instead of averaging fold models.
+        columns: column name -> kind (``"category"``, ``"text"``, ...), overriding what is found.
+        monotone: column name -> 1 or -1.
+        random_state: seed; None draws one.
+        n_jobs: most cores to use; None or -1: all that the process may use.
+        executor: where jobs run, ``"processes"`` or ``"inline"``.
+        memory_bytes: memory limit of each worker.
+        out: run folder to keep; None: a temporary one that is removed after `fit`.
+    """
 
-    def __init__(
+    def __init__(  # scikit-learn asks for parameters one by one
         self,
         *,
         time: str | float | None = None,
         trials: int | None = None,
         metric: str | None = None,
-        models: Sequence[str] = (),
-        random_state: int | None = 0,
+        models: Sequence[str] | None = None,
+        strategy: str = "random",
+        folds: int | None = None,
+        repeats: int | None = None,
+        refit: bool = False,
+        columns: Mapping[str, str] | None = None,
+        monotone: Mapping[str, int] | None = None,
+        random_state: Any = 0,
         n_jobs: int | None = None,
         executor: str = "processes",
-        folds: int | None = None,
-        strategy: str = "random",
-        refit: bool = False,
+        memory_bytes: int | None = None,
         out: str | Path | None = None,
     ) -> None:
         self.time = time
         self.trials = trials
         self.metric = metric
         self.models = models
+        self.strategy = strategy
+        self.folds = folds
+        self.repeats = repeats
+        self.refit = refit
+        self.columns = columns
+        self.monotone = monotone
         self.random_state = random_state
         self.n_jobs = n_jobs
         self.executor = executor
-        self.folds = folds
-        self.strategy = strategy
-        self.refit = refit
+        self.memory_bytes = memory_bytes
         self.out = out
-
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Any:
-        """Search inside the budget. `X` is ``(rows, columns)``: an array, or a pandas, polars or Arrow table.
-
-        Raises ValueError (DataError, SettingsError) for data that cannot be used.
-        """
-        table, target = self._check_fit(X, y)
-        if sample_weight is not None:
-            weights = _check_sample_weight(sample_weight, target, dtype=np.float64, ensure_non_negative=True)
-            if not weights.any():
-                raise ValueError("sample_weight is zero for every row; give some rows a weight above 0")
-            table[WEIGHT] = weights
-        table[TARGET] = target
-        settings = make_settings(
-            TARGET,
-            {
-                "time": self.time,
-                "trials": self.trials,
-                "metric": self.metric,
-                "models": tuple(self.models),
-                "seed": 0 if self.random_state is None else int(self.random_state),
-                "jobs": None if self.n_jobs in (None, -1) else self.n_jobs,
-                "executor": self.executor,
-                "folds": self.folds,
-                "strategy": self.strategy,
-                "refit": self.refit,
-                "task": self._task,
-                "weight": WEIGHT if sample_weight is not None else None,
-            },
-        )
-        outcome = _fit_somewhere(table, settings, self.out)
-        self._predictor, self._keeper = outcome
-        self.best_score_ = self._predictor_score()
-        return self
-
-    def _predictor_score(self) -> float | None:
-        rows = [row["score"] for row in self._predictor.leaderboard() if row["weight"]]
-        return rows[0] if rows else None
-
-    def _check_fit(self, X: Any, y: Any) -> tuple[dict[str, Any], NDArray[Any]]:
-        if y is None:
-            raise ValueError("requires y to be passed, but the target y is None")
-        target = column_or_1d(y, warn=True)
-        if _is_frame(X):
-            validate_data(self, X, skip_check_array=True)
-            table = _frame_columns(X)
-            rows = len(next(iter(table.values()), []))
-            if rows != len(target):
-                raise ValueError(f"X has {rows} rows and y {len(target)}: inconsistent numbers of samples")
-            return table, target
-        X, target = validate_data(
-            self,
-            X,
-            target,
-            dtype=None,
-            ensure_all_finite="allow-nan",
-            accept_sparse=False,
-            ensure_min_samples=2,
-            multi_output=False,
-        )
-        return _array_columns(X), target
-
-    def _check_predict(self, X: Any) -> dict[str, Any]:
-        check_is_fitted(self, "_predictor")
-        if _is_frame(X):
-            validate_data(self, X, skip_check_array=True, reset=False)
-            return _frame_columns(X)
-        X = validate_data(self, X, dtype=None, ensure_all_finite="allow-nan", accept_sparse=False, reset=False)
-        return _array_columns(X)
-
-    def leaderboard(self) -> list[dict[str, Any]]:
-        """Rows of the run's leaderboard."""
-        check_is_fitted(self, "_predictor")
-        return self._predictor.leaderboard()
-
-    def __sklearn_is_fitted__(self) -> bool:
-        return hasattr(self, "_predictor")
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -152,117 +107,239 @@ class _Auto(BaseEstimator):  # type: ignore[misc]
         tags.input_tags.string = True
         tags.input_tags.categorical = True
         tags.target_tags.required = True
+        tags.non_deterministic = self.trials is None or self.time is not None
         return tags
 
-    def __getstate__(self) -> dict[str, Any]:
-        """Settings and the predictor's files: no pickled models."""
-        state = dict(super().__getstate__())
-        predictor = state.pop("_predictor", None)
-        state.pop("_keeper", None)
-        if predictor is not None:
-            state["_files"] = _pack(predictor)
-        return state
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "_saved")
 
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        files = state.pop("_files", None)
-        super().__setstate__(state)
-        if files is not None:
-            self._predictor, self._keeper = _unpack(files)
+    @property
+    def predictor_(self) -> Predictor:
+        """The predictor behind this estimator, for `save` and for what scikit-learn has no words for."""
+        check_is_fitted(self)
+        return self._saved.predictor
+
+    def _fit(self, features: Any, target: NDArray[Any], sample_weight: Any, task: str) -> None:
+        """Run the search on features and an already checked target."""
+        table, numeric = _feature_table(features)
+        weight = _checked_weight(sample_weight, len(target))
+        if weight is not None and not weight.all():
+            # A row without weight is as good as absent, and must not bring in a class or a value.
+            kept = weight > 0
+            table, target, weight = table.filter(kept), target[kept], weight[kept]
+        if task == "classification" and len(np.unique(target)) < 2:
+            raise ValueError("y holds one class only; at least 2 classes are needed to learn")
+        if len(target) < LEAST_ROWS:
+            raise ValueError(f"n_samples={len(target)}; at least {LEAST_ROWS} are needed to train and judge")
+        names = {"target": _free_name("target", table), "weight": _free_name("weight", table)}
+        table = table.append_column(names["target"], [target])
+        if weight is not None:
+            table = table.append_column(names["weight"], [weight])
+        with _input_errors_as_value_errors():
+            settings = Settings(
+                target=names["target"],
+                weight=None if weight is None else names["weight"],
+                seconds=None if self.time is None else parse_seconds(self.time),
+                trials=self.trials,
+                metric=self.metric,
+                task=task,
+                models=tuple(self.models or ()),
+                strategy=self.strategy,
+                folds=self.folds,
+                repeats=self.repeats,
+                refit=self.refit,
+                columns={**dict.fromkeys(numeric, "number"), **(self.columns or {})},
+                monotone=dict(self.monotone or {}),
+                seed=_seed(self.random_state),
+                jobs=None if self.n_jobs in (None, -1) else self.n_jobs,
+                executor=self.executor,
+                memory_bytes=self.memory_bytes,
+            )
+            self._keep(table, settings)
+
+    def _keep(self, table: pa.Table, settings: Settings) -> None:
+        """Run, and keep the predictor only, unless the user named a folder for the run."""
+        work = Path(tempfile.mkdtemp(prefix="automl-"))
+        try:
+            outcome = fit_run(table, settings, out=work / "run" if self.out is None else Path(self.out))
+            saved = SavedPredictor(outcome.predictor.save(work / "predictor"), temporary=work)
+        except BaseException:
+            shutil.rmtree(work, ignore_errors=True)
+            raise
+        shutil.rmtree(work / "run", ignore_errors=True)
+        self._saved = saved
+        self._describe(outcome)
+
+    def _describe(self, outcome: FitOutcome) -> None:
+        self.leaderboard_ = outcome.leaderboard
+        self.findings_ = tuple(finding.message for finding in outcome.findings)
+        self.metric_ = outcome.metric
+        self.best_score_ = outcome.score
+        if outcome.only_baseline:
+            told = [row["message"] for row in outcome.leaderboard if row["status"] == "failed"][:1]
+            reason = f": {told[0]}" if told else ""
+            warnings.warn(f"only the dummy could be fitted; it does not look at X{reason}", UserWarning, stacklevel=4)
+
+    def _table_to_predict(self, features: Any) -> pa.Table:
+        check_is_fitted(self)
+        features = _checked_features(self, features, reset=False)
+        return _feature_table(features)[0]
 
 
-class AutoClassifier(ClassifierMixin, _Auto):  # type: ignore[misc]
-    """Finds the best classifier inside a time or trial budget.
+class AutoClassifier(ClassifierMixin, AutoEstimator):  # type: ignore[misc]
+    """Search for the best classifier inside a time budget. Parameters: see `AutoEstimator`.
 
-    `time` is ``"60s"``, ``"10m"`` or seconds (default ten minutes unless `trials` is given); `models` and `metric`
-    are names as in ``automl models`` and ``automl metrics``; `out` keeps the run folder, which is temporary otherwise.
+    Attributes: ``classes_``, ``n_features_in_``, ``feature_names_in_``, ``predictor_``, ``leaderboard_``,
+    ``findings_``, ``metric_``, ``best_score_`` (out of fold).
     """
 
-    _task = "classification"
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:  # noqa: N803 - scikit-learn's name
+        """Search on `X` (an array or a table, ``(rows, columns)``) and labels `y` ``(rows,)``.
 
-    def _check_fit(self, X: Any, y: Any) -> tuple[dict[str, Any], NDArray[Any]]:
-        table, target = super()._check_fit(X, y)
-        check_classification_targets(target)
-        self.classes_, codes = np.unique(target, return_inverse=True)
-        if len(self.classes_) < 2:
-            raise ValueError(f"the target has 1 class only ({self.classes_[0]!r}); there is nothing to learn")
-        return table, np.array([f"class {code:06d}" for code in codes], dtype=object)
+        Raises ValueError for data that cannot be used.
+        """
+        X = _checked_features(self, X, y, reset=True)  # noqa: N806
+        check_classification_targets(y)
+        labels = column_or_1d(y, warn=True)
+        if labels.dtype.kind == "f":
+            check_array(labels, ensure_2d=False, input_name="y")
+        check_consistent_length(X, labels)
+        self.classes_, codes = np.unique(labels, return_inverse=True)
+        self._fit(X, codes.astype(np.int64), sample_weight, "classification")
+        return self
 
-    def predict(self, X: Any) -> NDArray[Any]:
-        """Labels ``(rows,)`` as they were given."""
-        places = self.predict_proba(X).argmax(axis=1)
-        labels: NDArray[Any] = self.classes_
-        return labels[places]
+    def predict(self, X: Any) -> NDArray[Any]:  # noqa: N803
+        """Labels ``(rows,)`` as they came in `y`."""
+        chosen: NDArray[Any] = self.classes_[self.predict_proba(X).argmax(axis=1)]
+        return chosen
 
-    def predict_proba(self, X: Any) -> NDArray[np.float64]:
+    def predict_proba(self, X: Any) -> NDArray[np.float64]:  # noqa: N803
         """Probabilities ``(rows, classes)`` in the order of ``classes_``."""
-        table = self._check_predict(X)
-        return self._predictor.predict_proba(table)
+        table = self._table_to_predict(X)
+        with _input_errors_as_value_errors():
+            shares = self.predictor_.predict_proba(table)
+        # The engine learned codes, and a class whose rows had no weight is not among them.
+        ordered = np.zeros((len(shares), len(self.classes_)))
+        ordered[:, np.asarray(self.predictor_.classes, dtype=np.int64)] = shares
+        return ordered
 
 
-class AutoRegressor(RegressorMixin, _Auto):  # type: ignore[misc]
-    """Finds the best regressor inside a time or trial budget; the parameters are those of `AutoClassifier`."""
+class AutoRegressor(RegressorMixin, AutoEstimator):  # type: ignore[misc]
+    """Search for the best regressor inside a time budget. Parameters: see `AutoEstimator`.
 
-    _task = "regression"
+    Attributes: ``n_features_in_``, ``feature_names_in_``, ``predictor_``, ``leaderboard_``, ``findings_``,
+    ``metric_``, ``best_score_`` (out of fold).
+    """
 
-    def _check_fit(self, X: Any, y: Any) -> tuple[dict[str, Any], NDArray[Any]]:
-        table, target = super()._check_fit(X, y)
-        numbers = np.asarray(target, dtype=np.float64)
-        if not np.isfinite(numbers).all():
-            raise ValueError("the target y contains NaN or infinity; drop or mend those rows")
-        return table, numbers
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:  # noqa: N803
+        """Search on `X` (an array or a table, ``(rows, columns)``) and values `y` ``(rows,)``.
 
-    def predict(self, X: Any) -> NDArray[np.float64]:
+        Raises ValueError for data that cannot be used.
+        """
+        X = _checked_features(self, X, y, reset=True)  # noqa: N806
+        values = column_or_1d(check_array(y, ensure_2d=False, dtype=np.float64, input_name="y"), warn=True)
+        check_consistent_length(X, values)
+        self._fit(X, values, sample_weight, "regression")
+        return self
+
+    def predict(self, X: Any) -> NDArray[np.float64]:  # noqa: N803
         """Values ``(rows,)``."""
-        table = self._check_predict(X)
-        return self._predictor.predict(table)
+        table = self._table_to_predict(X)
+        with _input_errors_as_value_errors():
+            return self.predictor_.predict(table)
 
 
-def _is_frame(X: Any) -> bool:
-    return type(X).__module__.partition(".")[0] in ("pandas", "polars", "pyarrow") and hasattr(X, "columns")
+class SavedPredictor:
+    """A predictor's folder that lives as long as this object, and travels as bytes."""
+
+    def __init__(self, folder: Path, *, temporary: Path) -> None:
+        self._predictor = Predictor.load(folder)
+        self._archive = b""
+        weakref.finalize(self, shutil.rmtree, temporary, ignore_errors=True)
+
+    @property
+    def predictor(self) -> Predictor:
+        """The predictor, unpacked when it is first needed after unpickling."""
+        if self._archive:
+            temporary = Path(tempfile.mkdtemp(prefix="automl-"))
+            weakref.finalize(self, shutil.rmtree, temporary, ignore_errors=True)
+            with zipfile.ZipFile(io.BytesIO(self._archive)) as archive:
+                archive.extractall(temporary / "predictor")
+            self._predictor = Predictor.load(temporary / "predictor")
+            self._archive = b""
+        return self._predictor
+
+    def __getstate__(self) -> dict[str, bytes]:
+        if self._archive:
+            return {"archive": self._archive}
+        packed = io.BytesIO()
+        folder = self._predictor.folder
+        with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+            for path in sorted(folder.rglob("*")):
+                archive.write(path, path.relative_to(folder))
+        return {"archive": packed.getvalue()}
+
+    def __setstate__(self, state: dict[str, bytes]) -> None:
+        self._archive = state["archive"]
 
 
-def _frame_columns(X: Any) -> dict[str, Any]:
+def _checked_features(estimator: AutoEstimator, features: Any, target: Any = "no_validation", *, reset: bool) -> Any:
+    """Names and number of columns compared with what was fitted; arrays made plain and checked."""
+    validate_data(estimator, features, target, reset=reset, skip_check_array=True)
+    if _is_frame(features):
+        return features
+    array = check_array(features, dtype=None, ensure_all_finite=False, estimator=estimator)
+    if array.dtype.kind == "f":
+        check_array(array, ensure_all_finite="allow-nan", estimator=estimator, input_name="X")
+    return array
+
+
+def _is_frame(features: Any) -> bool:
+    """Whether this is a table with named columns of different types."""
+    package = type(features).__module__.partition(".")[0]
+    return package in ("pandas", "polars", "pyarrow") and hasattr(features, "columns")
+
+
+def _feature_table(features: Any) -> tuple[pa.Table, list[str]]:
+    """An Arrow table, and the columns that are numbers because their array is one of numbers."""
     from automl.data.read import read_table
 
-    table = read_table(X).table
-    return {name: table.column(name) for name in table.column_names}
+    with _input_errors_as_value_errors():
+        if _is_frame(features):
+            return read_table(features).table, []
+        names = [f"x{place}" for place in range(features.shape[1])]
+        columns = {name: features[:, place] for place, name in enumerate(names)}
+        return read_table(columns).table, names if features.dtype.kind in "iuf" else []
 
 
-def _array_columns(X: NDArray[Any]) -> dict[str, Any]:
-    if X.dtype.kind == "O":
-        # What is all numbers after all should be read as numbers.
-        with contextlib.suppress(ValueError, TypeError):
-            X = X.astype(np.float64)
-    if X.dtype.kind == "f" and np.isinf(X).any():
-        raise ValueError("Input X contains infinity or a value too large; replace it by NaN or mend it")
-    return {f"column_{place}": X[:, place - 1] for place in range(1, X.shape[1] + 1)}
+def _checked_weight(sample_weight: Any, rows: int) -> NDArray[np.float64] | None:
+    if sample_weight is None:
+        return None
+    weight = np.asarray(sample_weight, dtype=np.float64)
+    if weight.shape != (rows,):
+        raise ValueError(f"sample_weight has shape {weight.shape}; it must be one number for each of the {rows} rows")
+    if not np.isfinite(weight).all() or (weight < 0).any():
+        raise ValueError("sample_weight holds negative, infinite or missing values; use finite numbers >= 0")
+    return weight
 
 
-def _fit_somewhere(table: dict[str, Any], settings: Any, out: str | Path | None) -> tuple[Predictor, Any]:
-    """Fit into `out`, or into a temporary folder that lives as long as the predictor."""
-    if out is not None:
-        return fit_run(table, settings, out=Path(out)).predictor, None
-    parent = Path(tempfile.mkdtemp(prefix="automl-"))
+def _free_name(wanted: str, table: pa.Table) -> str:
+    """A column name that the table does not have."""
+    while wanted in table.column_names:
+        wanted += "_"
+    return wanted
+
+
+def _seed(random_state: Any) -> int:
+    if isinstance(random_state, int | np.integer):
+        return int(random_state)
+    return int(check_random_state(random_state).randint(2**31 - 1))
+
+
+@contextmanager
+def _input_errors_as_value_errors() -> Iterator[None]:
+    """scikit-learn's tools expect ValueError for data that cannot be used."""
     try:
-        predictor = fit_run(table, settings, out=parent / "run").predictor
-    except BaseException:
-        shutil.rmtree(parent, ignore_errors=True)
-        raise
-    return predictor, weakref.finalize(predictor, shutil.rmtree, parent, True)
-
-
-def _pack(predictor: Predictor) -> bytes:
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
-        for path in sorted(predictor.folder.rglob("*")):
-            if path.is_file():
-                archive.write(path, path.relative_to(predictor.folder).as_posix())
-    return buffer.getvalue()
-
-
-def _unpack(files: bytes) -> tuple[Predictor, Any]:
-    parent = Path(tempfile.mkdtemp(prefix="automl-"))
-    with zipfile.ZipFile(io.BytesIO(files)) as archive:
-        archive.extractall(parent)
-    predictor = Predictor.load(parent)
-    return predictor, weakref.finalize(predictor, shutil.rmtree, parent, True)
+        yield
+    except InputError as error:
+        raise ValueError(str(error)) from error

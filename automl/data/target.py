@@ -71,7 +71,7 @@ class TargetCoding:
 
         kinds = {"text": object, "boolean": np.bool_, "integer": np.int64, "number": np.float64}
         labels: NDArray[Any] = np.array(self.classes, dtype=kinds[self.kind])
-        return labels[codes]
+        return np.asarray(labels[codes])
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
