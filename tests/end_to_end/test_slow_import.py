@@ -13,10 +13,6 @@ MODULE = """
 import time
 time.sleep(6)
 import numpy as np
-from ConfigSpace import ConfigurationSpace
-
-def space(task):
-    return ConfigurationSpace()
 
 class Mean:
     def __init__(self, config, task, seed):
@@ -34,6 +30,13 @@ class Mean:
         return model
 """
 
+SPACE = """
+from ConfigSpace import ConfigurationSpace
+
+def space(task):
+    return ConfigurationSpace()
+"""
+
 
 class Plugin:
     @hookimpl
@@ -43,13 +46,14 @@ class Plugin:
                 name="slow_start",
                 summary="The mean, after a long import.",
                 factory="slow_start_model:Mean",
-                space="slow_start_model:space",
+                space="slow_start_space:space",
             )
         ]
 
 
 def test_first_import_of_a_model_does_not_count_against_its_limit(tmp_path, monkeypatch):
     (tmp_path / "slow_start_model.py").write_text(MODULE)
+    (tmp_path / "slow_start_space.py").write_text(SPACE)
     monkeypatch.syspath_prepend(str(tmp_path))
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     automl.register_plugin(Plugin(), "slow")
@@ -58,7 +62,8 @@ def test_first_import_of_a_model_does_not_count_against_its_limit(tmp_path, monk
         predictor = automl.fit(columns, target="y", models=("slow_start",), time=30, trials=2, out=tmp_path / "run")
     finally:
         automl.unregister_plugin("slow")
-        sys.modules.pop("slow_start_model", None)
+        for name in ("slow_start_model", "slow_start_space"):
+            sys.modules.pop(name, None)
 
     rows = [row for row in predictor.leaderboard() if row["model"] == "slow_start"]
     assert ["done"] == [row["status"] for row in rows]
