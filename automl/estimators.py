@@ -193,12 +193,12 @@ class AutoClassifier(ClassifierMixin, AutoEstimator):  # type: ignore[misc]
     ``findings_``, ``metric_``, ``best_score_`` (out of fold).
     """
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:  # noqa: N803 - scikit-learn's name
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Search on `X` (an array or a table, ``(rows, columns)``) and labels `y` ``(rows,)``.
 
         Raises ValueError for data that cannot be used.
         """
-        X = _checked_features(self, X, y, reset=True)  # noqa: N806
+        X = _checked_features(self, X, y, reset=True)
         check_classification_targets(y)
         labels = column_or_1d(y, warn=True)
         if labels.dtype.kind == "f":
@@ -208,12 +208,13 @@ class AutoClassifier(ClassifierMixin, AutoEstimator):  # type: ignore[misc]
         self._fit(X, codes.astype(np.int64), sample_weight, "classification")
         return self
 
-    def predict(self, X: Any) -> NDArray[Any]:  # noqa: N803
+    def predict(self, X: Any) -> NDArray[Any]:
         """Labels ``(rows,)`` as they came in `y`."""
-        chosen: NDArray[Any] = self.classes_[self.predict_proba(X).argmax(axis=1)]
+        shares = self.predict_proba(X)
+        chosen: NDArray[Any] = self.classes_[shares.argmax(axis=1)]
         return chosen
 
-    def predict_proba(self, X: Any) -> NDArray[np.float64]:  # noqa: N803
+    def predict_proba(self, X: Any) -> NDArray[np.float64]:
         """Probabilities ``(rows, classes)`` in the order of ``classes_``."""
         table = self._table_to_predict(X)
         with _input_errors_as_value_errors():
@@ -231,18 +232,18 @@ class AutoRegressor(RegressorMixin, AutoEstimator):  # type: ignore[misc]
     ``metric_``, ``best_score_`` (out of fold).
     """
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:  # noqa: N803
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Search on `X` (an array or a table, ``(rows, columns)``) and values `y` ``(rows,)``.
 
         Raises ValueError for data that cannot be used.
         """
-        X = _checked_features(self, X, y, reset=True)  # noqa: N806
+        X = _checked_features(self, X, y, reset=True)
         values = column_or_1d(check_array(y, ensure_2d=False, dtype=np.float64, input_name="y"), warn=True)
         check_consistent_length(X, values)
         self._fit(X, values, sample_weight, "regression")
         return self
 
-    def predict(self, X: Any) -> NDArray[np.float64]:  # noqa: N803
+    def predict(self, X: Any) -> NDArray[np.float64]:
         """Values ``(rows,)``."""
         table = self._table_to_predict(X)
         with _input_errors_as_value_errors():
@@ -285,13 +286,12 @@ class SavedPredictor:
 
 def _checked_features(estimator: AutoEstimator, features: Any, target: Any = "no_validation", *, reset: bool) -> Any:
     """Names and number of columns compared with what was fitted; arrays made plain and checked."""
+    if not _is_frame(features):
+        features = check_array(features, dtype=None, ensure_all_finite=False, estimator=estimator)
+        if features.dtype.kind == "f":
+            check_array(features, ensure_all_finite="allow-nan", estimator=estimator, input_name="X")
     validate_data(estimator, features, target, reset=reset, skip_check_array=True)
-    if _is_frame(features):
-        return features
-    array = check_array(features, dtype=None, ensure_all_finite=False, estimator=estimator)
-    if array.dtype.kind == "f":
-        check_array(array, ensure_all_finite="allow-nan", estimator=estimator, input_name="X")
-    return array
+    return features
 
 
 def _is_frame(features: Any) -> bool:
@@ -320,6 +320,8 @@ def _checked_weight(sample_weight: Any, rows: int) -> NDArray[np.float64] | None
         raise ValueError(f"sample_weight has shape {weight.shape}; it must be one number for each of the {rows} rows")
     if not np.isfinite(weight).all() or (weight < 0).any():
         raise ValueError("sample_weight holds negative, infinite or missing values; use finite numbers >= 0")
+    if not weight.any():
+        raise ValueError("sample_weight is zero in every row; give some rows a weight above 0")
     return weight
 
 
