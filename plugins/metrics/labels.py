@@ -59,11 +59,11 @@ def _f1(right: Counts, sizes: Counts, guesses: Counts) -> Counts:
     return _ratio(2 * right, sizes + guesses)
 
 
-def _precision(right: Counts, sizes: Counts, guesses: Counts) -> Counts:  # noqa: ARG001 - one signature for all
+def _precision(right: Counts, sizes: Counts, guesses: Counts) -> Counts:
     return _ratio(right, guesses)
 
 
-def _recall(right: Counts, sizes: Counts, guesses: Counts) -> Counts:  # noqa: ARG001 - one signature for all
+def _recall(right: Counts, sizes: Counts, guesses: Counts) -> Counts:
     return _ratio(right, sizes)
 
 
