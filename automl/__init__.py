@@ -36,6 +36,7 @@ _HOMES = {
     "SectionSpec": "automl.specs",
     "ALL_PROBLEM_TYPES": "automl.specs",
     "CLASSIFICATION": "automl.specs",
+    "load_object": "automl.specs",
     # for plugins: protocols and records
     "Model": "automl.protocols",
     "Sampler": "automl.protocols",
@@ -144,6 +145,7 @@ if TYPE_CHECKING:
         SectionSpec,
         StrategySpec,
         TrackerSpec,
+        load_object,
     )
     from automl.task import Task
 

@@ -31,7 +31,7 @@ def work(channel: socket.socket) -> None:
 
 def run_call(call: str, argument: Any) -> tuple[str, Any, str, str, float]:
     """Kind, value, message, traceback and seconds of one call; an exception is a result too."""
-    from automl.specs import load_object
+    from automl import load_object
 
     started = time.monotonic()
     try:
