@@ -21,7 +21,8 @@ LEAST_MEMORY = 5
 MEMORY_BYTES = 1 << 28
 """Past steps that approximate the curvature: fewer where each is long."""
 LEAST_CALLS = 8
-"""Calls before the time is looked at, so that even a late fit learns something."""
+QUICK_CELLS = 1e8
+"""So many calls come before the time is looked at, if they are quick: even a late fit then learns something."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,7 @@ def minimise(
     lasso = penalty.l1_ratio / (penalty.C * problem.rows)
     best: tuple[float, Solution] = (np.inf, start)
     calls = 0
+    least = LEAST_CALLS if problem.rows * size <= QUICK_CELLS else 1
 
     def unpack(flat: NDArray[np.float64]) -> Solution:
         coefficients = flat[:size] - flat[size : 2 * size] if lasso else flat[:size]
@@ -60,7 +62,7 @@ def minimise(
     def function(flat: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
         nonlocal best, calls
         calls += 1
-        if calls > LEAST_CALLS and late():
+        if calls > least and late():
             raise _OutOfTime
         solution = unpack(flat)
         loss, slopes, lifts = problem.gradient(solution)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import math
+from typing import TYPE_CHECKING
 
 import numpy as np
 from automl_plugins.linear.minimise import Penalty, minimise
@@ -10,30 +11,41 @@ from automl_plugins.linear.problems import Classes, Moments, Rows, Solution, Squ
 from automl_plugins.linear.ridge import Ridge
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from automl import Effort
 
     Late = Callable[[], bool]
 
-PATH = tuple(10.0**power for power in range(-4, 5))
+PATH = tuple(10.0**power for power in range(-6, 5))
 """Values of C tried from strong to weak when the choice is automatic; each fit starts from the last."""
 STEP = 10.0**0.5
 """The best of the path is compared with its neighbours at this factor."""
 GAIN = 1e-3
-"""Share of the loss by which a step of the path must be better to go on after a step that was not."""
+"""Share of the loss without features that a path must gain, or lose, before steps can be misses: while a strong
+penalty leaves nothing, all steps are alike."""
+EVEN = 1e-5
+"""Share of the loss below which a gain is none."""
 PATH_ITERATIONS = 80
 FINAL_ITERATIONS = 500
 MOST_EXACT = 1500
-"""Features up to which moments and their decomposition take seconds at most."""
+"""Features up to which moments and their decomposition pay."""
+STEPS_PER_SECOND = 1e9
+"""Multiplications of double precision numbers that a slow core does in a second."""
 SAMPLE_ROWS = 30_000
 SAMPLE_CELLS = 5e7
 """The path is walked on at most so many rows, and cells of the matrix times outputs: the best C hardly moves."""
+SAMPLE_CELLS_PER_SECOND = 4e6
+"""Fewer when time is short: a walk passes over them more than a hundred times."""
 LEAST_SAMPLE = 2000
-HELD_SHARE = 0.2
 LEAST_TO_HOLD = 20
 """With fewer rows and no validation rows, C stays at 1."""
+FOLDS = 5
+MANY_ROWS = 2000
+"""Without validation rows, all of five parts judge the path up to so many rows, and the first one beyond."""
 RESERVE_SECONDS = 0.05
+WALK_SHARE = 0.6
+"""Of the time, for choosing C; the rest is for the fit on all rows."""
 
 
 def fit_linear(
@@ -44,66 +56,105 @@ def fit_linear(
     The rows `held` judge the path; without them some of `rows` do. The target of values must be scaled.
     Returns the solution and its C. When the deadline comes near, the best solution so far.
     """
-    exact = not classes and isinstance(rows.features, np.ndarray) and rows.features.shape[1] <= MOST_EXACT
+    exact = not classes and _is_exact(rows, effort)
     if exact and not l1_ratio:
         ridge = Ridge(rows)
-        c = (ridge.best_left_out() if held is None else ridge.best_on(held)) if penalty is None else penalty.C
-        return ridge.solution(c), c
+        strength = penalty.C if penalty else ridge.best_left_out() if held is None else ridge.best_on(held)
+        return ridge.solution(strength), strength
     late = _late(effort, share=1.0)
+    start = _problem(rows, classes).constant()
     if penalty is None:
-        start, c = _walk(rows, held, classes, l1_ratio, _late(effort, share=0.6), seed)
-        penalty = Penalty(c, l1_ratio)
-    else:
-        start = _problem(rows, classes).constant()
-    problem: Any = Moments(rows) if exact else _problem(rows, classes)
-    if exact:
-        found = problem.uncentred(
-            minimise(problem, penalty, problem.centred(start), iterations=FINAL_ITERATIONS, late=late)
-        )
-    else:
-        found = minimise(problem, penalty, start, iterations=FINAL_ITERATIONS, late=late)
-    return found, penalty.C
+        rng = np.random.default_rng(seed)
+        sample = _sample(rows, classes, effort.seconds_left(), rng)
+        strength, found = _choose(sample, held, classes, l1_ratio, _late(effort, share=WALK_SHARE), rng)
+        penalty, start = Penalty(strength, l1_ratio), found or start
+    if not exact:
+        problem = _problem(rows, classes)
+        return minimise(problem, penalty, start, iterations=FINAL_ITERATIONS, late=late), penalty.C
+    moments = Moments(rows)
+    centred = minimise(moments, penalty, moments.centred(start), iterations=FINAL_ITERATIONS, late=late)
+    return moments.uncentred(centred), penalty.C
 
 
-def _walk(
-    rows: Rows, held: Rows | None, classes: int, l1_ratio: float, late: Late, seed: int
-) -> tuple[Solution, float]:
-    """The C whose fit is best on rows that were not fitted, and that fit."""
-    rng = np.random.default_rng(seed)
-    outputs = classes if classes > 2 else 1
-    cells = max(rows.features.nnz / max(len(rows), 1) if hasattr(rows.features, "nnz") else rows.features.shape[1], 1)
-    most = int(min(SAMPLE_ROWS, max(SAMPLE_CELLS / (cells * outputs), LEAST_SAMPLE)))
-    if len(rows) > most:
-        rows = rows.take(np.sort(rng.choice(len(rows), most, replace=False)))
-    if held is None and len(rows) < LEAST_TO_HOLD:
-        return _problem(rows, classes).constant(), 1.0
-    if held is None:
-        order = rng.permutation(len(rows))
-        cut = int(HELD_SHARE * len(rows))
-        held, rows = rows.take(np.sort(order[:cut])), rows.take(np.sort(order[cut:]))
+def _choose(
+    rows: Rows, held: Rows | None, classes: int, l1_ratio: float, late: Late, rng: np.random.Generator
+) -> tuple[float, Solution | None]:
+    """The C whose fits are best on rows that were not fitted, and a solution to go on from."""
+    losses: dict[float, list[float]] = {}
+    found: dict[float, Solution] = {}
+    for number, (fitted, judges) in enumerate(_parts(rows, held, rng)):
+        if number and late():
+            break
+        for strength, (loss, solution) in _walk(fitted, judges, classes, l1_ratio, late).items():
+            losses.setdefault(strength, []).append(loss)
+            found[strength] = solution
+    if not losses:
+        return 1.0, None
+    # Parts whose walks ended early or refined elsewhere lack some strengths; those that most parts saw count.
+    most = max(len(values) for values in losses.values())
+    best = min((c for c in losses if len(losses[c]) == most), key=lambda c: math.fsum(losses[c]))
+    return best, found[best]
+
+
+def _walk(rows: Rows, held: Rows, classes: int, l1_ratio: float, late: Late) -> dict[float, tuple[float, Solution]]:
+    """Losses on `held` and solutions by C, until two steps in a row are no better than the best before."""
     problem, judge = _problem(rows, classes), _problem(held, classes)
-    solution = problem.constant()
     tried: dict[float, tuple[float, Solution]] = {}
 
-    def attempt(c: float, start: Solution) -> float:
-        found = minimise(problem, Penalty(c, l1_ratio), start, iterations=PATH_ITERATIONS, late=late)
-        tried[c] = (judge.loss(found), found)
-        return tried[c][0]
+    def attempt(strength: float, start: Solution) -> float:
+        found = minimise(problem, Penalty(strength, l1_ratio), start, iterations=PATH_ITERATIONS, late=late)
+        tried[strength] = (judge.loss(found), found)
+        return tried[strength][0]
 
-    best, misses = judge.loss(solution), 0
-    for c in PATH:
-        loss = attempt(c, solution)
-        solution = tried[c][1]
-        misses = 0 if loss < best * (1 - GAIN) or loss == best else misses + 1
+    solution = problem.constant()
+    floor = best = judge.loss(solution)
+    misses = 0
+    for strength in PATH:
+        loss = attempt(strength, solution)
+        solution = tried[strength][1]
+        began = best < floor * (1 - GAIN) or loss > floor * (1 + GAIN)
+        misses = misses + 1 if began and loss > best * (1 - EVEN) else 0
         best = min(best, loss)
         if misses >= 2 or late():
             break
-    top = min(tried, key=lambda c: tried[c][0])
-    for c in (top / STEP, top * STEP):
+    top = min(tried, key=lambda strength: tried[strength][0])
+    for strength in (top / STEP, top * STEP):
         if not late():
-            attempt(c, tried[top][1])
-    top = min(tried, key=lambda c: tried[c][0])
-    return tried[top][1], top
+            attempt(strength, tried[top][1])
+    return tried
+
+
+def _sample(rows: Rows, classes: int, seconds: float, rng: np.random.Generator) -> Rows:
+    """As many of the rows as the path is walked on."""
+    outputs = classes if classes > 2 else 1
+    stored = rows.features.nnz if hasattr(rows.features, "nnz") else rows.features.size
+    cells = outputs * max(stored / max(len(rows), 1), 1.0)
+    affordable = min(SAMPLE_CELLS, SAMPLE_CELLS_PER_SECOND * max(seconds, 0.0))
+    most = int(min(SAMPLE_ROWS, max(affordable / cells, LEAST_SAMPLE)))
+    return rows if len(rows) <= most else rows.take(np.sort(rng.choice(len(rows), most, replace=False)))
+
+
+def _parts(rows: Rows, held: Rows | None, rng: np.random.Generator) -> Iterator[tuple[Rows, Rows]]:
+    """Rows to fit and rows to judge by."""
+    if held is not None:
+        yield rows, held
+        return
+    if len(rows) < LEAST_TO_HOLD:
+        return
+    part = rng.permutation(len(rows)) % FOLDS
+    for fold in range(FOLDS if len(rows) <= MANY_ROWS else 1):
+        yield rows.take(np.flatnonzero(part != fold)), rows.take(np.flatnonzero(part == fold))
+
+
+def _is_exact(rows: Rows, effort: Effort) -> bool:
+    """Whether moments of the features are affordable before the deadline."""
+    width = rows.features.shape[1]
+    steps = 2.0 * len(rows) * width**2 + 10.0 * width**3
+    return (
+        isinstance(rows.features, np.ndarray)
+        and width <= MOST_EXACT
+        and (steps < 1e8 or steps < STEPS_PER_SECOND * effort.seconds_left())
+    )
 
 
 def _problem(rows: Rows, classes: int) -> Classes | Squares:
