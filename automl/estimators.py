@@ -36,13 +36,14 @@ if TYPE_CHECKING:
 
     from automl.api import FitOutcome
 
+_WEIGHTS = (
+    "Weights are not the same as repeated rows where rows are dealt to folds: a repeated row can stand on both "
+    "sides of a split. scikit-learn's own estimators that validate inside fit fail it for the same reason."
+)
 EXPECTED_FAILED_CHECKS = {
-    "check_sample_weight_equivalence_on_dense_data": (
-        "Weights are not the same as repeated rows where rows are dealt to folds: a repeated row can stand on both "
-        "sides of a split. scikit-learn's own estimators that validate inside fit fail it for the same reason."
-    ),
+    name: {"check_sample_weight_equivalence_on_dense_data": _WEIGHTS} for name in ("AutoClassifier", "AutoRegressor")
 }
-"""Checks of scikit-learn that these estimators are known to fail, with the reason."""
+"""Estimator -> checks of scikit-learn that it is known to fail, with the reason."""
 
 
 class AutoEstimator(BaseEstimator):  # type: ignore[misc]
@@ -307,7 +308,8 @@ def _feature_table(features: Any) -> tuple[pa.Table, list[str]]:
     with _input_errors_as_value_errors():
         if _is_frame(features):
             return read_table(features).table, []
-        names = [f"x{place}" for place in range(features.shape[1])]
+        # The names that the engine itself gives to the columns of an array.
+        names = [f"column_{place}" for place in range(1, features.shape[1] + 1)]
         columns = {name: features[:, place] for place, name in enumerate(names)}
         return read_table(columns).table, names if features.dtype.kind in "iuf" else []
 

@@ -1,10 +1,15 @@
 """scikit-learn's own checks, pickling, pipelines, frames."""
 
+import copy
+import gc
 import pickle
+import tempfile
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import polars as pl
 import pytest
 from sklearn.datasets import load_breast_cancer, load_diabetes
 from sklearn.exceptions import SkipTestWarning
@@ -25,6 +30,7 @@ def _checks():
             yield pytest.param(maker.__name__, estimator, check, id=f"{maker.__name__}-{check.func.__name__}")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "estimator", "check"), list(_checks()))
 def test_scikit_learn_checks(name, estimator, check):
     with warnings.catch_warnings():
@@ -76,6 +82,109 @@ def test_frames_with_text_columns_and_missing_values_work():
     model = AutoClassifier(**QUICK).fit(frame, y)
 
     assert (model.predict(frame) == y).mean() > 0.9
+
+
+@pytest.mark.parametrize("make", [pd.DataFrame, pl.DataFrame], ids=["pandas", "polars"])
+def test_columns_are_found_by_name_and_missing_ones_are_refused(make):
+    rng = np.random.default_rng(0)
+    columns = {"left": rng.normal(size=120), "right": rng.normal(size=120)}
+    model = AutoRegressor(**QUICK).fit(make(columns), columns["left"] - columns["right"])
+
+    assert ["left", "right"] == list(model.feature_names_in_)
+    with pytest.raises(ValueError, match="feature names"):
+        model.predict(make({"left": columns["left"], "wrong": columns["right"]}))
+
+
+def test_weights_change_what_is_learned():
+    """Half of the rows say the opposite of the other half; the heavier half wins, a weightless one is not there."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(200, 1))
+    y = np.where((X[:, 0] > 0) ^ (np.arange(200) < 100), "up", "down")
+    second = np.where(np.arange(200) < 100, 0.0, 1.0)
+    model = AutoClassifier(**QUICK).fit(X, y, sample_weight=second)
+
+    assert (model.predict(X[100:]) == y[100:]).mean() > 0.9
+    assert (model.predict(X[:100]) == y[:100]).mean() < 0.1
+
+
+def test_a_class_whose_rows_weigh_nothing_keeps_its_column():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(90, 1))
+    y = np.repeat(["a", "b", "c"], 30)
+    X[:, 0] += np.repeat([0, 9, 5], 30)
+    model = AutoClassifier(**QUICK).fit(X, y, sample_weight=np.repeat([1.0, 0.0, 1.0], 30))
+    shares = model.predict_proba(X)
+
+    assert (90, 3) == shares.shape
+    assert 0.0 == shares[:, 1].max()
+    assert {"a", "c"} == set(model.predict(X))
+
+
+@pytest.mark.parametrize(
+    ("weight", "message"), [([1.0] * 9, "one number for each"), ([-1.0] * 40, "negative"), ([np.nan] * 40, "missing")]
+)
+def test_wrong_weights_are_refused(weight, message):
+    X = np.arange(40.0).reshape(-1, 1)
+    with pytest.raises(ValueError, match=message):
+        AutoRegressor(**QUICK).fit(X, X[:, 0], sample_weight=weight)
+
+
+def test_wrong_parameters_are_told_in_words():
+    X = np.arange(40.0).reshape(-1, 1)
+    with pytest.raises(ValueError, match="did you mean linear"):
+        AutoRegressor(**{**QUICK, "models": ["linea"]}).fit(X, X[:, 0])
+    with pytest.raises(ValueError, match="write it as 90, 90s, 10m or 1h"):
+        AutoRegressor(**QUICK, time="soon").fit(X, X[:, 0])
+
+
+def test_only_the_dummy_is_a_warning():
+    X = np.arange(40.0).reshape(-1, 1)
+    with pytest.warns(UserWarning, match="only the dummy could be fitted"):
+        AutoRegressor(**{**QUICK, "models": ["dummy"]}).fit(X, X[:, 0])
+
+
+def test_temporary_files_go_with_the_estimator(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    X, y = load_diabetes(return_X_y=True)
+    model = AutoRegressor(**QUICK).fit(X, y)
+    again = pickle.loads(pickle.dumps(model))
+    again.predict(X[:3])
+    folders = list(Path(tmp_path).glob("automl-*"))
+
+    assert 2 == len(folders)
+    assert not any((folder / "run").exists() for folder in folders)
+    del model, again
+    gc.collect()
+    assert [] == list(Path(tmp_path).glob("automl-*"))
+
+
+def test_a_failed_fit_leaves_no_files(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    X = np.arange(40.0).reshape(-1, 1)
+    with pytest.raises(ValueError, match="no metric|not known"):
+        AutoRegressor(**QUICK, metric="rmsee").fit(X, X[:, 0])
+
+    assert [] == list(Path(tmp_path).iterdir())
+
+
+def test_a_deep_copy_outlives_its_original():
+    X, y = load_diabetes(return_X_y=True)
+    model = AutoRegressor(**QUICK).fit(X, y)
+    twin, wanted = copy.deepcopy(model), model.predict(X[:5])
+    del model
+    gc.collect()
+
+    np.testing.assert_array_equal(wanted, twin.predict(X[:5]))
+
+
+def test_an_estimator_says_how_the_search_went():
+    X, y = load_diabetes(return_X_y=True)
+    model = AutoRegressor(**QUICK).fit(X, y)
+
+    assert "rmse" == model.metric_
+    assert {"linear", "dummy"} == {row["model"] for row in model.leaderboard_}
+    assert model.best_score_ == min(row["score"] for row in model.leaderboard_)
+    assert "regression" == model.predictor_.task.problem_type
 
 
 def test_the_run_folder_is_kept_when_asked_for(tmp_path):
