@@ -6,6 +6,7 @@ import os
 import time
 from pathlib import Path
 
+STATUS = Path("/proc/self/stat")
 MOST_SECONDS = 10.0
 """Older processes were a shell that waited before it became this command with ``exec``: its time does not count."""
 
@@ -15,7 +16,7 @@ def process_started() -> float:
     now = time.monotonic()
     try:
         # Field 22 of proc(5); the second field is the command's name, which may hold spaces and brackets.
-        ticks = int(Path("/proc/self/stat").read_text().rpartition(")")[2].split()[19])
+        ticks = int(STATUS.read_text().rpartition(")")[2].split()[19])
         age = time.clock_gettime(time.CLOCK_BOOTTIME) - ticks / os.sysconf("SC_CLK_TCK")
     except (OSError, ValueError, IndexError, AttributeError):
         return now
