@@ -49,17 +49,14 @@ class Labels:
 
 
 def plain(column: Any) -> pa.ChunkedArray:
-    """A chunked Arrow array without dictionary, of text where it was something else than numbers or truth values.
+    """A target column as a chunked Arrow array of numbers, truth values or text.
 
     Raises DataError for dates, which are neither classes nor quantities as they stand.
     """
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    if not isinstance(column, pa.ChunkedArray):
-        column = pa.chunked_array([column])
-    if pa.types.is_dictionary(column.type):
-        column = pc.cast(column, column.type.value_type)
+    column = without_dictionary(column)
     if pa.types.is_temporal(column.type) and not pa.types.is_duration(column.type):
         raise DataError(
             f"the target holds dates ({column.type}); make a number of it, such as days from a fixed day, or a class"
@@ -69,6 +66,18 @@ def plain(column: Any) -> pa.ChunkedArray:
     if pa.types.is_duration(column.type):
         return pc.cast(column, pa.int64())
     return column
+
+
+def without_dictionary(column: Any) -> pa.ChunkedArray:
+    """A column as a chunked Arrow array of plain values; sequences of Python or numpy values are taken too."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if not isinstance(column, pa.Array | pa.ChunkedArray):
+        column = pa.array(column)
+    if not isinstance(column, pa.ChunkedArray):
+        column = pa.chunked_array([column])
+    return pc.cast(column, column.type.value_type) if pa.types.is_dictionary(column.type) else column
 
 
 def is_number(column: pa.ChunkedArray) -> bool:

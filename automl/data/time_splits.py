@@ -1,0 +1,101 @@
+"""Splits that judge later rows than they train on."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from automl.data.records import Resampling, Split
+from automl.data.target_labels import without_dictionary
+from automl.errors import DataError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from automl.specs import ProblemType
+
+FIRST_TRAINING_SHARE = 0.5
+"""Rows that always train: models of the first few rows would say little about those of all."""
+ONLY_TRAINING_SHARE = 0.8
+"""The same where there is one split only."""
+
+
+def time_splits(
+    column: Any, target: NDArray[Any], *, problem_type: ProblemType, folds: int, name: str = ""
+) -> Resampling:
+    """Expanding windows: each split judges the stretch that follows all it is trained on; ties never straddle.
+
+    The first half of the rows only trains (80 % with one split); the rest is judged in `folds` stretches. Rows may
+    be in any order. Raises DataError for missing moments, or when no forward split can be made.
+    """
+    ranks = _moments(column, name)
+    moments = int(ranks.max(initial=-1)) + 1
+    if moments < 2:
+        raise DataError(
+            f"time column {name!r} has one moment only in {len(ranks):,} rows; at least 2 are needed to judge later rows"
+        )
+    splits = []
+    edges = _edges(np.cumsum(np.bincount(ranks)), folds)
+    for last_trained, last_judged in zip(edges, [*edges[1:], moments - 1], strict=True):
+        train = np.flatnonzero(ranks <= last_trained)
+        valid = np.flatnonzero((ranks > last_trained) & (ranks <= last_judged))
+        if problem_type == "regression" or len(np.unique(target[train])) > 1:
+            splits.append(Split(train=train, valid=valid))
+    if not splits:
+        raise DataError(
+            f"time column {name!r}: all but the last rows are of one class, so that no forward split can be made; "
+            "validate another way"
+        )
+    reason = (
+        f"{len(splits)} forward split{'s' if len(splits) > 1 else ''} by {name!r}: training is always earlier, "
+        f"the first {len(splits[0].train):,} rows only train"
+    )
+    if len(splits) < folds:
+        reason += f"; fewer than {folds}, as there are {moments:,} moments and early rows need two classes"
+    return Resampling(kind="time", splits=splits, reason=reason, folds=len(splits))
+
+
+def _edges(rows_until: NDArray[np.int64], folds: int) -> list[int]:
+    """The last moment that each split trains on, ascending; never the last of all."""
+    rows = int(rows_until[-1])
+    first = ONLY_TRAINING_SHARE if folds == 1 else FIRST_TRAINING_SHARE
+    wanted = rows * (first + (1 - first) * np.arange(folds) / folds)
+    nearest = [int(np.argmin(np.abs(rows_until[:-1] - cut))) for cut in wanted]
+    return sorted(set(nearest))
+
+
+def _moments(column: Any, name: str) -> NDArray[np.int64]:
+    """A rank for each row's moment, equal for equal moments; DataError for what is no moment."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    values = without_dictionary(column)
+    missing = values.null_count
+    if pa.types.is_floating(values.type):
+        missing += int(pc.sum(pc.is_nan(values)).as_py() or 0)
+    if missing:
+        raise DataError(f"time column {name!r} is missing in {missing:,} rows; fill or drop them")
+    if pa.types.is_temporal(values.type):
+        kind = pa.int32() if values.type.bit_width == 32 else pa.int64()
+        numbers = pc.cast(values, kind).to_numpy()
+    elif pa.types.is_integer(values.type) or pa.types.is_floating(values.type):
+        numbers = values.to_numpy()
+    elif pa.types.is_string(values.type) or pa.types.is_large_string(values.type):
+        numbers = _text_moments(values, name)
+    else:
+        raise DataError(f"time column {name!r} holds {values.type}, which is no time; choose a date or a number")
+    return np.unique(numbers, return_inverse=True)[1].astype(np.int64)
+
+
+def _text_moments(values: Any, name: str) -> NDArray[np.float64]:
+    from automl.data.dates import parse_dates
+
+    seconds, wrong = parse_dates(values)
+    if wrong:
+        row = int(np.flatnonzero(np.isnan(seconds))[0])
+        raise DataError(
+            f"time column {name!r} has {wrong:,} values that are no date, such as {values[row].as_py()!r} in row "
+            f"{row + 1:,}; mend them or choose another column"
+        )
+    return np.asarray(seconds, dtype=np.float64)
