@@ -15,7 +15,7 @@ from automl.registry import register_plugin, unregister_plugin
 
 
 @pytest.fixture
-def raising(monkeypatch):
+def raising(monkeypatch, tmp_path):
     """Make a command ``explode``, brought by a plugin, that raises what it is given."""
     holder = types.ModuleType("explode_module")
 
@@ -30,6 +30,7 @@ def raising(monkeypatch):
             return [CommandSpec(name="explode", summary="Fails as asked.", factory="explode_module:command")]
 
     holder.command = explode
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     monkeypatch.setitem(sys.modules, "explode_module", holder)
     register_plugin(Plugin(), "explosive")
     yield holder
@@ -75,8 +76,7 @@ def test_every_exit_code_is_explained():
     assert all(f"{code:>3}  {meaning}" in exits.EPILOG for code, meaning in exits.MEANINGS.items())
 
 
-def test_a_bug_leaves_its_traceback_in_a_file(raising, capsys, tmp_path, monkeypatch):
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+def test_a_bug_leaves_its_traceback_in_a_file(raising, capsys, tmp_path):
     raising.error = ZeroDivisionError("deep inside")
 
     assert 1 == call("explode")

@@ -61,7 +61,9 @@ def test_json_has_no_nan_and_plain_values(capsys):
     output = Output(session=Session(started=0.0), as_json=True)
     output.say("not for programs")
     output.result("nor this")
-    output.document({"a": float("nan"), "b": np.float64(0.5), "c": (np.int64(3), None), 4: finding("info"), "d": np.bool_(1)})
+    output.document(
+        {"a": float("nan"), "b": np.float64(0.5), "c": (np.int64(3), None), 4: finding("info"), "d": np.bool_(1)}
+    )
     told = json.loads(capsys.readouterr().out)
 
     assert told["a"] is None
