@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import os
 import sys
-import tempfile
-import time
-import traceback
-from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 import click
@@ -51,6 +46,8 @@ class Commands(click.Group):
             return command
         spec = _plugin_commands().get(cmd_name)
         if spec is None:
+            import difflib
+
             near = difflib.get_close_matches(cmd_name, self.list_commands(ctx), n=2, cutoff=0.5)
             hint = f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(self.list_commands(ctx))}"
             raise click.UsageError(f"there is no command {cmd_name!r}; {hint}", ctx)
@@ -173,6 +170,8 @@ def _tell(session: Session, error: BaseException, *, as_json: bool) -> int:
         log = _write_log(session, error)
         message += "; this is a bug in automl or in a plugin" + (f", the traceback is in {log}" if log else "")
         if session.verbose:
+            import traceback
+
             traceback.print_exception(error, file=sys.stderr)
     _print_error(session, type(error).__name__, message, code, as_json=as_json)
     return code
@@ -187,6 +186,11 @@ def _print_error(session: Session, kind: str, message: str, code: int, *, as_jso
 
 def _write_log(session: Session, error: BaseException) -> str:
     """The traceback in a file: in the run folder when there is one, else among the temporary files."""
+    import tempfile
+    import time
+    import traceback
+    from pathlib import Path
+
     text = f"automl {' '.join(sys.argv[1:])}\n{''.join(traceback.format_exception(error))}"
     folders = [folder for folder in (session.run_folder, tempfile.gettempdir()) if folder and Path(folder).is_dir()]
     for folder in folders:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import difflib
 import functools
 import re
 import sys
@@ -33,6 +31,8 @@ class NearestChoice(_Choice):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """`value` when it is one of the choices."""
         if str(value).lower() not in self.choices:
+            import difflib
+
             near = difflib.get_close_matches(str(value).lower(), self.choices, n=2, cutoff=0.4)
             hint = f"did you mean {' or '.join(near)}? " if near else ""
             self.fail(f"{value!r} is not known; {hint}Choose from {', '.join(self.choices)}.", param, ctx)
@@ -131,6 +131,8 @@ def split_list(values: Sequence[str]) -> tuple[str, ...]:
 
     A name that holds a comma stands in double quotes, as in a CSV file: ``--drop '"a,b",c'``.
     """
+    import csv
+
     names = [name.strip() for row in csv.reader(values, skipinitialspace=True) for name in row]
     return tuple(dict.fromkeys(name for name in names if name))
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import math
 import re
-import shutil
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -50,6 +48,8 @@ class Output:
 
     def document(self, value: Mapping[str, Any]) -> None:
         """The JSON document."""
+        import json
+
         print(json.dumps(_plain(value), allow_nan=False), file=self.session.json_stream or sys.stdout)
 
     def findings(self, findings: Sequence[Any]) -> None:
@@ -59,6 +59,8 @@ class Output:
 
     def table(self, head: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
         """A table; on a terminal its last column is cut at the right margin."""
+        import shutil
+
         width = shutil.get_terminal_size().columns if sys.stdout.isatty() and not self.verbose else None
         self.say(table(head, rows, width=width))
 
