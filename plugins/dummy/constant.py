@@ -3,47 +3,49 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from automl import Config, Effort, PredictorError, TableData, Task
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from pathlib import Path
 
     from ConfigSpace import ConfigurationSpace
     from numpy.typing import NDArray
 
-MEDIAN_METRICS = frozenset({"mae", "median_ae", "mape"})
+MEDIAN_METRICS = frozenset({"mae", "median_ae"})
 
 
 def space(task: Task) -> ConfigurationSpace:
     """Nothing to choose."""
     from ConfigSpace import ConfigurationSpace
 
+    del task  # the same for any
     return ConfigurationSpace()
 
 
 class Constant:
-    """Predicts the weighted class shares, the mean, or for metrics of absolute errors the median."""
+    """Predicts the weighted class shares, or of values what is best for the metric: mean or a median."""
 
     def __init__(self, config: Config, task: Task, seed: int) -> None:
+        del config, seed  # nothing to choose
         self._task = task
         self._values: NDArray[np.float64] = np.zeros(0)
 
-    def fit(self, train: TableData, valid: TableData | None, effort: Effort) -> Mapping[str, float]:
+    def fit(self, train: TableData, valid: TableData | None, effort: Effort) -> dict[str, float]:
         """Look at the target of the training rows only."""
-        assert train.target is not None
+        del valid, effort  # nothing here takes long
+        target = np.asarray(train.target)
+        weight = np.ones(len(target))
+        if train.weight is not None and train.weight.any():
+            weight = np.asarray(train.weight, dtype=np.float64)
         if self._task.is_classification:
-            counts = np.bincount(train.target, weights=train.weight, minlength=self._task.class_count)
-            self._values = counts / counts.sum() if counts.sum() else np.full(len(counts), 1 / len(counts))
-        elif self._task.metric in MEDIAN_METRICS:
-            self._values = np.array([np.median(train.target)])
+            counts = np.bincount(target, weights=weight, minlength=self._task.class_count)
+            self._values = counts / counts.sum()
         else:
-            usable = train.weight is not None and train.weight.any()
-            self._values = np.array([np.average(train.target, weights=train.weight if usable else None)])
+            self._values = np.array([best_constant(target, weight, self._task.metric)])
         return {}
 
     def predict(self, data: TableData) -> NDArray[np.float64]:
@@ -58,9 +60,37 @@ class Constant:
 
     @classmethod
     def load(cls, folder: Path, config: Config, task: Task, seed: int) -> Constant:
-        """Read it back; PredictorError when it does not fit the task."""
+        """Read it back; PredictorError when it is missing, damaged or of another task."""
         model = cls(config, task, seed)
-        model._values = np.array(json.loads((folder / "constant.json").read_text()), dtype=np.float64)
+        path = folder / "constant.json"
+        try:
+            plain: Any = json.loads(path.read_text())
+            model._values = np.array(plain, dtype=np.float64)
+        except (OSError, ValueError, TypeError) as error:
+            raise PredictorError(f"{path} is missing or damaged ({error}); fit again") from error
         if model._values.shape != (task.class_count or 1,):
-            raise PredictorError(f"{folder / 'constant.json'} does not fit the task; fit again")
+            raise PredictorError(f"{path} has {model._values.size} values, which do not fit the task; fit again")
         return model
+
+
+def best_constant(target: NDArray[np.float64], weight: NDArray[np.float64], metric: str) -> float:
+    """The value with the least error: the median for absolute errors, one that leans to small values for errors
+    relative to the value, the mean of logarithms for errors of logarithms, else the mean.
+    """
+    if metric in MEDIAN_METRICS:
+        return _median(target, weight)
+    if metric == "mape":
+        return _median(target, weight / np.maximum(np.abs(target), np.finfo(np.float64).eps))
+    if metric == "rmsle" and target.min() > -1.0:
+        return float(np.expm1(np.average(np.log1p(target), weights=weight)))
+    return float(np.average(target, weights=weight))
+
+
+def _median(target: NDArray[np.float64], weight: NDArray[np.float64]) -> float:
+    """The middle of the weighted values; between two where the weights are split evenly."""
+    order = np.argsort(target, kind="stable")
+    order = order[weight[order] > 0]
+    share = np.cumsum(weight[order]) / weight[order].sum()
+    low = order[np.searchsorted(share, 0.5 - 1e-12)]
+    high = order[min(np.searchsorted(share, 0.5 + 1e-12), len(order) - 1)]
+    return float((target[low] + target[high]) / 2)

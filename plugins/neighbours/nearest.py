@@ -9,31 +9,39 @@ import numpy as np
 from automl import Config, Effort, MatrixData, PredictorError, Task
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from pathlib import Path
 
     from ConfigSpace import ConfigurationSpace
     from numpy.typing import NDArray
 
-TREE_FEATURES = 15
+TREE_FEATURES = 6
 """Up to so many features a tree finds neighbours faster than comparing with every row."""
-PIECE_ROWS = 4096
 MOST_ROWS = 30_000
-"""Training rows that are kept: beyond this neighbours are near enough, and prediction would get too slow."""
+"""Training rows that are kept: with more, neighbours are hardly nearer, and prediction gets slow."""
+MOST_CELLS = {1: 2_000_000, 2: 20_000_000}
+"""Fewer rows are kept of wide matrices, by power; sums of absolute differences cannot use matrix products."""
+LEAST_ROWS = 2000
+PIECE_ROWS = 4096
+NEAREST = 1e-6
+"""Distances below this count as this, so that the weight of an equal row is finite."""
+ARRAYS = ("values", "target", "mass", "scale")
 
 
 def space(task: Task) -> ConfigurationSpace:
-    """K from 1 to 100 (auto-sklearn; FLAML starts at 5 of up to n/2), weights and distance."""
-    from ConfigSpace import Categorical, ConfigurationSpace, Integer
+    """K from 1 to 100 (auto-sklearn; TabArena to 500, FLAML to n/2), weights, power of the distance (auto-sklearn
+    1 or 2), and how much features count by their correlation with the target.
+    """
+    from ConfigSpace import Categorical, ConfigurationSpace, Float, Integer
 
-    made = ConfigurationSpace()
     highest = max(2, min(100, task.rows // 2))
-    made.add(
-        Integer("neighbours", (1, highest), log=True, default=min(15, highest)),
-        Categorical("weights", ["uniform", "distance"], default="distance"),
-        Categorical("power", [1, 2], default=2),
+    return ConfigurationSpace(
+        space=[
+            Integer("neighbours", (1, highest), log=True, default=min(20, highest)),
+            Categorical("weights", ["uniform", "distance"], default="distance"),
+            Categorical("power", [1, 2], default=2),
+            Float("relevance", (0.0, 2.0), default=1.0),
+        ]
     )
-    return made
 
 
 class NearestNeighbours:
@@ -41,78 +49,102 @@ class NearestNeighbours:
 
     def __init__(self, config: Config, task: Task, seed: int) -> None:
         self._config, self._task, self._seed = config, task, seed
+        self._power = int(config["power"] or 2)
+        self._arrays: dict[str, NDArray[Any]] = {}
         self._index: Any = None
-        self._values: NDArray[np.float32] = np.zeros((0, 0), dtype=np.float32)
-        self._target: NDArray[np.float64] = np.zeros(0)
-        self._mass: NDArray[np.float64] = np.zeros(0)
 
-    def fit(self, train: MatrixData, valid: MatrixData | None, effort: Effort) -> Mapping[str, float]:
-        """Keep the training rows, or a sample of them, and index them."""
+    def fit(self, train: MatrixData, valid: MatrixData | None, effort: Effort) -> dict[str, float]:
+        """Keep the training rows, or a sample of them, and index them. Returns how many as a fact."""
+        del valid, effort  # nothing here takes long
         assert train.target is not None
-        rows = np.arange(len(train))
-        if len(rows) > MOST_ROWS:
-            rows = np.sort(np.random.default_rng(self._seed).choice(len(rows), MOST_ROWS, replace=False))
-            if self._task.is_classification:
-                first = np.unique(train.target, return_index=True)[1]  # a row of every class
-                rows = np.union1d(rows, first)
-        self._values = np.ascontiguousarray(train.values[rows], dtype=np.float32)
-        self._target = np.asarray(train.target[rows], dtype=np.float64)
-        self._mass = np.ones(len(rows)) if train.weight is None else np.asarray(train.weight[rows], dtype=np.float64)
+        rows = self._choose_rows(train)
+        target = np.asarray(train.target[rows])
+        mass = np.ones(len(rows)) if train.weight is None else np.asarray(train.weight[rows], dtype=np.float64)
+        values = np.asarray(train.values[rows], dtype=np.float32)
+        scale = _relevance(values, target, mass, classes=self._task.class_count) ** float(
+            self._config["relevance"] or 0.0
+        )
+        scale = (scale / max(float(scale.max(initial=0.0)), 1e-12)).astype(np.float32)
+        self._arrays = {"values": values * scale, "target": target, "mass": mass, "scale": scale}
         self._make_index()
-        return {}
-
-    def _make_index(self) -> None:
-        from sklearn.neighbors import NearestNeighbors
-
-        power = int(self._config["power"])  # type: ignore[arg-type]
-        tree = self._values.shape[1] <= TREE_FEATURES
-        self._index = NearestNeighbors(algorithm="kd_tree" if tree else "brute", p=power, n_jobs=1).fit(self._values)
+        return {"rows_kept": float(len(rows))}
 
     def predict(self, data: MatrixData) -> NDArray[np.float64]:
         """Probabilities ``(rows, classes)`` or values ``(rows,)``."""
-        width = self._task.class_count if self._task.is_classification else 1
-        found = np.zeros((len(data), width))
+        found = np.zeros((len(data), self._task.class_count or 1))
         for start in range(0, len(data), PIECE_ROWS):
             piece = slice(start, start + PIECE_ROWS)
-            found[piece] = self._predict_piece(np.asarray(data.values[piece]))
+            found[piece] = self._predict_piece(np.asarray(data.values[piece]) * self._arrays["scale"])
         return found if self._task.is_classification else found[:, 0]
-
-    def _predict_piece(self, values: NDArray[np.float32]) -> NDArray[np.float64]:
-        count = min(int(self._config["neighbours"]), len(self._target))  # type: ignore[arg-type]
-        distances, places = self._index.kneighbors(values, n_neighbors=count)
-        mass = self._mass[places]
-        if self._config["weights"] == "distance":
-            mass = mass / np.maximum(distances, 1e-6)
-        mass = np.where(mass.sum(axis=1, keepdims=True) > 0, mass, 1.0)
-        mass = mass / mass.sum(axis=1, keepdims=True)
-        if not self._task.is_classification:
-            return np.asarray((mass * self._target[places]).sum(axis=1, keepdims=True))
-        votes = np.stack(
-            [(mass * (self._target[places] == code)).sum(axis=1) for code in range(self._task.class_count)], axis=1
-        )
-        # A little of the class shares, so that a class without a neighbour is unlikely and not impossible.
-        shares = np.bincount(self._target.astype(np.int64), minlength=self._task.class_count) / len(self._target)
-        mixed = votes * count + shares
-        return np.asarray(mixed / mixed.sum(axis=1, keepdims=True))
 
     def save(self, folder: Path) -> None:
         """The rows themselves, as arrays."""
-        for name, array in (("values", self._values), ("target", self._target), ("mass", self._mass)):
+        for name, array in self._arrays.items():
             np.save(folder / f"{name}.npy", array)
 
     @classmethod
     def load(cls, folder: Path, config: Config, task: Task, seed: int) -> NearestNeighbours:
-        """Read the arrays back and index them; PredictorError when they do not fit."""
+        """Read the arrays back and index them; PredictorError when they are missing or damaged."""
         model = cls(config, task, seed)
         try:
-            model._values, model._target, model._mass = (
-                np.load(folder / f"{name}.npy", allow_pickle=False) for name in ("values", "target", "mass")
-            )
-            if not len(model._values) == len(model._target) == len(model._mass):
-                raise ValueError("arrays of different length")
+            model._arrays = {name: np.load(folder / f"{name}.npy", allow_pickle=False) for name in ARRAYS}
+            values, target, mass, scale = (model._arrays[name] for name in ARRAYS)
+            if not len(values) == len(target) == len(mass) > 0 or values.shape[1:] != scale.shape:
+                raise ValueError("the arrays do not belong together")
+            if task.is_classification and not 0 <= target.min() <= target.max() < task.class_count:
+                raise ValueError(f"there are classes beyond the {task.class_count} of the task")
             model._make_index()
-        except (OSError, ValueError) as error:
-            raise PredictorError(
-                f"the rows in {folder} are missing or damaged ({error}); copy them again or fit again"
-            ) from error
+        except (OSError, ValueError, EOFError) as error:
+            raise PredictorError(f"the rows in {folder} are missing or damaged ({error}); fit again") from error
         return model
+
+    def _choose_rows(self, train: MatrixData) -> NDArray[np.int64]:
+        """All rows, or a sample with at least one row of every class."""
+        target = np.asarray(train.target)
+        affordable = MOST_CELLS[self._power] // max(train.values.shape[1], 1)
+        most = min(MOST_ROWS, max(affordable, LEAST_ROWS))
+        if len(train) <= most:
+            return np.arange(len(train))
+        rows = np.random.default_rng(self._seed).choice(len(train), most, replace=False)
+        if self._task.is_classification:
+            rows = np.concatenate([rows, np.unique(target, return_index=True)[1]])
+        return np.unique(rows)
+
+    def _make_index(self) -> None:
+        from sklearn.neighbors import NearestNeighbors
+
+        values = self._arrays["values"]
+        algorithm = "kd_tree" if values.shape[1] <= TREE_FEATURES else "brute"
+        self._index = NearestNeighbors(algorithm=algorithm, p=self._power, n_jobs=1).fit(values)
+
+    def _predict_piece(self, values: NDArray[np.float32]) -> NDArray[np.float64]:
+        target = self._arrays["target"]
+        count = min(int(self._config["neighbours"] or 1), len(target))
+        distances, places = self._index.kneighbors(values, n_neighbors=count)
+        mass = self._arrays["mass"][places]
+        if self._config["weights"] == "distance":
+            mass = mass / np.maximum(distances, NEAREST)
+        mass[mass.sum(axis=1) <= 0] = 1.0  # none of these neighbours has a weight
+        mass = mass / mass.sum(axis=1, keepdims=True)
+        near = target[places]
+        if not self._task.is_classification:
+            return np.asarray((mass * near).sum(axis=1, keepdims=True))
+        classes = self._task.class_count
+        votes = np.stack([(mass * (near == code)).sum(axis=1) for code in range(classes)], axis=1)
+        # One more neighbour with the class shares: a class that is not near is unlikely, not impossible.
+        shares = np.bincount(target, weights=self._arrays["mass"], minlength=classes) + 1e-9
+        return np.asarray((votes * count + shares / shares.sum()) / (count + 1))
+
+
+def _relevance(
+    values: NDArray[np.float32], target: NDArray[Any], mass: NDArray[np.float64], *, classes: int
+) -> NDArray[np.float64]:
+    """The largest correlation of each feature with the target or a class, on top of what chance gives."""
+    share = mass / mass.sum() if mass.any() else np.full(len(mass), 1.0 / len(mass))
+    goals = (target[:, None] == np.arange(classes)) if classes else target[:, None]
+    goals = goals - share @ goals
+    features = values.astype(np.float64) - share @ values
+    covariance = features.T @ (share[:, None] * goals)
+    spread = np.outer(share @ features**2, share @ goals**2)
+    squared = covariance**2 / np.maximum(spread, 1e-24)
+    return np.asarray(np.sqrt(np.minimum(squared, 1.0).max(axis=1) + 1.0 / len(values)))
