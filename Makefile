@@ -1,18 +1,30 @@
-# One environment in .venv, made once and used by all targets.
-PYTHON ?= python3
+# One environment in .venv, made once and reused by all targets.
+#
+#   make demo     fit a real table for a minute and show what came of it (TIME=10m for longer)
+#   make test     the tests; the slow ones too with CI=true or SLOW=1
+#   make lint     style, types and layers
+#   make check    lint and test
+#   make clean    take away what was built; `make distclean` takes .venv, too
+
+TIME ?= 60s
 BIN := .venv/bin
-SOURCES := pyproject.toml constraints.txt
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+PYTEST := $(BIN)/python -m pytest -q $(if $(CI)$(SLOW),,-m "not slow")
 
-.PHONY: demo test lint check clean
+# The first Python found that is new enough; PYTHON=... chooses another.
+FITS := -c 'import sys; sys.exit(sys.version_info < (3, 11))'
+PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11 python; do \
+	"$$name" $(FITS) 2>/dev/null && echo "$$name" && break; done)
 
-demo: .venv/.demo-stamp
-	rm -rf runs/demo
-	$(BIN)/python examples/export_demo.py runs/demo
-	$(BIN)/automl fit runs/demo/train.csv --target diagnosis --time 60s --out runs/demo/run --test runs/demo/test.csv
-	@echo "leaderboard: $(BIN)/automl leaderboard runs/demo/run"
+.PHONY: demo test lint check clean distclean
+
+demo: .venv/.run-stamp
+	@folder=runs/demo-$$(date +%Y%m%d-%H%M%S) && \
+	$(BIN)/python examples/export_demo.py "$$folder" && \
+	$(BIN)/automl fit "$$folder/train.csv" --target diagnosis --time $(TIME) --out "$$folder/run" --test "$$folder/test.csv"
 
 test: .venv/.dev-stamp
-	$(BIN)/python -m pytest -q $(PYTEST_OPTIONS)
+	$(PYTEST) $(PYTEST_OPTIONS)
 
 lint: .venv/.dev-stamp
 	$(BIN)/ruff check .
@@ -23,15 +35,20 @@ lint: .venv/.dev-stamp
 check: lint test
 
 clean:
-	rm -rf .venv build runs *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
+	rm -rf build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
+	find automl plugins baselines benchmarks examples tests -name __pycache__ -prune -exec rm -rf {} +
+
+distclean: clean
+	rm -rf .venv
 
 .venv/bin/python:
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer was not found; name one: make PYTHON=/path/to/python" >&2; exit 1; }
 	$(PYTHON) -m venv .venv
 
-.venv/.demo-stamp: .venv/bin/python $(SOURCES)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e .
-	touch $@
+.venv/.run-stamp: .venv/bin/python pyproject.toml constraints.txt
+	$(PIP) -e .
+	@touch $@
 
-.venv/.dev-stamp: .venv/bin/python $(SOURCES)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[dev]"
-	touch .venv/.demo-stamp $@
+.venv/.dev-stamp: .venv/bin/python pyproject.toml constraints.txt
+	$(PIP) -e ".[dev]"
+	@touch .venv/.run-stamp $@

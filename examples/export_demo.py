@@ -1,4 +1,7 @@
-"""Write the demo's train.csv and test.csv: breast cancer cells (Wisconsin, 569 rows) that scikit-learn ships."""
+"""Write the demo's train.csv and test.csv: tumour cells (Wisconsin, 569 rows, 30 columns) that scikit-learn ships.
+
+python examples/export_demo.py FOLDER
+"""
 
 from __future__ import annotations
 
@@ -13,17 +16,16 @@ from sklearn.model_selection import train_test_split
 def main(folder: Path) -> None:
     """Split two to one, by class, always the same way."""
     data = load_breast_cancer()
-    rows = [
-        [*values, str(data.target_names[code])] for values, code in zip(data.data.tolist(), data.target, strict=True)
-    ]
+    names = [str(data.target_names[code]) for code in data.target]
+    rows = [[*values, name] for values, name in zip(data.data.tolist(), names, strict=True)]
     parts = train_test_split(rows, test_size=1 / 3, random_state=1, stratify=data.target)
     folder.mkdir(parents=True, exist_ok=True)
-    for name, part in zip(("train.csv", "test.csv"), parts, strict=True):
-        with (folder / name).open("w", newline="") as file:
+    for file_name, part in zip(("train.csv", "test.csv"), parts, strict=True):
+        with (folder / file_name).open("w", newline="") as file:
             writer = csv.writer(file)
             writer.writerow([*data.feature_names, "diagnosis"])
             writer.writerows(part)
-        print(f"{folder / name}: {len(part)} rows")
+        print(f"{folder / file_name}: {len(part)} rows")
 
 
 if __name__ == "__main__":
