@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from automl.data.records import MatrixData, TableData
+from automl.data.scaling import CLIP, NumberScaling, soften
 from automl.data.target_encoding import TargetEncoding
 from automl.data.text_features import TextFeatures
 
@@ -19,19 +20,27 @@ if TYPE_CHECKING:
 
 ONE_HOT_LEVELS = 25
 """Categories with more levels in the training rows are encoded by the target."""
-MISSING_SHARE = 0.005
-"""Share of missing training values from which a number gets an indicator beside it."""
-SKEW = 3.0
-"""Numbers with a larger skewness are compressed by a signed logarithm first."""
-CLIP = 5.0
-"""Scaled values beyond this bend off smoothly: outliers keep their order but lose their weight."""
-MOST_FEATURES = 4000
+LEAST_ROWS_OF_LEVEL = 2
+"""Levels with fewer training rows have no column: they look like an unseen one."""
+MOST_FEATURES = 2000
+"""Most one-hot columns; categories beyond are encoded by the target. Numbers keep a column each whatever their count,
+with 500 indicators of missing values at most, and text adds 350 columns at most."""
+MOST_CELLS = 200_000_000
+"""With many rows there are fewer one-hot columns, so that they stay below 800 MB."""
+SMALLEST_SCALE = 0.1
+"""Target means are not blown up beyond ten standard deviations of the target."""
 
 
 class MatrixEncoder:
-    """Fitted on the training rows of one fold; the same for all models of the form ``matrix``."""
+    """Fitted on the training rows of one fold; the same for all models of the form ``matrix``.
+
+    Numbers: see `NumberScaling`. Categories with few levels: one-hot, missing being a level, rare and unseen ones
+    all zero. Categories with many levels: shrunken target means, out of fold on the training rows, and the logarithm
+    of how often the level occurs in other rows. Text: see `TextFeatures`.
+    """
 
     def __init__(self) -> None:
+        self._numbers = NumberScaling()
         self._arrays: dict[str, NDArray[Any]] = {}
         self._names: tuple[str, ...] = ()
         self._one_hot: list[tuple[int, list[int]]] = []
@@ -39,54 +48,42 @@ class MatrixEncoder:
         self._target: TargetEncoding | None = None
         self._text: TextFeatures | None = None
 
+    def fit(self, data: TableData, task: Task, seed: int) -> None:
+        """Fit on these rows. To get them encoded use `fit_transform`: `transform` would tell them their targets."""
+        self.fit_transform(data, task, seed)
+
     def fit_transform(self, data: TableData, task: Task, seed: int) -> MatrixData:
         """Fit on these rows and return them encoded; target encodings of them are out of fold."""
         import numpy as np
 
-        assert data.target is not None
-        blocks: list[NDArray[Any]] = [self._fit_numbers(data)]
-        names = [data.layout.numbers[place] for place in self._arrays["kept"]]
-        names += [f"{data.layout.numbers[place]} missing" for place in self._arrays["indicated"]]
+        assert data.target is not None, "the training rows need their target"
+        self._arrays, self._target, self._text = {}, None, None
+        self._numbers.fit(data.numbers, seed)
         self._choose_categories(data)
-        blocks.append(self._hot(data.codes))
-        names += [f"{data.layout.categories[place]}={level}" for place, levels in self._one_hot for level in levels]
+        blocks: list[NDArray[Any]] = [self._numbers.transform(data.numbers), self._hot(data.codes)]
         if self._target_columns:
-            self._target = TargetEncoding(seed)
-            levels = tuple(data.layout.levels[place] for place in self._target_columns)
-            encoded = self._target.fit_transform(
-                data.codes[:, self._target_columns],
-                data.target,
-                levels,
-                task.class_count if task.is_classification else 0,
-            )
-            self._arrays["target_mean"], self._arrays["target_scale"] = encoded.mean(axis=0), encoded.std(axis=0) + 1e-9
-            blocks.append((encoded - self._arrays["target_mean"]) / self._arrays["target_scale"])
-            names += [
-                f"{data.layout.categories[place]} target {output}"
-                for place in self._target_columns
-                for output in range(self._target.outputs)
-            ]
+            blocks += self._fit_many_levels(data, task, seed)
         if data.text is not None:
             self._text = TextFeatures(seed)
             self._text.fit(data.text, data.target, task.problem_type)
             dense = self._text.transform(data.text)
             self._arrays["text_scale"] = np.sqrt((dense**2).mean(axis=0)) + 1e-6
-            blocks.append(np.minimum(dense / self._arrays["text_scale"], CLIP))
-            names += [f"text {place}" for place in range(dense.shape[1])]
-        self._names = tuple(names)
+            blocks.append(np.clip(dense / self._arrays["text_scale"], -CLIP, CLIP))
+        self._names = tuple(self._all_names(data, blocks))
         return self._put_together(blocks, data)
 
     def transform(self, data: TableData) -> MatrixData:
         """Rows encoded with what was fitted."""
         import numpy as np
 
-        blocks: list[NDArray[Any]] = [self._scale(data.numbers), self._hot(data.codes)]
+        blocks: list[NDArray[Any]] = [self._numbers.transform(data.numbers), self._hot(data.codes)]
         if self._target is not None:
-            encoded = self._target.transform(data.codes[:, self._target_columns])
-            blocks.append((encoded - self._arrays["target_mean"]) / self._arrays["target_scale"])
+            codes = data.codes[:, self._target_columns]
+            blocks.append(self._scale_means(self._target.transform(codes)))
+            blocks.append(self._frequency(codes, own=0))
         if self._text is not None:
-            assert data.text is not None
-            blocks.append(np.minimum(self._text.transform(data.text) / self._arrays["text_scale"], CLIP))
+            assert data.text is not None, "the encoder was fitted with text"
+            blocks.append(np.clip(self._text.transform(data.text) / self._arrays["text_scale"], -CLIP, CLIP))
         return self._put_together(blocks, data)
 
     def save(self, folder: Path) -> None:
@@ -94,6 +91,7 @@ class MatrixEncoder:
         import numpy as np
 
         np.savez(folder / "matrix.npz", **self._arrays)  # type: ignore[arg-type]
+        np.savez(folder / "scaling.npz", **self._numbers.arrays)  # type: ignore[arg-type]
         about = {
             "names": self._names,
             "one_hot": self._one_hot,
@@ -117,6 +115,7 @@ class MatrixEncoder:
         try:
             about = json.loads((folder / "matrix.json").read_text())
             encoder._arrays = read_arrays(folder / "matrix.npz")
+            encoder._numbers.arrays = read_arrays(folder / "scaling.npz")
             encoder._names = tuple(about["names"])
             encoder._one_hot = [(place, list(levels)) for place, levels in about["one_hot"]]
             encoder._target_columns = list(about["target_columns"])
@@ -132,65 +131,25 @@ class MatrixEncoder:
         import numpy as np
 
         values = np.concatenate(blocks, axis=1, dtype=np.float32, casting="unsafe")
+        if not values.shape[1]:  # every column is constant here: models still need one
+            values = np.zeros((len(data), 1), dtype=np.float32)
         return MatrixData(
             names=self._names, values=np.ascontiguousarray(values), target=data.target, weight=data.weight
         )
 
-    # -- numbers ----------------------------------------------------------------------------------
+    def _all_names(self, data: TableData, blocks: list[NDArray[Any]]) -> list[str]:
+        categories = data.layout.categories
+        names = self._numbers.names(data.layout.numbers)
+        names += [f"{categories[place]}={level}" for place, levels in self._one_hot for level in levels]
+        if self._target is not None:
+            outputs = range(self._target.outputs)
+            names += [f"{categories[place]} target {output}" for place in self._target_columns for output in outputs]
+            names += [f"{categories[place]} frequency" for place in self._target_columns]
+        if self._text is not None:
+            names += [f"text {place}" for place in range(blocks[-1].shape[1])]
+        return names or ["nothing"]
 
-    def _fit_numbers(self, data: TableData) -> NDArray[np.float64]:
-        import warnings
-
-        import numpy as np
-
-        numbers = np.asarray(data.numbers, dtype=np.float64)
-        missing = np.isnan(numbers)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", RuntimeWarning)  # a column without any value here has no median
-            middle = np.nan_to_num(np.nanmedian(numbers, axis=0)) if numbers.size else np.zeros(numbers.shape[1])
-        filled = np.where(missing, middle, numbers) - middle
-        scale = np.std(filled, axis=0)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            skew = np.abs(np.mean((filled - filled.mean(axis=0)) ** 3, axis=0) / scale**3)
-        kept = np.flatnonzero(scale > 1e-12 * np.maximum(np.abs(middle), 1e-12))
-        self._arrays = {
-            "middle": middle,
-            "kept": kept,
-            "bent": np.nan_to_num(skew) > SKEW,
-            # A typical distance from the median that one far value cannot move.
-            "unit": np.maximum(_typical(np.abs(filled)), 1e-9 * np.maximum(scale, 1e-12)),
-            "indicated": np.flatnonzero(
-                (missing.mean(axis=0) > MISSING_SHARE) if len(missing) else np.zeros(0, dtype=bool)
-            ),
-            "mean": np.zeros(len(kept)),
-            "scale": np.ones(len(kept)),
-        }
-        raw = self._bend(numbers[:, kept])
-        self._arrays["mean"], self._arrays["scale"] = raw.mean(axis=0), raw.std(axis=0) + 1e-9
-        return self._scale(data.numbers)
-
-    def _bend(self, numbers: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Imputed kept columns, the skewed ones through a signed logarithm."""
-        import numpy as np
-
-        kept = self._arrays["kept"]
-        filled = np.where(np.isnan(numbers), 0.0, numbers - self._arrays["middle"][kept])
-        bent = self._arrays["bent"][kept]
-        unit = self._arrays["unit"][kept]
-        filled[:, bent] = np.sign(filled[:, bent]) * np.log1p(np.abs(filled[:, bent]) / unit[bent])
-        return filled
-
-    def _scale(self, numbers: NDArray[np.float32]) -> NDArray[np.float64]:
-        import numpy as np
-
-        kept, indicated = self._arrays["kept"], self._arrays["indicated"]
-        values = np.asarray(numbers, dtype=np.float64)
-        scaled = (self._bend(values[:, kept]) - self._arrays["mean"]) / self._arrays["scale"]
-        far = np.abs(scaled) > CLIP
-        scaled[far] = np.sign(scaled[far]) * (CLIP + np.log1p(np.abs(scaled[far]) - CLIP))
-        return np.concatenate([scaled, np.isnan(values[:, indicated])], axis=1)
-
-    # -- categories -------------------------------------------------------------------------------
+    # -- few levels -------------------------------------------------------------------------------
 
     def _choose_categories(self, data: TableData) -> None:
         """One-hot for few levels, the target's mean for many; a code that is a number too only when it has few."""
@@ -198,13 +157,14 @@ class MatrixEncoder:
 
         numbers = set(data.layout.numbers)
         self._one_hot, self._target_columns = [], []
+        most = min(MOST_FEATURES, max(MOST_CELLS // max(len(data), 1), 100))
         width = 0
         for place, (name, levels) in enumerate(zip(data.layout.categories, data.layout.levels, strict=True)):
             counts = np.bincount(np.asarray(data.codes[:, place]) + 1, minlength=levels + 2)
-            known = [int(level) for level in np.flatnonzero(counts[: levels + 1] >= 2) - 1]
-            if len(known) <= ONE_HOT_LEVELS and width + len(known) <= MOST_FEATURES:
-                if len(known) == 2 and -1 not in known:
-                    known = known[:1]
+            known = [int(level) for level in np.flatnonzero(counts[: levels + 1] >= LEAST_ROWS_OF_LEVEL) - 1]
+            if len(known) <= ONE_HOT_LEVELS and width + len(known) <= most:
+                if np.count_nonzero(counts) <= 2:
+                    known = known[1:]  # of two kinds of rows one column tells all
                 width += len(known)
                 self._one_hot.append((place, known))
             elif name not in numbers or len(known) > 3 * ONE_HOT_LEVELS:
@@ -213,17 +173,47 @@ class MatrixEncoder:
     def _hot(self, codes: NDArray[np.int32]) -> NDArray[np.float32]:
         import numpy as np
 
-        parts = [codes[:, [place]] == np.array(levels, dtype=np.int32) for place, levels in self._one_hot if levels]
-        return (
-            np.concatenate(parts, axis=1).astype(np.float32) if parts else np.zeros((len(codes), 0), dtype=np.float32)
-        )
+        width = sum(len(levels) for _, levels in self._one_hot)
+        hot = np.zeros((len(codes), width), dtype=np.float32)
+        start = 0
+        for place, levels in self._one_hot:
+            np.equal(codes[:, [place]], levels, out=hot[:, start : start + len(levels)], casting="unsafe")
+            start += len(levels)
+        return hot
 
+    # -- many levels ------------------------------------------------------------------------------
 
-def _typical(distances: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Mean of the distances below their 75 % quantile, column by column."""
-    import numpy as np
+    def _fit_many_levels(self, data: TableData, task: Task, seed: int) -> list[NDArray[Any]]:
+        import numpy as np
 
-    if not distances.size:
-        return np.ones(distances.shape[1])
-    upper = np.quantile(distances, 0.75, axis=0)
-    return np.asarray(np.where(upper > 0, upper, np.mean(distances, axis=0)))
+        assert data.target is not None
+        codes = data.codes[:, self._target_columns]
+        levels = tuple(data.layout.levels[place] for place in self._target_columns)
+        classes = task.class_count if task.is_classification else 0
+        self._target = TargetEncoding(seed)
+        means = self._target.fit_transform(codes, data.target, levels, classes)
+        least = np.tile(SMALLEST_SCALE * self._target.spread, len(levels))
+        self._arrays["target_mean"] = means.mean(axis=0)
+        self._arrays["target_scale"] = np.maximum(np.maximum(means.std(axis=0), least), 1e-12)
+        for place, count in enumerate(levels):
+            self._arrays[f"counts_{place}"] = np.bincount(codes[:, place] + 1, minlength=count + 2)
+        self._arrays["frequency_mean"], self._arrays["frequency_scale"] = np.zeros(len(levels)), np.ones(len(levels))
+        raw = self._frequency(codes, own=1)
+        self._arrays["frequency_mean"], self._arrays["frequency_scale"] = raw.mean(axis=0), raw.std(axis=0) + 1e-6
+        return [self._scale_means(means), self._frequency(codes, own=1)]
+
+    def _scale_means(self, means: NDArray[np.float32]) -> NDArray[np.float64]:
+        return soften((means - self._arrays["target_mean"]) / self._arrays["target_scale"])
+
+    def _frequency(self, codes: NDArray[np.int32], *, own: int) -> NDArray[np.float64]:
+        """Scaled log counts of each row's level in the training rows; `own` 1 leaves the row itself out.
+
+        Without that, levels of one row would look frequent to the model in training and unseen later.
+        """
+        import numpy as np
+
+        raw = np.empty((len(codes), codes.shape[1]))
+        for place in range(codes.shape[1]):
+            counts = self._arrays[f"counts_{place}"]
+            raw[:, place] = np.log1p(counts[codes[:, place] + 1] - own)
+        return np.asarray((raw - self._arrays["frequency_mean"]) / self._arrays["frequency_scale"])

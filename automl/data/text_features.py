@@ -15,6 +15,12 @@ if TYPE_CHECKING:
 WORDS = 300
 DIRECTIONS = 50
 LEAST_ROWS_WITH_WORD = 3
+MOST_CELLS = 100_000_000
+"""With many rows there are fewer word columns (50 at least), so that they stay below 400 MB."""
+DECOMPOSED_ROWS = 50_000
+"""Directions are found in so many rows at most, drawn with the seed: more would not turn them noticeably."""
+CLASSES_COMPARED = 20
+"""Words are chosen by what they tell about so many classes, the largest."""
 
 
 class TextFeatures:
@@ -41,7 +47,7 @@ class TextFeatures:
         self._buckets = np.flatnonzero(rows_with >= least)
         weighted = self._weighted(counts)
         self._chosen = self._choose(weighted, target, problem_type)
-        self._components = self._decompose(weighted[:, self._buckets])
+        self._components = self._decompose(weighted)
 
     def transform(self, counts: csr_matrix) -> NDArray[np.float32]:
         """Dense ``(rows, words + directions)``."""
@@ -85,7 +91,7 @@ class TextFeatures:
         from scipy.sparse import csr_matrix
 
         assert self._idf is not None
-        values = (1 + np.log(np.asarray(counts.data))) * self._idf[counts.indices]
+        values = (1 + np.log(np.maximum(counts.data, 1))) * self._idf[counts.indices]
         weighted = csr_matrix((values.astype(np.float32), counts.indices, counts.indptr), shape=counts.shape)
         lengths = np.sqrt(np.asarray(weighted.multiply(weighted).sum(axis=1)).ravel())
         weighted.data /= np.repeat(np.maximum(lengths, 1e-12), np.diff(weighted.indptr)).astype(np.float32)
@@ -99,22 +105,25 @@ class TextFeatures:
         if not len(self._buckets):
             return np.zeros(0, dtype=np.int64)
         part = weighted[:, self._buckets]
-        if problem_type == "regression":
-            goals = np.asarray(target, dtype=np.float64).reshape(-1, 1)
-        else:
-            codes = np.unique(target)
-            goals = (target[:, None] == codes[None, :]).astype(np.float64)
-        goals = goals - goals.mean(axis=0)
+        goals = _goals(target, problem_type)
         mean = np.asarray(part.mean(axis=0)).ravel()
         spread = np.asarray(part.multiply(part).mean(axis=0)).ravel() - mean**2
         covariance = np.asarray(part.T @ goals) / part.shape[0]
         score = (covariance**2 / np.maximum((goals**2).mean(axis=0), 1e-12)).sum(axis=1) / np.maximum(spread, 1e-12)
-        best = np.argsort(-score, kind="stable")[: self._words]
+        most = min(self._words, max(MOST_CELLS // max(part.shape[0], 1), 50))
+        best = np.argsort(-score, kind="stable")[:most]
         return np.sort(self._buckets[best])
 
-    def _decompose(self, part: csr_matrix) -> NDArray[np.float32]:
+    def _decompose(self, weighted: csr_matrix) -> NDArray[np.float32]:
+        """Directions ``(directions, buckets)``."""
         import numpy as np
 
+        assert self._buckets is not None
+        rows = weighted.shape[0]
+        if rows > DECOMPOSED_ROWS:
+            drawn = np.random.default_rng(self._seed).choice(rows, DECOMPOSED_ROWS, replace=False)
+            weighted = weighted[np.sort(drawn)]
+        part = weighted[:, self._buckets]
         wanted = min(self._directions, part.shape[1] - 1, part.shape[0] - 1)
         if wanted < 1:
             return np.zeros((0, part.shape[1]), dtype=np.float32)
@@ -122,3 +131,16 @@ class TextFeatures:
 
         _, _, components = randomized_svd(part, wanted, n_iter=2, random_state=self._seed)
         return np.asarray(components, dtype=np.float32)
+
+
+def _goals(target: NDArray[Any], problem_type: str) -> NDArray[np.float64]:
+    """What words are compared with, ``(rows, goals)``, each with mean 0."""
+    import numpy as np
+
+    if problem_type == "regression":
+        goals = np.asarray(target, dtype=np.float64).reshape(-1, 1)
+    else:
+        codes, counts = np.unique(target, return_counts=True)
+        largest = codes[np.argsort(-counts, kind="stable")[:CLASSES_COMPARED]]
+        goals = (np.asarray(target)[:, None] == largest[None, :]).astype(np.float64)
+    return np.asarray(goals - goals.mean(axis=0))
