@@ -6,8 +6,9 @@ import os
 import time
 from collections import deque
 
-from automl import ExecutorSettings, Job, JobResult, RunError
 from automl_plugins.executors.worker import run_call
+
+from automl import ExecutorSettings, Job, JobResult, RunError
 
 
 class Inline:

@@ -11,8 +11,9 @@ import subprocess
 import sys
 from typing import IO, TYPE_CHECKING
 
-from automl import ExecutorSettings, RunError
 from automl_plugins.executors.messages import SETTINGS_VARIABLE, Channel
+
+from automl import ExecutorSettings, RunError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -8,9 +8,10 @@ import time
 import weakref
 from collections import deque
 
-from automl import ExecutorSettings, Job, JobResult, RunError
 from automl_plugins.executors.launch import ServerProcess
 from automl_plugins.executors.messages import Frame, Kind
+
+from automl import ExecutorSettings, Job, JobResult, RunError
 
 IMPORT_SECONDS = 120.0
 """A module whose import takes longer is left to the workers that need it."""

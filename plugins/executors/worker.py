@@ -77,7 +77,7 @@ def serve(call: str, argument_bytes: bytes) -> bytes:
 
 def run_call(call: str, argument: Any) -> tuple[ResultKind, Any, str, str]:
     """Kind, value, message and traceback of one call; an exception is a result too, except Ctrl+C."""
-    from automl.specs import load_object
+    from automl import load_object
 
     try:
         return "done", load_object(call, owner="job")(argument), "", ""
