@@ -106,4 +106,4 @@ def _by_values(labels: Labels, classes: ProblemType) -> tuple[ProblemType, str]:
 def _example(labels: Labels) -> str:
     """A label that is no number, if there is one."""
     texts = [label for label in labels.counts if isinstance(label, str) and parse_number(label) is None]
-    return f"values such as {(texts or list(labels.counts))[0]!r}"
+    return f"values such as {texts[0] if texts else next(iter(labels.counts))!r}"
