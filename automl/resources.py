@@ -9,7 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
+
+_UNLIMITED_BYTES = 1 << 60
+"""Version 1 cgroups write a huge number where there is no limit."""
+_GUESSED_BYTES = 4 << 30
+"""Where nothing tells how much memory there is; cautious."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,33 +25,48 @@ class Limit:
     reason: str
 
 
-def usable_cores(*, root: Path = Path("/"), environment: Mapping[str, str] | None = None) -> Limit:
-    """The least of: cores of the machine, affinity mask, cgroup quota, SLURM_CPUS_PER_TASK."""
+def usable_cores(
+    *,
+    root: Path = Path("/"),
+    environment: Mapping[str, str] | None = None,
+    machine: int | None = None,
+    affinity: int | None = None,
+) -> Limit:
+    """The least of: cores of the machine, affinity mask, cgroup quota, SLURM_CPUS_PER_TASK; at least one.
+
+    `root` is the folder that holds ``proc`` and ``sys``; `machine` and `affinity` are numbers of cores. All are given
+    by tests only.
+    """
     variables = os.environ if environment is None else environment
-    limits = [Limit(value=os.cpu_count() or 1, reason="the machine has them")]
-    if hasattr(os, "sched_getaffinity"):
-        limits.append(Limit(value=len(os.sched_getaffinity(0)), reason="affinity mask"))
-    quota = _cgroup_cores(root)
+    limits = [Limit(value=machine or os.cpu_count() or 1, reason="the machine has them")]
+    if affinity is None and hasattr(os, "sched_getaffinity"):
+        affinity = len(os.sched_getaffinity(0))
+    if affinity is not None:
+        limits.append(Limit(value=affinity, reason="affinity mask"))
+    quota = min(_cgroup_quotas(root), default=None)
     if quota is not None:
         limits.append(Limit(value=max(1, int(quota)), reason=f"cgroup quota of {quota:.1f} cores"))
     slurm = variables.get("SLURM_CPUS_PER_TASK", "")
-    if slurm.isdigit() and int(slurm) > 0:
+    if slurm.isdecimal() and int(slurm) > 0:
         limits.append(Limit(value=int(slurm), reason="SLURM_CPUS_PER_TASK"))
     return min(limits, key=lambda limit: limit.value)
 
 
-def usable_memory(*, root: Path = Path("/")) -> Limit:
-    """Bytes that can still be used: the least of what the machine has free and what cgroups leave."""
+def usable_memory(*, root: Path = Path("/"), address_space: int | None = None) -> Limit:
+    """Bytes that can still be used: the least of what the machine, cgroups and RLIMIT_AS leave.
+
+    `root` and `address_space` (the limit in bytes) are given by tests only.
+    """
     limits = [Limit(value=_available(root), reason="free on this machine")]
-    left = _cgroup_memory(root)
+    left = min(_cgroup_memory(root), default=None)
     if left is not None:
         limits.append(Limit(value=left, reason="cgroup memory limit"))
-    if sys.platform != "win32":
-        import resource
-
-        soft, _ = resource.getrlimit(resource.RLIMIT_AS)
-        if soft != resource.RLIM_INFINITY:
-            limits.append(Limit(value=soft, reason="limit on address space"))
+    if address_space is None:
+        address_space = _address_space_limit()
+    if address_space is not None:
+        limits.append(
+            Limit(value=max(address_space - _address_space_used(root), 0), reason="limit on address space (ulimit -v)")
+        )
     return min(limits, key=lambda limit: limit.value)
 
 
@@ -55,81 +75,106 @@ def divide(cores: int, jobs: int | None) -> tuple[int, int]:
     return max(1, min(cores, jobs or cores)), 1
 
 
+# -- the machine ----------------------------------------------------------------------------------
+
+
 def _available(root: Path) -> int:
-    try:
-        for line in (root / "proc/meminfo").read_text().splitlines():
-            if line.startswith("MemAvailable:"):
-                return int(line.split()[1]) * 1024
-    except OSError:
-        pass  # no /proc here: ask the C library below
+    available = _field(root / "proc/meminfo", "MemAvailable:")
+    if available is not None:
+        return available * 1024
     try:
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2
     except (ValueError, OSError, AttributeError):
-        return 4 << 30  # nothing tells; a cautious guess
+        return _GUESSED_BYTES
 
 
-def _cgroup_folders(root: Path, controller: str) -> list[Path]:
-    """Folders of this process's cgroup and its parents, for version 2 and for one version 1 controller."""
+def _address_space_limit() -> int | None:
+    if sys.platform == "win32":
+        return None
+    import resource
+
+    soft, _ = resource.getrlimit(resource.RLIMIT_AS)
+    return None if soft == resource.RLIM_INFINITY else soft
+
+
+def _address_space_used(root: Path) -> int:
+    used = _field(root / "proc/self/status", "VmSize:")
+    return 0 if used is None else used * 1024
+
+
+# -- cgroups, both versions -----------------------------------------------------------------------
+
+
+def _cgroup_folders(root: Path, controller: str) -> Iterator[Path]:
+    """Folders of this process's cgroup and all its parents, for version 2 and for one version 1 controller.
+
+    Inside a container the path that the kernel tells may not exist below the mount; then only the top counts.
+    """
     try:
         lines = (root / "proc/self/cgroup").read_text().splitlines()
     except OSError:
-        return []
-    folders = []
+        return
+    top = root / "sys/fs/cgroup"
     for line in lines:
         _, _, rest = line.partition(":")
         controllers, _, path = rest.partition(":")
-        if controllers and controller not in controllers.split(","):
+        if not controllers:
+            mounts = [top, top / "unified"]
+        elif controller in controllers.split(","):
+            mounts = [top / controller, top / controllers]
+        else:
             continue
-        base = root / "sys/fs/cgroup" / (controller if controllers else "")
         relative = Path(path.lstrip("/"))
-        folders += [base / part for part in (relative, *relative.parents)]
-    return folders
+        for mount in mounts:
+            for part in (relative, *relative.parents):
+                yield mount / part
 
 
-def _read_number(path: Path) -> int | None:
-    try:
-        text = path.read_text().split()[0]
-    except (OSError, IndexError):
-        return None
-    return int(text) if text.lstrip("-").isdigit() else None
-
-
-def _cgroup_cores(root: Path) -> float | None:
-    found = []
+def _cgroup_quotas(root: Path) -> Iterator[float]:
+    """Cores that each cgroup around this process allows."""
     for folder in _cgroup_folders(root, "cpu"):
-        try:
-            quota, period = (folder / "cpu.max").read_text().split()[:2]
-            if quota != "max":
-                found.append(int(quota) / int(period))
-        except (OSError, ValueError):
-            quota_old, period_old = (
-                _read_number(folder / "cpu.cfs_quota_us"),
-                _read_number(folder / "cpu.cfs_period_us"),
-            )
-            if quota_old is not None and quota_old > 0 and period_old:
-                found.append(quota_old / period_old)
-    return min(found, default=None)
+        quota, period = _numbers(folder / "cpu.max")
+        if quota is None:
+            quota, period = _numbers(folder / "cpu.cfs_quota_us")[0], _numbers(folder / "cpu.cfs_period_us")[0]
+        if quota is not None and quota > 0 and period:
+            yield quota / period
 
 
-def _cgroup_memory(root: Path) -> int | None:
-    """Bytes that the tightest cgroup leaves; file cache that can be given up counts as free."""
-    found = []
+def _cgroup_memory(root: Path) -> Iterator[int]:
+    """Bytes that each cgroup leaves; file cache counts as free, as the kernel gives it up first."""
+    names = (
+        ("memory.max", "memory.current", ("inactive_file", "active_file")),
+        ("memory.limit_in_bytes", "memory.usage_in_bytes", ("total_inactive_file", "total_active_file")),
+    )
     for folder in _cgroup_folders(root, "memory"):
-        for limit_name, used_name in (
-            ("memory.max", "memory.current"),
-            ("memory.limit_in_bytes", "memory.usage_in_bytes"),
-        ):
-            limit = _read_number(folder / limit_name)
-            if limit is None or limit <= 0 or limit > 1 << 60:
+        for limit_name, used_name, cache_names in names:
+            limit = _numbers(folder / limit_name)[0]
+            if limit is None or not 0 < limit < _UNLIMITED_BYTES:
                 continue
-            used = _read_number(folder / used_name) or 0
-            cache = 0
-            try:
-                for line in (folder / "memory.stat").read_text().splitlines():
-                    name, _, value = line.partition(" ")
-                    if name in ("inactive_file", "total_inactive_file"):
-                        cache = max(cache, int(value))
-            except (OSError, ValueError):
-                cache = 0
-            found.append(max(limit - used + cache, 0))
-    return min(found, default=None)
+            used = _numbers(folder / used_name)[0] or 0
+            cache = sum(_field(folder / "memory.stat", name) or 0 for name in cache_names)
+            yield max(limit - max(used - cache, 0), 0)
+
+
+def _numbers(path: Path) -> tuple[int | None, int | None]:
+    """The first two words of a file as numbers; None where there is none (no file, ``max``)."""
+    try:
+        words = path.read_text().split()
+    except OSError:
+        return None, None
+    found = [int(word) if word.lstrip("-").isdecimal() else None for word in words[:2]]
+    first, second = [*found, None, None][:2]
+    return first, second
+
+
+def _field(path: Path, name: str) -> int | None:
+    """The number behind `name` in a file of lines such as ``MemAvailable:  123 kB``."""
+    try:
+        lines = path.read_text().splitlines()
+    except OSError:
+        return None
+    for line in lines:
+        words = line.split()
+        if len(words) > 1 and words[0] == name and words[1].isdecimal():
+            return int(words[1])
+    return None
