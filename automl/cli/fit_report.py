@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shlex
+import shutil
+import sys
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -81,14 +83,14 @@ def tell_outcome(output: Output, outcome: FitOutcome, tested: TestScore | None) 
     failed = failures(outcome.leaderboard)
     folder = short_path(outcome.folder)
     if failed:
-        output.say(f"\n{failed}; the reasons: automl leaderboard {shlex.quote(folder)}")
+        output.say(f"\n{failed}; the reasons: {program()} leaderboard {shlex.quote(folder)}")
     output.say()
     output.say(labelled("trials", f"{outcome.trials} in {outcome.seconds:.1f} s"))
     output.result(labelled("score", _score_line(outcome)))
     if tested is not None and tested.error is None:
         output.result(labelled("test score", f"{outcome.metric} {figure(tested.score)} ({tested.file})"))
     output.result(labelled("predictor", short_path(outcome.predictor.folder)))
-    output.say(labelled("next", f"automl predict {shlex.quote(folder)} NEW.csv --out predictions.csv"))
+    output.say(labelled("next", f"{program()} predict {shlex.quote(folder)} NEW.csv --out predictions.csv"))
     if outcome.only_baseline:
         warn("only the dummy could be fitted: this predictor does not look at the columns")
     if tested is not None and tested.error is not None:
@@ -138,6 +140,15 @@ def fit_document(outcome: FitOutcome, tested: TestScore | None) -> dict[str, Any
         "findings": [finding.to_dict() for finding in outcome.findings],
         "leaderboard": outcome.leaderboard,
     }
+
+
+def program() -> str:
+    """How this command was called: by its name where the shell finds it, else by its path."""
+    called = Path(sys.argv[0])
+    found = shutil.which("automl")
+    if called.name != "automl" or (found and Path(found).resolve() == called.resolve()):
+        return "automl"
+    return shlex.quote(short_path(called))
 
 
 def short_path(path: Path) -> str:

@@ -12,6 +12,7 @@ import pytest
 from pyarrow import feather
 
 from automl.cli.fit import default_folder
+from automl.cli.fit_report import program
 from automl.cli.main import run
 from automl.cli.output import Session
 
@@ -321,3 +322,17 @@ def test_version(call):
     from automl import __version__
 
     assert f"automl {__version__}\n" == call("--version")
+
+
+def test_the_next_command_is_one_that_the_shell_finds(tmp_path, monkeypatch):
+    script = tmp_path / ".venv" / "bin" / "automl"
+    script.parent.mkdir(parents=True)
+    script.write_text("#!/bin/sh\n")
+    script.chmod(0o755)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", [str(script), "fit"])
+
+    monkeypatch.setenv("PATH", "/nowhere")
+    assert ".venv/bin/automl" == program()
+    monkeypatch.setenv("PATH", str(script.parent))
+    assert "automl" == program()
