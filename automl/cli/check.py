@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from automl.cli.output import Output
 
 
+MOST_COLUMNS = 60
+"""Columns that are listed without ``-v``."""
+
+
 @click.command("check", epilog=EPILOG)
 @click.argument("data")
 @data_options
@@ -50,7 +54,10 @@ def check_command(output: Output, data: str, **options: Any) -> None:
         (column.name, column.kind if column.used else f"{column.kind}, not used", column.reason)
         for column in report.schema.columns
     ]
-    output.table(("column", "kind", "reason"), rows)
+    shown = rows if output.verbose else rows[:MOST_COLUMNS]
+    output.table(("column", "kind", "reason"), shown)
+    if len(rows) > len(shown):
+        output.say(f"and {len(rows) - len(shown):,} more columns (-v shows all)")
     output.say()
     output.findings(report.findings)
     if not report.findings:

@@ -297,6 +297,18 @@ def test_check_tells_kinds_with_reasons(call):
     assert not Path("runs").exists()
 
 
+def test_check_of_a_wide_table_stays_short(call, tmp_path):
+    names = [f"c{number}" for number in range(80)]
+    rows = [",".join(str((row * 7 + number * row) % 11 + row / 100) for number in range(80)) for row in range(30)]
+    (tmp_path / "wide.csv").write_text("\n".join([",".join(names), *rows]))
+    short = call("check", f"{tmp_path}/wide.csv", "--target", "c0")
+    long = call("check", f"{tmp_path}/wide.csv", "--target", "c0", "-v")
+
+    assert "and 19 more columns (-v shows all)" in short
+    assert "c79" not in short
+    assert "c79" in long
+
+
 @pytest.mark.parametrize(("command", "name"), [("models", "linear"), ("metrics", "roc_auc"), ("plugins", "linear")])
 def test_lists(call, command, name):
     assert name in call(command)
