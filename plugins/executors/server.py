@@ -60,6 +60,10 @@ def _settle_in(settings: dict[str, Any]) -> None:
         stream.reconfigure(line_buffering=True)  # type: ignore[union-attr]
     import faulthandler
     import resource
+    import warnings
+
+    # Python warns of any thread at a fork; `_import_all` looks at them more closely.
+    warnings.filterwarnings("ignore", category=DeprecationWarning, message=".*fork.*")
 
     faulthandler.enable()  # the log tells where native code crashed
     with contextlib.suppress(ValueError, OSError):

@@ -91,12 +91,12 @@ def test_jobs_begin_in_order(pool, tmp_path):
 def test_large_messages_both_ways(pool):
     results = run(
         pool,
-        job(1, executor_jobs.length, b"y" * (40 * MIB)),
-        job(2, executor_jobs.make_bytes, 40 * MIB),
-        job(3, executor_jobs.length, b"y" * (5 * MIB)),
+        job(1, executor_jobs.length, b"y" * (8 * MIB)),
+        job(2, executor_jobs.make_bytes, 8 * MIB),
+        job(3, executor_jobs.length, b"y" * (2 * MIB)),
     )
 
-    assert (40 * MIB, 40 * MIB, 5 * MIB) == (results[1].value, len(results[2].value), results[3].value)
+    assert (8 * MIB, 8 * MIB, 2 * MIB) == (results[1].value, len(results[2].value), results[3].value)
 
 
 # -- failures are results -------------------------------------------------------------------------
