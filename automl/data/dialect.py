@@ -1,23 +1,31 @@
-"""Finding out how a text table is written: encoding, separator, decimal sign."""
+"""Finding out how a text table is written: separator, quotes, header, decimal sign."""
 
 from __future__ import annotations
 
-import codecs
 import csv
 import io
 import re
 from dataclasses import dataclass
 
+from automl.data.encoding import decode_head, find_encoding
 from automl.data.records import MISSING_TOKENS, Finding
 from automl.errors import DataError
 
 HEAD_BYTES = 1 << 18
 """Bytes at the start of a file by which its dialect is judged."""
-SEPARATORS = (",", ";", "\t", "|")
-_BOMS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
+HEAD_LINES = 20
+"""A head has at least so many lines, however wide the table is."""
+SPACES = " "
+"""Stands for runs of spaces between cells."""
+SEPARATORS = (",", ";", "\t", "|", SPACES)
+LONGEST_CELL = 1 << 27
+_LINE_END = re.compile(r"\r\n|\n|\r")
+_SEPARATOR_LINE = re.compile(r'"?sep=(.)"?', re.IGNORECASE)
 _DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+")
 _DECIMAL_POINT = re.compile(r"[+-]?\d+\.\d+")
-_LEADING_ZERO = re.compile(r"0\d+")
+_CODE = re.compile(r"0\d+|0[xX][0-9a-fA-F]+")
+_WHOLE = re.compile(r"[+-]?\d+|0[xX][0-9a-fA-F]+")
+_TIME = re.compile(r"\d\d:\d\d(:\d\d(\.\d+)?)?")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,37 +39,11 @@ class Dialect:
     """Column names as written in the header."""
     rows: tuple[tuple[str, ...], ...]
     """Cells of the first data rows, of equal length with the names."""
+    width: int
+    """Cells in a row: one more than names where lines end with a separator."""
+    header_lines: int
+    """Lines up to the end of the header; the first data row starts after them."""
     findings: tuple[Finding, ...] = ()
-
-
-def find_encoding(head: bytes, source: str, *, complete: bool) -> tuple[str, list[Finding]]:
-    """Encoding of a text by its first bytes; DataError for NUL bytes, which no text table has."""
-    for mark, name in _BOMS:
-        if head.startswith(mark):
-            return name, []
-    if b"\0" in head:
-        line = head[: head.index(b"\0")].count(b"\n") + 1
-        raise DataError(
-            f"{source} holds a NUL byte in line {line}: it is no text table, or is damaged; save it as CSV again"
-        )
-    decoder = codecs.getincrementaldecoder("utf-8")()
-    try:
-        decoder.decode(head, final=complete)
-    except UnicodeDecodeError:
-        return "cp1252", [_not_utf8()]
-    return "utf-8", []
-
-
-def _not_utf8() -> Finding:
-    return Finding(
-        level="repair", code="encoding", message="the file is not UTF-8; it is read as Windows-1252 (latin-1)"
-    )
-
-
-def decode_head(head: bytes, encoding: str) -> str:
-    """Text of the first bytes; a character cut in two at the end is left out."""
-    text = codecs.getincrementaldecoder(encoding)(errors="replace").decode(head)
-    return text.lstrip("\ufeff")
 
 
 def find_dialect(head: bytes, source: str, *, complete: bool) -> Dialect:
@@ -76,29 +58,21 @@ def find_dialect(head: bytes, source: str, *, complete: bool) -> Dialect:
         text = text[: cut + 1] if cut > 0 else text
     if not text.strip():
         raise DataError(f"{source} is empty: 0 rows; give a table with a header and data")
-    separator = _find_separator(text)
-    records = _parse(text, separator, complete)
-    first_line, names = records[0]
-    rows = [
-        (line, cells)
-        for line, cells in records[1:]
-        if (cells and any(cell.strip() for cell in cells)) or len(names) == 1
-    ]
-    names, findings_names = _trailing(names, rows)
+    told = _SEPARATOR_LINE.fullmatch(_LINE_END.split(text, maxsplit=1)[0])
+    separator = told.group(1) if told else find_separator(text)
+    records = parse_records(text, separator, complete=complete)[1 if told else 0 :]
+    if not records:
+        raise DataError(f"{source} has 0 rows; give a table with a header and data")
+    first_line, last_line, names = records[0]
+    rows = [(line, cells) for line, _, cells in records[1:] if any(cell.strip() for cell in cells) or len(names) == 1]
     if not rows and complete:
         raise DataError(f"{source} has a header but 0 rows of data; give a table with data")
-    _refuse_ragged(source, names, rows, separator)
-    findings += findings_names
-    cells = tuple(tuple(cells[: len(names)]) for _, cells in rows)
-    if names and all(_is_number(name) for name in names):
-        findings.append(
-            Finding(
-                level="warning",
-                code="no-header",
-                message=f"line {first_line} is read as the header but holds only numbers; add a header if it is data",
-            )
-        )
+    names, width, found = _trailing(names, rows)
+    findings += found
+    _refuse_ragged(source, names, rows, separator, width)
+    cells = tuple(tuple(row[: len(names)]) for _, row in rows)
     decimal = _find_decimal(cells, separator)
+    findings += _header_findings(names, first_line, separator)
     if decimal == ",":
         findings.append(Finding(level="info", code="decimal-comma", message="numbers are written with a decimal comma"))
     return Dialect(
@@ -107,8 +81,110 @@ def find_dialect(head: bytes, source: str, *, complete: bool) -> Dialect:
         decimal=decimal,
         names=tuple(names),
         rows=cells,
+        width=width,
+        header_lines=last_line,
         findings=tuple(findings),
     )
+
+
+def shown_separator(separator: str) -> str:
+    """A separator as people call it."""
+    return {"\t": "tab", SPACES: "space"}.get(separator, repr(separator))
+
+
+def parse_records(text: str, separator: str, *, complete: bool) -> list[tuple[int, int, list[str]]]:
+    """Records that are not blank, each with its first and last line."""
+    records, first = [], 1
+    csv.field_size_limit(LONGEST_CELL)
+    lines = io.StringIO(text, newline="")
+    spaces = separator == SPACES
+    reader = csv.reader(
+        (line.strip(" \r\n") if spaces else line for line in lines), delimiter=separator, skipinitialspace=spaces
+    )
+    for cells in reader:
+        if cells and (len(cells) > 1 or cells[0].strip()):
+            records.append((first, reader.line_num, cells))
+        first = reader.line_num + 1
+    if not complete and len(records) > 2:
+        records.pop()  # may be cut inside quotes
+    return records
+
+
+def find_separator(text: str) -> str:
+    """The separator that splits most lines into the same number of cells, more than one; a comma if none does.
+
+    Spaces count only where no other separator does, every line fits, and a column holds numbers: words have spaces
+    too.
+    """
+    best, best_key = ",", (0.0, 0)
+    lines = _LINE_END.split(text, maxsplit=200)
+    sample = "\n".join(lines[:200])
+    for separator in SEPARATORS:
+        records = parse_records(sample, separator, complete=True)
+        counts = [len(cells) for _, _, cells in records]
+        if not counts or counts[0] < 2:
+            continue
+        usual = max(set(counts), key=counts.count)
+        share = round(counts.count(usual) / len(counts), 2)
+        if separator == SPACES and (best_key[0] or share < 1 or not _has_numbers([cells for _, _, cells in records])):
+            continue
+        if usual >= 2 and (share, usual) > best_key:
+            best, best_key = separator, (share, usual)
+    return best
+
+
+def _has_numbers(records: list[list[str]]) -> bool:
+    """Whether some column below the header holds only numbers."""
+    return len(records) > 2 and any(all(map(_is_number, column)) for column in zip(*records[1:], strict=True))
+
+
+def _trailing(names: list[str], rows: list[tuple[int, list[str]]]) -> tuple[list[str], int, list[Finding]]:
+    """Names, cells in a row, and a finding, where a separator ends the header, the rows, or both."""
+    finding = Finding(
+        level="info", code="trailing-separator", message="lines end with a separator; the empty last column is left out"
+    )
+    most = len(names)
+    if rows and all(len(row) == most + 1 and not row[-1].strip() for _, row in rows):
+        return names, most + 1, [finding]
+    if most > 1 and not names[-1].strip():
+        if rows and all(len(row) == most and not row[-1].strip() for _, row in rows):
+            return names[:-1], most, [finding]
+        if rows and all(len(row) == most - 1 for _, row in rows):
+            return names[:-1], most - 1, [finding]
+    return names, most, []
+
+
+def _refuse_ragged(
+    source: str, names: list[str], rows: list[tuple[int, list[str]]], separator: str, width: int
+) -> None:
+    for line, cells in rows:
+        if len(cells) == width:
+            continue
+        raise DataError(ragged_message(source, line, cells, names=len(names), separator=separator))
+
+
+def ragged_message(source: str, line: int, cells: list[str], *, names: int, separator: str) -> str:
+    """Words for a row that does not fit the header."""
+    hint = " a quote that opens there is not closed in its line;" if any("\n" in cell for cell in cells) else ""
+    return (
+        f"{source}, line {line}: {len(cells)} cells, but the header has {names} "
+        f"(separator {shown_separator(separator)});{hint} mend that line, or quote cells that hold the separator"
+    )
+
+
+def _header_findings(names: list[str], line: int, separator: str) -> list[Finding]:
+    findings = []
+    if names and all(_is_number(name) for name in names):
+        message = f"line {line} is read as the header but holds only numbers; add a header if it is data"
+        findings.append(Finding(level="warning", code="no-header", message=f"first line looks like data: {message}"))
+    odd = re.search(r"[:^~\x01\x1f]", names[0]) if len(names) == 1 else None
+    if odd:
+        message = (
+            f"the whole line {names[0][:60]!r} is read as one column; if {odd.group()!r} separates cells, "
+            "write the table with comma, semicolon, tab or |"
+        )
+        findings.append(Finding(level="warning", code="one-column", message=message))
+    return findings
 
 
 def _is_number(text: str) -> bool:
@@ -119,66 +195,6 @@ def _is_number(text: str) -> bool:
     return True
 
 
-def _parse(text: str, separator: str, complete: bool) -> list[tuple[int, list[str]]]:
-    """Records with the line on which each starts."""
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
-    records, line = [], 1
-    csv.field_size_limit(1 << 27)
-    for cells in reader:
-        if cells:
-            records.append((line, cells))
-        line = reader.line_num + 1
-    if not complete and len(records) > 2:
-        records.pop()  # may be cut inside quotes
-    return records
-
-
-def _find_separator(text: str) -> str:
-    """The separator that splits most lines into the same number of cells, more than one; a comma if none does."""
-    best, best_key = ",", (0.0, 0)
-    sample = "\n".join(text.splitlines()[:200])
-    for separator in SEPARATORS:
-        counts = [len(cells) for _, cells in _parse(sample, separator, complete=True)]
-        if not counts or max(counts[:1]) < 2:
-            continue
-        usual = max(set(counts), key=counts.count)
-        if usual < 2:
-            continue
-        key = (round(counts.count(usual) / len(counts), 2), usual)
-        if key > best_key:
-            best, best_key = separator, key
-    return best
-
-
-def _trailing(names: list[str], rows: list[tuple[int, list[str]]]) -> tuple[list[str], list[Finding]]:
-    """Names without an empty last one that only a trailing separator made."""
-    if (
-        len(names) > 1
-        and not names[-1].strip()
-        and all(len(row) < len(names) or not row[-1].strip() for _, row in rows)
-    ):
-        return names[:-1], [
-            Finding(
-                level="info",
-                code="trailing-separator",
-                message="lines end with a separator; the empty last column is left out",
-            )
-        ]
-    return names, []
-
-
-def _refuse_ragged(source: str, names: list[str], rows: list[tuple[int, list[str]]], separator: str) -> None:
-    shown = {"\t": "tab"}.get(separator, repr(separator))
-    for line, cells in rows:
-        if len(cells) == len(names) or (len(cells) == len(names) + 1 and not cells[-1].strip()):
-            continue
-        hint = " a quote that opens there is not closed;" if any("\n" in cell for cell in cells) else ""
-        raise DataError(
-            f"{source}, line {line}: {len(cells)} cells, but the header has {len(names)} (separator {shown});{hint} "
-            "mend that line, or quote cells that hold the separator"
-        )
-
-
 def _find_decimal(rows: tuple[tuple[str, ...], ...], separator: str) -> str:
     if separator == ",":
         return "."
@@ -187,15 +203,16 @@ def _find_decimal(rows: tuple[tuple[str, ...], ...], separator: str) -> str:
     return "," if comma > point else "."
 
 
-def code_columns(dialect: Dialect) -> list[int]:
-    """Columns whose whole numbers start with zeros ("01234"): codes that must stay text."""
-    return [
-        place
-        for place in range(len(dialect.names))
-        if any(_LEADING_ZERO.fullmatch(row[place].strip()) for row in dialect.rows if place < len(row))
-        and all(
-            row[place].strip().isdigit() or row[place].strip() in MISSING_TOKENS
-            for row in dialect.rows
-            if place < len(row)
-        )
-    ]
+def text_columns(dialect: Dialect, more: list[list[str]]) -> list[int]:
+    """Columns that must stay text though Arrow would read numbers or times: codes such as "01234" or "0x1F",
+    whose zeros would be lost, and times of day. `more` are rows from further down the file.
+    """
+    rows = [*dialect.rows, *more]
+    found = []
+    for place in range(len(dialect.names)):
+        cells = [row[place].strip() for row in rows]
+        cells = [cell for cell in cells if cell not in MISSING_TOKENS]
+        is_code = any(map(_CODE.fullmatch, cells)) and all(map(_WHOLE.fullmatch, cells))
+        if is_code or (cells and all(map(_TIME.fullmatch, cells))):
+            found.append(place)
+    return found

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-import gzip
-import io
-import zipfile
-import zlib
+import re
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from automl.data.dialect import HEAD_BYTES, Dialect, code_columns, find_dialect
+from automl.data.dialect import (
+    HEAD_BYTES,
+    HEAD_LINES,
+    SPACES,
+    Dialect,
+    find_dialect,
+    parse_records,
+    text_columns,
+)
+from automl.data.encoding import UTF8, fallback_encoding, nul_message, to_utf8
 from automl.data.records import MISSING_TOKENS, Finding
 from automl.errors import DataError
 
@@ -17,169 +24,208 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-UNPACKED_LIMIT = 1 << 34
-"""A packed table may unpack to 16 GiB at most, and to `UNPACKED_RATIO` times its size."""
-UNPACKED_RATIO = 1000
+Read = tuple["pa.Table", list[str], list[Finding]]
+BLOCK_BYTES = 1 << 22
+SCAN_BYTES = 1 << 18
+"""Fits a core's cache."""
+WINDOWS = 24
+WINDOW_BYTES = 1 << 15
+"""Places further down the file, and their size, where codes such as "01234" are looked for."""
+WIDEST_HEAD = 1 << 28
 
 
-def read_csv(path: Path) -> tuple[pa.Table, list[str], list[Finding]]:
+def read_csv(path: Path) -> Read:
     """Table with columns by position, their names as written, and findings. DataError names the line."""
-    source = path.name
-    if path.suffix.lower() == ".gz":
-        return parse_csv(_gunzip(path), source)
-    if path.suffix.lower() == ".zip":
-        return parse_csv(_unzip(path), source)
-    with path.open("rb") as file:
-        head = file.read(HEAD_BYTES)
-    complete = len(head) < HEAD_BYTES
-    dialect = find_dialect(head, source, complete=complete)
-    if dialect.encoding in ("utf-8", "utf-8-sig"):
-        import pyarrow as pa
+    if path.suffix.lower() in (".gz", ".zip"):
+        from automl.data.read_packed import unpack
 
-        with pa.memory_map(str(path)) as mapped:
-            found = _try_arrow(mapped, dialect, source)
-        if found is not None:
-            return found
-    return parse_csv(path.read_bytes(), source, dialect)
+        data, inside = unpack(path)
+        return parse_csv(data, path.name if path.suffix.lower() == ".gz" else f"{path.name}, {inside}")
+    import pyarrow as pa
+
+    with pa.memory_map(str(path)) as mapped:
+        return _parse(mapped.read_buffer(), path.name)
 
 
-def parse_csv(data: bytes, source: str, dialect: Dialect | None = None) -> tuple[pa.Table, list[str], list[Finding]]:
+def parse_csv(data: bytes, source: str) -> Read:
     """The same for bytes in memory."""
     import pyarrow as pa
 
-    dialect = dialect or find_dialect(data[:HEAD_BYTES], source, complete=len(data) <= HEAD_BYTES)
-    if dialect.encoding not in ("utf-8", "utf-8-sig"):
-        data = data.decode(dialect.encoding, errors="replace").encode()
-    elif not _is_utf8(data):
-        from automl.data.dialect import _not_utf8
+    return _parse(pa.py_buffer(data), source)
 
-        data = data.decode("cp1252", errors="replace").encode()
-        dialect = Dialect(**{**vars(dialect), "findings": (*dialect.findings, _not_utf8())})
-    nul = data.find(b"\0")
-    if nul >= 0:
-        line = data[:nul].count(b"\n") + 1
-        raise DataError(f"{source} holds a NUL byte in line {line}; mend that line")
-    found = _try_arrow(pa.BufferReader(data), dialect, source)
+
+def _parse(content: pa.Buffer, source: str) -> Read:
+    import pyarrow as pa
+
+    head, complete = _head(content)
+    dialect = find_dialect(head, source, complete=complete)
+    encoding = dialect.encoding
+    if encoding not in UTF8:
+        content = pa.py_buffer(to_utf8(memoryview(content), encoding))
+    if dialect.separator == SPACES:
+        dialect, content = _spaces_to_tabs(content, dialect)
+    found = _with_arrow(content, dialect, source)
+    if found is None:
+        encoding, finding = fallback_encoding(memoryview(content))
+        dialect = replace(dialect, findings=(*dialect.findings, finding))
+        found = _with_arrow(pa.py_buffer(to_utf8(memoryview(content), encoding)), dialect, source)
     if found is None:
         raise DataError(f"{source} holds bytes that are no text; save it as UTF-8")
     return found
 
 
-def _is_utf8(data: bytes) -> bool:
-    try:
-        data.decode()
-    except UnicodeDecodeError:
-        return False
-    return True
+def _head(content: pa.Buffer) -> tuple[bytes, bool]:
+    """First bytes with enough lines, and whether they are all."""
+    size = HEAD_BYTES
+    while True:
+        head = content[:size].to_pybytes()
+        if size >= content.size:
+            return head, True
+        if head.count(b"\n") + head.count(b"\r") >= HEAD_LINES or size >= WIDEST_HEAD:
+            return head, False
+        size *= 4
 
 
-def _try_arrow(stream: Any, dialect: Dialect, source: str) -> tuple[pa.Table, list[str], list[Finding]] | None:
-    """Arrow's table; None when the bytes turn out not to be UTF-8. Types are widened where a later block needs it."""
+def _spaces_to_tabs(content: pa.Buffer, dialect: Dialect) -> tuple[Dialect, pa.Buffer]:
+    """Runs of spaces outside quotes become tabs, line by line, so that line numbers stay."""
+    import csv
+    import io
+
+    import pyarrow as pa
+
+    text = content.to_pybytes().decode("utf-8-sig", errors="surrogateescape")
+    out = io.StringIO(newline="")
+    writer = csv.writer(out, delimiter="\t", lineterminator="\n")
+    for line in text.splitlines():
+        writer.writerow(next(csv.reader([line.strip(" ")], delimiter=" ", skipinitialspace=True), []))
+    changed = out.getvalue().encode("utf-8", errors="surrogateescape")
+    return replace(dialect, separator="\t"), pa.py_buffer(changed)
+
+
+def _after_lines(content: pa.Buffer, lines: int) -> int:
+    """Place of the first byte after so many lines, whatever ends them."""
+    place = 0
+    ends = re.compile(rb"\r\n|\n|\r")
+    view = memoryview(content)
+    for _ in range(lines):
+        found = ends.search(view, place)
+        if found is None:
+            return len(view)
+        place = found.end()
+    return place
+
+
+def _scan(content: pa.Buffer, first: int, source: str) -> bool:
+    """Whether quotes occur from byte `first` on, where the data begins; DataError for a NUL byte, with its line. One pass that keeps nothing."""
+    view, quotes = memoryview(content), False
+    for start in range(first, len(view), SCAN_BYTES):
+        chunk = bytes(view[start : start + SCAN_BYTES])
+        nul = chunk.find(b"\0")
+        if nul >= 0:
+            line = 1 + bytes(view[: start + nul]).count(b"\n")
+            raise DataError(nul_message(source, line))
+        quotes = quotes or b'"' in chunk
+    return quotes
+
+
+def _windows(content: pa.Buffer, dialect: Dialect, start: int) -> list[list[str]]:
+    """Rows from places all over the file."""
+    rest = content.size - start
+    if rest <= HEAD_BYTES:
+        return []
+    rows = []
+    step = (rest - WINDOW_BYTES) // (WINDOWS - 1)
+    for number in range(WINDOWS):
+        place = start + number * step
+        text = content[place : place + WINDOW_BYTES].to_pybytes().decode(errors="replace")
+        records = parse_records(text, dialect.separator, complete=True)[1:-1]
+        rows += [cells for _, _, cells in records if len(cells) == dialect.width]
+    return rows
+
+
+def _with_arrow(content: pa.Buffer, dialect: Dialect, source: str) -> Read | None:
+    """Arrow's table; None when the bytes turn out not to be UTF-8."""
+    import pyarrow as pa
+
+    names = [f"c{place}" for place in range(len(dialect.names))]
+    start = _after_lines(content, dialect.header_lines)
+    quotes = _scan(content, start, source)
+    data = content.slice(start)
+    types = {names[place]: pa.string() for place in text_columns(dialect, _windows(content, dialect, start))}
+    block = BLOCK_BYTES
+    while True:
+        try:
+            table = _arrow_table(data, dialect, types, quotes=quotes, block=block)
+        except pa.ArrowInvalid as error:
+            message = str(error)
+            if "UTF8" in message or "UTF-8" in message:
+                return None
+            if "straddl" in message and block < min(data.size, 1 << 30):
+                block = min(block * 8, 1 << 30)  # a row, or a quoted cell, longer than a block
+                continue
+            from automl.data.read_faults import explain
+
+            raise DataError(explain(content, dialect, source)) from error
+        times = [field.name for field in table.schema if pa.types.is_time(field.type)]
+        if not times:
+            break
+        types |= dict.fromkeys(times, pa.string())  # times of day stay as they are written
+    if any(pa.types.is_binary(kind) for kind in table.schema.types):
+        return None
+    if not table.num_rows:
+        raise DataError(f"{source} has a header but 0 rows of data; give a table with data")
+    if quotes:
+        _refuse_open_quote(table, content, dialect, source)
+    return _empty_as_null(table), list(dialect.names), list(dialect.findings)
+
+
+def _arrow_table(
+    data: pa.Buffer, dialect: Dialect, types: dict[str, pa.DataType], *, quotes: bool, block: int
+) -> pa.Table:
     import pyarrow as pa
     from pyarrow import csv
 
-    names = [f"c{place}" for place in range(len(dialect.names))]
-    trailing = [f"c{len(names)}"] if any(f.code == "trailing-separator" for f in dialect.findings) else []
-    types: dict[str, pa.DataType] = {names[place]: pa.string() for place in code_columns(dialect)}
-    ragged: list[tuple[int, int]] = []
+    names = [f"c{place}" for place in range(dialect.width)]
 
     def on_ragged(row: Any) -> str:
-        if not ragged:
-            ragged.append((row.number or 0, row.actual_columns))
-        return "error"
+        return "skip" if row.actual_columns == 1 and not row.text.strip() else "error"
 
-    while True:
-        stream.seek(0)
-        try:
-            table = csv.read_csv(
-                stream,
-                read_options=csv.ReadOptions(
-                    column_names=names + trailing, skip_rows_after_names=1, block_size=1 << 22
-                ),
-                parse_options=csv.ParseOptions(
-                    delimiter=dialect.separator,
-                    newlines_in_values=True,
-                    invalid_row_handler=on_ragged,
-                    ignore_empty_lines=len(names) > 1,
-                ),
-                convert_options=csv.ConvertOptions(
-                    column_types=types,
-                    null_values=list(MISSING_TOKENS),
-                    strings_can_be_null=False,
-                    quoted_strings_can_be_null=True,
-                    decimal_point=dialect.decimal,
-                    include_columns=names,
-                    true_values=["true", "True", "TRUE"],
-                    false_values=["false", "False", "FALSE"],
-                ),
-            )
-        except pa.ArrowInvalid as error:
-            if "UTF8" in str(error) or "UTF-8" in str(error):
-                return None
-            if ragged or not _widen(str(error), names, types):
-                raise DataError(_explain(stream, dialect, source, ragged, str(error))) from error
-            continue
-        break
-    if not table.num_rows:
-        raise DataError(f"{source} has a header but 0 rows of data; give a table with data")
-    return _empty_as_null(_times_as_text(table)), list(dialect.names), list(dialect.findings)
+    return csv.read_csv(
+        pa.BufferReader(data),
+        read_options=csv.ReadOptions(column_names=names, block_size=block),
+        parse_options=csv.ParseOptions(
+            delimiter=dialect.separator,
+            # Blocks are cut much faster where no quotes can hide the end of a line.
+            newlines_in_values=quotes,
+            quote_char='"' if quotes else False,
+            invalid_row_handler=on_ragged,
+        ),
+        convert_options=csv.ConvertOptions(
+            column_types=types,
+            null_values=list(MISSING_TOKENS),
+            strings_can_be_null=False,
+            quoted_strings_can_be_null=True,
+            decimal_point=dialect.decimal,
+            include_columns=names[: len(dialect.names)],
+            true_values=["true", "True", "TRUE"],
+            false_values=["false", "False", "FALSE"],
+        ),
+    )
 
 
-def _widen(message: str, names: list[str], types: dict[str, pa.DataType]) -> bool:
-    """Give the column that a conversion error names a wider type: a number with fractions, then text."""
-    import re
-
+def _refuse_open_quote(table: pa.Table, content: pa.Buffer, dialect: Dialect, source: str) -> None:
+    """A quote that is never closed makes the rest of the file one cell of the last row."""
     import pyarrow as pa
 
-    place = re.search(r"column #(\d+)", message)
-    if place is None:
-        return False
-    name = names[min(int(place.group(1)), len(names) - 1)]
-    if types.get(name) == pa.string():
-        return False
-    types[name] = pa.float64() if "int64" in message and name not in types else pa.string()
-    return True
+    last = table.slice(table.num_rows - 1)
+    cells = [last.column(place)[0].as_py() for place, kind in enumerate(last.schema.types) if pa.types.is_string(kind)]
+    if not any("\n" in cell or "\r" in cell for cell in cells if cell):
+        return
+    from automl.data.read_faults import open_quote
 
-
-def _explain(stream: Any, dialect: Dialect, source: str, ragged: list[tuple[int, int]], message: str) -> str:
-    """Words with a line number for what Arrow could not read."""
-    line = _first_ragged_line(stream, dialect)
-    if line is not None:
-        number, cells = line
-        return (
-            f"{source}, line {number}: {cells} cells, but the header has {len(dialect.names)} "
-            f"(separator {dialect.separator!r}); mend that line, or quote cells that hold the separator"
-        )
-    if ragged:
-        return f"{source}, record {ragged[0][0]}: {ragged[0][1]} cells, but the header has {len(dialect.names)}; mend that line"
-    first = message.splitlines()[0]
-    return f"{source} cannot be read as a table ({first}); check its quotes and separators"
-
-
-def _first_ragged_line(stream: Any, dialect: Dialect) -> tuple[int, int] | None:
-    """Line and number of cells of the first record that does not fit the header, by a slow careful reader."""
-    import csv
-
-    stream.seek(0)
-    text = io.TextIOWrapper(io.BytesIO(stream.read()), encoding="utf-8-sig", errors="replace", newline="")
-    reader = csv.reader(text, delimiter=dialect.separator)
-    line = 1
-    for cells in reader:
-        if cells and len(cells) != len(dialect.names):
-            return line, len(cells)
-        line = reader.line_num + 1
-    return None
-
-
-def _times_as_text(table: pa.Table) -> pa.Table:
-    """Times of day without a date stay text: there is no number that all tools agree on."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    for place, field in enumerate(table.schema):
-        if pa.types.is_time(field.type):
-            table = table.set_column(place, field.name, pc.cast(table.column(place), pa.string()))
-    return table
+    fault = open_quote(content, dialect, source)
+    if fault is not None:
+        raise DataError(fault)
 
 
 def _empty_as_null(table: pa.Table) -> pa.Table:
@@ -192,35 +238,6 @@ def _empty_as_null(table: pa.Table) -> pa.Table:
             column = table.column(place)
             empty = pc.equal(column, "")
             if pc.any(empty).as_py():
-                table = table.set_column(place, field.name, pc.if_else(empty, pa.scalar(None, pa.string()), column))
+                column = pc.if_else(empty, pa.scalar(None, pa.string()), column)
+                table = table.set_column(place, field.name, column)
     return table
-
-
-def _gunzip(path: Path) -> bytes:
-    try:
-        with gzip.open(path) as file:
-            return _bounded(file, path.name, path.stat().st_size)
-    except (OSError, EOFError, zlib.error) as error:
-        raise DataError(f"{path.name} is no sound gzip file ({error}); pack it again") from error
-
-
-def _unzip(path: Path) -> bytes:
-    try:
-        with zipfile.ZipFile(path) as archive:
-            names = [name for name in archive.namelist() if not name.endswith("/") and not name.startswith("__MACOSX")]
-            if len(names) != 1:
-                raise DataError(f"{path.name} holds {len(names)} files ({', '.join(names[:5])}); pack one table alone")
-            with archive.open(names[0]) as file:
-                return _bounded(file, path.name, path.stat().st_size)
-    except (OSError, zipfile.BadZipFile, RuntimeError, zlib.error) as error:
-        raise DataError(f"{path.name} is no sound zip file ({error}); pack it again") from error
-
-
-def _bounded(file: Any, name: str, packed: int) -> bytes:
-    limit = min(UNPACKED_LIMIT, max(packed * UNPACKED_RATIO, 1 << 24))
-    data: bytes = file.read(limit + 1)
-    if len(data) > limit:
-        raise DataError(
-            f"{name} unpacks to more than {limit / 2**20:,.0f} MiB, which is no sound table; unpack it yourself"
-        )
-    return data

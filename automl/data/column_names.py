@@ -1,0 +1,54 @@
+"""Column names as unique strings, otherwise as they were written."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from automl.data.records import Finding
+from automl.errors import DataError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+def clean_names(names: Sequence[Any], *, dedupe: bool, source: str) -> tuple[list[str], list[Finding]]:
+    """Names as text without outer space; an empty one becomes "column_N".
+
+    Raises DataError with both positions for a name that occurs twice, unless `dedupe`: then the second "x" is "x.2".
+    """
+    clean = [str(name).strip().strip("\ufeff").strip() for name in names]
+    taken = set(clean)
+    empty = []
+    for place, name in enumerate(clean, start=1):
+        if not name:
+            clean[place - 1] = _free(f"column_{place}", taken)
+            empty.append(clean[place - 1])
+    findings: list[Finding] = []
+    if empty:
+        have = "column has" if len(empty) == 1 else "columns have"
+        message = f"{len(empty)} {have} no name: called {', '.join(empty[:3])}" + (" ..." if len(empty) > 3 else "")
+        findings.append(Finding(level="repair", code="empty-name", count=len(empty), message=message))
+    first: dict[str, int] = {}
+    for place, name in enumerate(list(clean), start=1):
+        if name not in first:
+            first[name] = place
+            continue
+        if not dedupe:
+            raise DataError(
+                f"{source} has two columns called {name!r}, at positions {first[name]} and {place}; "
+                "rename one, or use --dedupe (dedupe=True)"
+            )
+        new = _free(name, taken)
+        clean[place - 1] = new
+        message = f"a second column {name!r} at position {place} is called {new!r}"
+        findings.append(Finding(level="repair", code="duplicate-name", column=new, message=message))
+    return clean, findings
+
+
+def _free(name: str, taken: set[str]) -> str:
+    """The name, or the first of "name.2", "name.3", ... that no column has; it is taken from then on."""
+    free, number = name, 2
+    while free in taken:
+        free, number = f"{name}.{number}", number + 1
+    taken.add(free)
+    return free

@@ -1,0 +1,180 @@
+"""One column of Python or numpy values as an Arrow array."""
+
+from __future__ import annotations
+
+import decimal
+import math
+from datetime import date, datetime, time, timedelta
+from typing import TYPE_CHECKING, Any
+
+from automl.data.records import Finding
+from automl.errors import DataError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_ARROW_KNOWS = (str, bool, date, time, timedelta)
+
+
+def column_to_arrow(values: Any, name: str, findings: list[Finding]) -> Any:
+    """Arrow array of a column given as array, series or list; DataError naming it for nested or complex values."""
+    import numpy as np
+    import pyarrow as pa
+
+    if isinstance(values, pa.Array | pa.ChunkedArray):
+        return values
+    package = type(values).__module__.partition(".")[0]
+    if package == "polars" and hasattr(values, "to_arrow"):
+        return values.to_arrow()
+    if package == "pandas":
+        values = values.array if hasattr(values, "array") else values
+        arrow = getattr(values, "__arrow_array__", None)
+        values = values.to_numpy() if arrow is None else arrow()
+        if isinstance(values, pa.Array | pa.ChunkedArray):
+            return values
+    if isinstance(values, np.ma.MaskedArray):
+        return pa.array(np.asarray(values.data), mask=np.ma.getmaskarray(values))
+    if isinstance(values, np.ndarray) and values.ndim != 1:
+        raise DataError(f"column {name!r} is an array of shape {values.shape}; give one value for each row")
+    if isinstance(values, np.ndarray) and values.dtype.kind not in "OSUV":
+        if values.dtype.kind == "c":
+            raise DataError(f"column {name!r}: Complex data not supported: give real numbers")
+        array = pa.array(np.ascontiguousarray(values), from_pandas=True)
+        return whole_numbers(array) if values.dtype == np.float64 else array
+    return objects_to_arrow(values if isinstance(values, np.ndarray) else list(values), name, findings)
+
+
+def whole_numbers(array: pa.Array) -> pa.Array:
+    """Whole numbers that numpy could only hold as fractions because some are missing."""
+    import numpy as np
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if not array.null_count or array.null_count == len(array):
+        return array
+    head = array.slice(0, 1000).drop_null().to_numpy(zero_copy_only=False)
+    if not bool(np.all(head == np.rint(head))):
+        return array
+    try:
+        return pc.cast(array, pa.int64())
+    except pa.ArrowInvalid:
+        return array
+
+
+def _is_missing(value: Any) -> bool:
+    return (
+        value is None
+        or (isinstance(value, float | decimal.Decimal) and math.isnan(value))
+        or type(value).__name__ in ("NAType", "NaTType")
+    )
+
+
+def objects_to_arrow(values: Any, name: str, findings: list[Finding]) -> Any:
+    """A column of Python objects: one Arrow type where they agree, else text. Nested values are refused."""
+    import numpy as np
+    import pyarrow as pa
+
+    if isinstance(values, np.ndarray) and values.dtype.kind == "O":
+        try:
+            array = pa.array(values, pa.string(), from_pandas=True)
+        except (pa.ArrowException, TypeError, UnicodeError):
+            pass  # not all are text: looked at one by one below
+        else:
+            return array
+    return _mixed(values.tolist() if isinstance(values, np.ndarray) else values, name, findings)
+
+
+def _plain_value(value: Any) -> Any:
+    import numpy as np
+
+    if _is_missing(value):
+        return None
+    if isinstance(value, np.datetime64 | np.timedelta64):
+        return value.astype("datetime64[us]" if isinstance(value, np.datetime64) else "timedelta64[us]").item()
+    value = value.item() if isinstance(value, np.generic) else value
+    return None if _is_missing(value) else value
+
+
+def _mixed(values: list[Any], name: str, findings: list[Finding]) -> Any:
+    import pyarrow as pa
+
+    plain = [_plain_value(value) for value in values]
+    _refuse_nested(plain, name)
+    kinds = {type(value) for value in plain if value is not None}
+    if kinds and kinds <= {int, float, decimal.Decimal}:
+        return _numbers(plain, kinds)
+    if kinds == {bytes}:
+        return pa.array([None if value is None else _decoded(value) for value in plain], pa.string())
+    if len(kinds) <= 1:
+        if not kinds or issubclass(next(iter(kinds)), _ARROW_KNOWS):
+            try:
+                return pa.array(plain)
+            except (pa.ArrowException, TypeError, ValueError, OverflowError):
+                pass  # such as dates beyond Arrow's range: text holds them
+        return _as_text(plain)
+    if all(issubclass(kind, date) for kind in kinds):
+        moments = [v if v is None or isinstance(v, datetime) else datetime.combine(v, time()) for v in plain]
+        try:
+            return pa.array(moments, pa.timestamp("us"))
+        except (pa.ArrowException, TypeError):
+            pass  # dates that Arrow cannot join become text
+    words = " and ".join(sorted(kind.__name__ for kind in kinds))
+    message = f"column {name!r} mixes {words}; all are read as text"
+    findings.append(
+        Finding(
+            level="repair", code="mixed-types", column=name, count=sum(v is not None for v in plain), message=message
+        )
+    )
+    return _as_text(plain)
+
+
+def _refuse_nested(plain: list[Any], name: str) -> None:
+    import numpy as np
+
+    for row, value in enumerate(plain, start=1):
+        if isinstance(value, list | dict | set | frozenset | tuple | np.ndarray):
+            raise DataError(
+                f"column {name!r} holds a {type(value).__name__} in row {row}; give one number, text or date in each cell"
+            )
+        if isinstance(value, complex):
+            raise DataError(f"column {name!r}, row {row}: Complex data not supported: give real numbers")
+
+
+def _numbers(plain: list[Any], kinds: set[type]) -> Any:
+    import pyarrow as pa
+
+    if kinds == {int}:
+        try:
+            return pa.array(plain, pa.int64())
+        except (OverflowError, pa.ArrowInvalid):
+            pass  # beyond 64 bits: fractions hold it well enough
+    return whole_numbers(pa.array([None if value is None else _as_float(value) for value in plain], pa.float64()))
+
+
+def _as_float(value: Any) -> float:
+    try:
+        return float(value)
+    except OverflowError:  # a whole number beyond the largest fraction
+        return math.inf if value > 0 else -math.inf
+
+
+def _decoded(value: bytes) -> str:
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return value.decode("cp1252", errors="replace")
+
+
+def _as_text(plain: list[Any]) -> Any:
+    import pyarrow as pa
+
+    return pa.array([None if value is None else _text(value) for value in plain], pa.string())
+
+
+def _text(value: Any) -> str:
+    """Text of one value; 2.0 and 2 are the same number and the same text."""
+    if isinstance(value, bytes):
+        return _decoded(value)
+    if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
+        return str(int(value))
+    return str(value).encode("utf-8", errors="replace").decode()

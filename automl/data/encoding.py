@@ -1,0 +1,109 @@
+"""Encodings of text tables: found by the first bytes, changed to UTF-8 where they are not."""
+
+from __future__ import annotations
+
+import codecs
+from typing import TYPE_CHECKING
+
+from automl.data.records import Finding
+from automl.errors import DataError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_BOMS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
+_KNOWN_FORMATS = (
+    (b"\x1f\x8b", "gzip file; let its name end in .gz"),
+    (b"PK\x03\x04", "zip file or a spreadsheet; let its name end in .zip, or save the sheet as CSV"),
+    (b"PAR1", "Parquet file; let its name end in .parquet"),
+    (b"ARROW1", "Feather file; let its name end in .feather"),
+    (b"\xd0\xcf\x11\xe0", "spreadsheet; save the sheet as CSV"),
+    (b"SQLite format 3", "SQLite database; export the table as CSV"),
+)
+CHUNK_BYTES = 1 << 22
+UTF8 = ("utf-8", "utf-8-sig")
+MIXED = "utf-8-or-cp1252"
+"""UTF-8 with single bytes that are not; those are read as Windows-1252."""
+
+
+def _single_byte(error: UnicodeError) -> tuple[str, int]:
+    assert isinstance(error, UnicodeDecodeError)
+    bad = error.object[error.start : error.end]
+    return bad.decode("cp1252", errors="replace"), error.end
+
+
+codecs.register_error("automl-cp1252", _single_byte)
+
+
+def find_encoding(head: bytes, source: str, *, complete: bool) -> tuple[str, list[Finding]]:
+    """Encoding of a text by its first bytes; DataError for what is no text, such as NUL bytes."""
+    for mark, words in _KNOWN_FORMATS:
+        if head.startswith(mark):
+            raise DataError(f"{source} is no text table but looks like a {words}")
+    for mark, name in _BOMS:
+        if head.startswith(mark):
+            return name, []
+    if b"\0" in head:
+        raise DataError(nul_message(source, head[: head.index(b"\0")].count(b"\n") + 1, head))
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    try:
+        decoder.decode(head, final=complete)
+    except UnicodeDecodeError as error:
+        return "cp1252", [not_utf8(head[: error.start].count(b"\n") + 1)]
+    return "utf-8", []
+
+
+def nul_message(source: str, line: int, head: bytes = b"") -> str:
+    """Words for a NUL byte."""
+    start = head[:200]
+    if len(start) > 3 and start.count(b"\0") >= len(start) // 3:
+        return f"{source} holds a NUL byte in line {line} and looks like UTF-16 without a mark; save it as UTF-8"
+    return f"{source} holds a NUL byte in line {line}: it is no text table, or is damaged; save it as CSV again"
+
+
+def not_utf8(line: int) -> Finding:
+    """Told when a file is read as Windows-1252, of which latin-1 is the printable part."""
+    message = f"the file is not UTF-8 (first in line {line}); it is read as Windows-1252 (latin-1)"
+    return Finding(level="repair", code="encoding", message=message)
+
+
+def decode_head(head: bytes, encoding: str) -> str:
+    """Text of the first bytes; a character cut in two at the end is left out."""
+    text = codecs.getincrementaldecoder(encoding)(errors="replace").decode(head)
+    return text.lstrip("\ufeff")
+
+
+def fallback_encoding(data: bytes | memoryview) -> tuple[str, Finding]:
+    """How to read bytes that began as UTF-8 and turned out not to be: byte by byte where other characters
+    beyond ASCII were sound, else as Windows-1252.
+    """
+    sound = True
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    line = 1
+    for start in range(0, len(data), CHUNK_BYTES):
+        chunk = bytes(data[start : start + CHUNK_BYTES])
+        try:
+            text = decoder.decode(chunk)
+        except UnicodeDecodeError as error:
+            line += chunk[: error.start].count(b"\n")
+            sound = sound and chunk[: error.start].isascii()
+            break
+        sound = sound and text.isascii()
+        line += chunk.count(b"\n")
+    return ("cp1252" if sound else MIXED), not_utf8(line)
+
+
+def to_utf8(data: bytes | memoryview, encoding: str) -> bytearray:
+    """The same text as UTF-8, without a mark at its start, made piece by piece to save memory."""
+    out = bytearray()
+    for text in _decoded(data, encoding):
+        out += text.encode()
+    return out
+
+
+def _decoded(data: bytes | memoryview, encoding: str) -> Iterator[str]:
+    name, errors = ("utf-8", "automl-cp1252") if encoding == MIXED else (encoding, "replace")
+    decoder = codecs.getincrementaldecoder(name)(errors=errors)
+    for start in range(0, len(data), CHUNK_BYTES):
+        yield decoder.decode(bytes(data[start : start + CHUNK_BYTES]))
+    yield decoder.decode(b"", final=True)
