@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import random
+import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from automl.protocols import Effort
 from automl.space import JointSpace, model_space
 from automl.spec_checks import spec_problem
 from automl.specs import ModelSpec
@@ -70,15 +70,14 @@ def check_space(case: Case) -> None:
 def check_default_configuration(case: Case) -> None:
     """The default configuration fits and predicts."""
     _, valid = case.data()
-    fitted = case.fit("must fit its default configuration")
-    fitted.predict(valid, "must predict with its default configuration")
+    case.fully_fitted.predict(valid, "must predict with its default configuration")
 
 
 def check_sampled_configurations(case: Case) -> None:
     """Random configurations of the space fit and predict."""
     train, valid = case.data()
     for config in case.samples(SAMPLES):
-        effort = Effort(deadline=_soon(SAMPLE_SECONDS), device=case.device)
+        effort = replace(case.brief, deadline=time.monotonic() + SAMPLE_SECONDS)
         fitted = case.fit(f"must fit {config!r}", train=train, valid=valid, config=config, effort=effort)
         fitted.predict(valid, f"must predict with {config!r}")
 
@@ -113,7 +112,7 @@ def check_repeatable(case: Case) -> None:
 def check_models_share_nothing(case: Case) -> None:
     """A second model of the class leaves the first as it is."""
     _, valid = case.data()
-    first = case.fit("must fit")
+    first = case.fitted
     before = first.predict(valid, "must predict")
     other, _ = case.data(seed=5)
     case.fit("must fit", train=other, config=case.samples(1)[0], seed=SEED + 1)
@@ -151,7 +150,7 @@ def check_weights(case: Case) -> None:
 def check_rows_are_independent(case: Case) -> None:
     """A row's prediction does not depend on the rows that are predicted with it; one row alone works."""
     _, valid = case.data()
-    fitted = case.fit("must fit")
+    fitted = case.fitted
     whole = fitted.predict(valid, "must predict")
     rows = np.arange(len(valid))
     parts = [fitted.predict(take_rows(valid, part), "must predict a few rows") for part in (rows[:1], rows[1:])]
@@ -166,7 +165,7 @@ def check_better_than_a_constant(case: Case) -> None:
     train, valid = case.data()
     assert train.target is not None
     assert valid.target is not None
-    loss = loss_of(case, case.fit("must fit").predict(valid, "must predict"), valid.target)
+    loss = loss_of(case, case.fully_fitted.predict(valid, "must predict"), valid.target)
     if case.problem_type == "regression":
         constant = np.full(len(valid), train.target.mean())
     else:
@@ -177,12 +176,6 @@ def check_better_than_a_constant(case: Case) -> None:
         f"{case.owner}: the default configuration has loss {loss:.3g} on an easy task where a constant has "
         f"{floor:.3g}; a model that only marks the floor says is_baseline=True",
     )
-
-
-def _soon(seconds: float) -> float:
-    import time
-
-    return time.monotonic() + seconds
 
 
 def basic_checks(spec: ModelSpec) -> Iterator[Any]:

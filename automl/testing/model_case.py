@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from automl.data.records import MatrixData, TableData
+from automl.fidelity import ENGINE_FIDELITIES, Fidelity
 from automl.member import check_predictions
 from automl.protocols import Config, Effort
+from automl.registry import load_registry
 from automl.space import JointSpace, model_space
 from automl.testing.data import toy_matrix, toy_table, toy_task
 from automl.testing.rules import RuleBroken, require, rule
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 
 Table = TableData | MatrixData
 SEED = 1
+BRIEF_SHARE = 0.02
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,15 +88,37 @@ class Case:
         task: Task | None = None,
         seed: int = SEED,
     ) -> Fitted:
-        """Make and fit a model; `text` says what it must be able to do. Without `train`, on the toy rows."""
+        """Make and fit a model; `text` says what it must be able to do. Without `train`, on the toy rows;
+        without `effort`, briefly.
+        """
         if train is None:
             train, valid = self.data()
         config = self.default if config is None else config
         task = task or self.task(len(train))
         with rule(self.owner, text):
             model = self.factory(config, task, seed)
-            facts = model.fit(train, valid, effort or Effort(device=self.device))
+            facts = model.fit(train, valid, effort or self.brief)
         return Fitted(case=self, model=model, task=task, config=config, facts=_checked_facts(facts, self.owner))
+
+    @cached_property
+    def fitted(self) -> Fitted:
+        """The default configuration, trained briefly on the toy rows; once for all checks that need no other."""
+        return self.fit("must fit its default configuration")
+
+    @cached_property
+    def fully_fitted(self) -> Fitted:
+        """The same, trained as the engine would."""
+        return self.fit("must fit its default configuration", effort=Effort(device=self.device))
+
+    @cached_property
+    def brief(self) -> Effort:
+        """Partial training where the model knows it: most rules show as well after a few rounds."""
+        fidelity = next(iter(own_fidelities(self.spec)), None)
+        if fidelity is None:
+            return Effort(device=self.device)
+        value = min(max(2 * fidelity.low, BRIEF_SHARE * fidelity.high), fidelity.high)
+        value = float(round(value)) if fidelity.whole else value
+        return Effort(device=self.device, fidelity={fidelity.name: value})
 
     @property
     def device(self) -> str:
@@ -121,6 +146,13 @@ class Fitted:
             return check_predictions(raw, self.task, tuple(range(self.task.class_count)), len(data))
         except Exception as error:
             raise RuleBroken(f"{owner} {text}; {error}") from error
+
+
+def own_fidelities(spec: ModelSpec) -> list[Fidelity]:
+    """The model's own fidelities, registered ones looked up; the engine's rows and folds are left out."""
+    engine = {fidelity.name for fidelity in ENGINE_FIDELITIES}
+    found = [load_registry().get("fidelities", item) if isinstance(item, str) else item for item in spec.fidelities]
+    return [fidelity for fidelity in found if fidelity.name not in engine]
 
 
 def loss_of(case: Case, prediction: NDArray[np.float64], truth: NDArray[Any]) -> float:

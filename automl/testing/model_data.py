@@ -100,7 +100,7 @@ def check_missing_and_unseen(case: Case) -> None:
     """Rows at predict time may miss everything, or hold categories never seen in fit."""
     _, valid = case.data()
     assert isinstance(valid, TableData)
-    fitted = case.fit("must fit with missing values")
+    fitted = case.fitted
     unseen = np.tile(np.array(valid.layout.levels, dtype=np.int32), (len(valid), 1))
     for words, codes in (("missing", np.full_like(valid.codes, -1)), ("unseen", unseen)):
         text = f"must predict rows whose numbers are all missing and whose categories are all {words}"

@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 def check_save_and_load(case: Case) -> None:
     """A loaded model predicts the same, after its folder was moved, and can be saved again."""
     _, valid = case.data()
+    train, _ = case.data()
     for config in [case.default, *case.samples(2)]:
-        train, own = case.data()
-        fitted = case.fit("must fit", train=train, valid=own, config=config)
+        fitted = case.fit("must fit", train=train, valid=valid, config=config)
         before = fitted.predict(valid, "must predict")
         with tempfile.TemporaryDirectory() as folder:
             for turn in range(2):
@@ -33,7 +33,7 @@ def check_save_and_load(case: Case) -> None:
 
 def check_saved_files(case: Case) -> None:
     """A saved model is a few files without a pickle."""
-    fitted = case.fit("must fit")
+    fitted = case.fitted
     with tempfile.TemporaryDirectory() as folder:
         _save(fitted, Path(folder))
         require(any(Path(folder).iterdir()), f"{case.owner}: save wrote nothing")
