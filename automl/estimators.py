@@ -6,12 +6,9 @@ estimator can be pickled: its state is the predictor's folder as bytes, in which
 
 from __future__ import annotations
 
-import io
 import shutil
 import tempfile
 import warnings
-import weakref
-import zipfile
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -24,7 +21,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from automl.api import fit_run
 from automl.errors import InputError
-from automl.predictor import Predictor
+from automl.packed_predictor import PackedPredictor
 from automl.prepare import LEAST_ROWS
 from automl.settings import Settings, parse_seconds
 
@@ -35,6 +32,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from automl.api import FitOutcome
+    from automl.predictor import Predictor
 
 _WEIGHTS = (
     "Weights are not the same as repeated rows where rows are dealt to folds: a repeated row can stand on both "
@@ -163,7 +161,7 @@ class AutoEstimator(BaseEstimator):  # type: ignore[misc]
         work = Path(tempfile.mkdtemp(prefix="automl-"))
         try:
             outcome = fit_run(table, settings, out=work / "run" if self.out is None else Path(self.out))
-            saved = SavedPredictor(outcome.predictor.save(work / "predictor"), temporary=work)
+            saved = PackedPredictor(outcome.predictor.save(work / "predictor"), temporary=work)
         except BaseException:
             shutil.rmtree(work, ignore_errors=True)
             raise
@@ -249,40 +247,6 @@ class AutoRegressor(RegressorMixin, AutoEstimator):  # type: ignore[misc]
         table = self._table_to_predict(X)
         with _input_errors_as_value_errors():
             return self.predictor_.predict(table)
-
-
-class SavedPredictor:
-    """A predictor's folder that lives as long as this object, and travels as bytes."""
-
-    def __init__(self, folder: Path, *, temporary: Path) -> None:
-        self._predictor = Predictor.load(folder)
-        self._archive = b""
-        weakref.finalize(self, shutil.rmtree, temporary, ignore_errors=True)
-
-    @property
-    def predictor(self) -> Predictor:
-        """The predictor, unpacked when it is first needed after unpickling."""
-        if self._archive:
-            temporary = Path(tempfile.mkdtemp(prefix="automl-"))
-            weakref.finalize(self, shutil.rmtree, temporary, ignore_errors=True)
-            with zipfile.ZipFile(io.BytesIO(self._archive)) as archive:
-                archive.extractall(temporary / "predictor")
-            self._predictor = Predictor.load(temporary / "predictor")
-            self._archive = b""
-        return self._predictor
-
-    def __getstate__(self) -> dict[str, bytes]:
-        if self._archive:
-            return {"archive": self._archive}
-        packed = io.BytesIO()
-        folder = self._predictor.folder
-        with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
-            for path in sorted(folder.rglob("*")):
-                archive.write(path, path.relative_to(folder))
-        return {"archive": packed.getvalue()}
-
-    def __setstate__(self, state: dict[str, bytes]) -> None:
-        self._archive = state["archive"]
 
 
 def _checked_features(estimator: AutoEstimator, features: Any, target: Any = "no_validation", *, reset: bool) -> Any:
