@@ -73,7 +73,7 @@ def decode_head(head: bytes, encoding: str) -> str:
     return text.lstrip("\ufeff")
 
 
-def fallback_encoding(data: bytes | memoryview) -> tuple[str, Finding]:
+def fallback_encoding(data: memoryview) -> tuple[str, Finding]:
     """How to read bytes that began as UTF-8 and turned out not to be: byte by byte where other characters
     beyond ASCII were sound, else as Windows-1252.
     """
@@ -93,7 +93,7 @@ def fallback_encoding(data: bytes | memoryview) -> tuple[str, Finding]:
     return ("cp1252" if sound else MIXED), not_utf8(line)
 
 
-def to_utf8(data: bytes | memoryview, encoding: str) -> bytearray:
+def to_utf8(data: memoryview, encoding: str) -> bytearray:
     """The same text as UTF-8, without a mark at its start, made piece by piece to save memory."""
     out = bytearray()
     for text in _decoded(data, encoding):
@@ -101,7 +101,7 @@ def to_utf8(data: bytes | memoryview, encoding: str) -> bytearray:
     return out
 
 
-def _decoded(data: bytes | memoryview, encoding: str) -> Iterator[str]:
+def _decoded(data: memoryview, encoding: str) -> Iterator[str]:
     name, errors = ("utf-8", "automl-cp1252") if encoding == MIXED else (encoding, "replace")
     decoder = codecs.getincrementaldecoder(name)(errors=errors)
     for start in range(0, len(data), CHUNK_BYTES):

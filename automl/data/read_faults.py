@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 from automl.data.dialect import LONGEST_CELL, Dialect, ragged_message
 
 if TYPE_CHECKING:
-    import pyarrow as pa
+    from automl.data.text_content import Content
 
 _OPEN_QUOTE = "unexpected end of data"
 
 
-def explain(content: pa.Buffer, dialect: Dialect, source: str) -> str:
+def explain(content: Content, dialect: Dialect, source: str) -> str:
     """The first fault in words: a ragged row, or a quote that is never closed."""
     return open_quote(content, dialect, source) or (
         f"{source} cannot be read as a table: its quotes or separators are uneven; write it again with one separator, "
@@ -22,12 +22,10 @@ def explain(content: pa.Buffer, dialect: Dialect, source: str) -> str:
     )
 
 
-def open_quote(content: pa.Buffer, dialect: Dialect, source: str) -> str | None:
+def open_quote(content: Content, dialect: Dialect, source: str) -> str | None:
     """Words for the first row that does not fit the header or whose quote is never closed; None if all is well."""
-    import pyarrow as pa
-
     csv.field_size_limit(LONGEST_CELL)
-    text = io.TextIOWrapper(pa.BufferReader(content), encoding="utf-8-sig", errors="replace", newline="")
+    text = io.TextIOWrapper(content.open(), encoding="utf-8-sig", errors="replace", newline="")
     reader = csv.reader(text, delimiter=dialect.separator)
     for _ in range(dialect.header_lines):
         next(text, None)
@@ -47,11 +45,9 @@ def open_quote(content: pa.Buffer, dialect: Dialect, source: str) -> str | None:
     return _never_closed(content, dialect, source, previous)
 
 
-def _never_closed(content: pa.Buffer, dialect: Dialect, source: str, line: int) -> str | None:
+def _never_closed(content: Content, dialect: Dialect, source: str, line: int) -> str | None:
     """Whether the last record, which starts at `line`, ends inside quotes: the strict reader alone tells."""
-    import pyarrow as pa
-
-    text = io.TextIOWrapper(pa.BufferReader(content), encoding="utf-8-sig", errors="replace", newline="")
+    text = io.TextIOWrapper(content.open(), encoding="utf-8-sig", errors="replace", newline="")
     for _ in range(line - 1):
         next(text, None)
     try:
