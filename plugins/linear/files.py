@@ -29,7 +29,8 @@ def load_arrays(folder: Path, task: Task, names: tuple[str, ...]) -> tuple[Solut
     """Read them back. Raises PredictorError when they are missing, damaged or of another task."""
     path = folder / FILE
     try:
-        with np.load(path, allow_pickle=False) as arrays:
+        # Opened here, since numpy leaves a damaged archive open.
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             solution = Solution(arrays["coefficients"], arrays["intercepts"])
             others = {name: arrays[name] for name in names}
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
