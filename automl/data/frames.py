@@ -47,7 +47,7 @@ def to_arrow(source: Any) -> Found:
     if hasattr(source, "__array__") or hasattr(source, "toarray"):
         return _from_array(source)
     raise DataError(
-        f"a {type(source).__name__} is not a table; give a path, a pandas, polars or Arrow table, a dict of columns, "
+        f"an object of type {type(source).__name__} is not a table; give a path, a pandas, polars or Arrow table, a dict of columns, "
         "a list of dicts, or a 2-D array"
     )
 

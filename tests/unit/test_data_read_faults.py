@@ -1,0 +1,134 @@
+"""What cannot be read is refused with file, line and what to do, never with a raw error of Arrow."""
+
+import gzip
+import zipfile
+
+import pyarrow as pa
+import pytest
+from pyarrow import parquet
+
+from automl.data import read_packed
+from automl.data.read import read_table
+from automl.errors import DataError
+
+MANY = "a,b\n" + "1,abc\n" * 60_000
+"""More than the head that is looked at first."""
+
+
+@pytest.fixture
+def refused(tmp_path):
+    """The message with which a file of this content is refused."""
+
+    def refused(content, name="table.csv"):
+        path = tmp_path / name
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        with pytest.raises(DataError) as error:
+            read_table(path)
+        message = str(error.value)
+        assert "Arrow" not in message
+        assert "CSV parse error" not in message
+        return message
+
+    return refused
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("", "0 rows"),
+        ("\n \n", "0 rows"),
+        ("a,b\n", "0 rows"),
+        ("a,b\n\n\n", "0 rows"),
+        ("a,b\n1,2\n1,2,3\n", "line 3: 3 cells, but the header has 2"),
+        ("a,b\n1,2\n\n\n1\n", "line 5: 1 cells"),
+        ('a,b\n1,"x\ny"\n1,2,3\n', "line 4: 3 cells"),
+        ("a\tb\tc\n1\t2\n", "separator tab"),
+        (MANY + "1,2,3\n", "line 60002: 3 cells"),
+        (MANY + "\n1\n", "line 60003: 1 cells"),
+        (MANY.replace("\n", "\r\n") + "1,2,3\n", "line 60002: 3 cells"),
+        ('a,b\n1,"x\n2,y\n', "line 2: a quote"),
+        ('a,b\n1,x\n"2,y\n3,z\n', "line 3: 1 cells"),
+        (MANY + '1,"x\n' + "2,y\n" * 5, "line 60002: a quote"),
+        (MANY + '"1,x\n' + "2,y\n" * 5, "line 60002: 1 cells"),
+        (MANY + '1,"x\n' + "1,abc\n" * 900_000, "line 60002: a quote"),
+        ("a,b\n1,x\0y\n", "NUL byte in line 2"),
+        (MANY + "1,\0\n", "NUL byte in line 60002"),
+        ("a,b\n1,2\n".encode("utf-16-le"), "UTF-16"),
+        ("x,y,x\n1,2,3\n", "'x', at positions 1 and 3"),
+        ("x,y, x\n1,2,3\n", "--dedupe"),
+    ],
+)
+def test_faults_of_text_tables(refused, content, words):
+    assert words in refused(content)
+
+
+@pytest.mark.parametrize(
+    ("content", "name", "words"),
+    [
+        (b"PK\x03\x04rest", "table.csv", "spreadsheet"),
+        (b"PAR1rest", "table.csv", ".parquet"),
+        (b"\x1f\x8brest", "table.csv", ".gz"),
+        (b"rest", "table.xlsx", "save the sheet as CSV"),
+        (b"rest", "table.abc", "'.abc', which is not known"),
+        (b"no parquet", "table.parquet", "damaged"),
+        (b"no feather", "table.feather", "damaged"),
+        (b"no gzip", "table.csv.gz", "no sound gzip"),
+        (gzip.compress(b"a,b\n" + b"1,2\n" * 9999)[:-20], "table.csv.gz", "no sound gzip"),
+        (b"no zip", "table.zip", "no sound zip"),
+        (b"rest", "table.parquet.gz", "unpack it"),
+    ],
+)
+def test_faults_of_formats(refused, content, name, words):
+    message = refused(content, name)
+
+    assert words in message
+    assert name in message
+
+
+def test_cut_parquet(tmp_path, refused):
+    parquet.write_table(pa.table({"a": list(range(1000))}), tmp_path / "whole.parquet")
+
+    assert "damaged" in refused((tmp_path / "whole.parquet").read_bytes()[:-100], "cut.parquet")
+
+
+def test_parquet_without_rows(tmp_path):
+    parquet.write_table(pa.table({"a": pa.array([], pa.int64())}), tmp_path / "none.parquet")
+
+    with pytest.raises(DataError, match="0 rows"):
+        read_table(tmp_path / "none.parquet")
+
+
+def test_missing_file_and_folder(tmp_path):
+    (tmp_path / "houses.csv").write_text("a\n1\n")
+
+    with pytest.raises(DataError, match=r"does not exist; did you mean houses\.csv"):
+        read_table(tmp_path / "house.csv")
+    with pytest.raises(DataError, match="folder .* does not exist"):
+        read_table(tmp_path / "nowhere" / "house.csv")
+    with pytest.raises(DataError, match="is a folder"):
+        read_table(tmp_path)
+
+
+def test_zip_with_several_tables_lists_them(tmp_path):
+    with zipfile.ZipFile(tmp_path / "two.zip", "w") as archive:
+        archive.writestr("train.csv", "a\n1\n")
+        archive.writestr("test.csv", "a\n1\n")
+
+    with pytest.raises(DataError, match=r"2 files \(train\.csv, test\.csv\)"):
+        read_table(tmp_path / "two.zip")
+
+
+@pytest.mark.parametrize("ending", ["gz", "zip"])
+def test_unpacking_is_bounded(tmp_path, monkeypatch, ending):
+    """The limit holds while unpacking, before the content is in memory."""
+    monkeypatch.setattr(read_packed, "UNPACKED_FREE", 1 << 20)
+    monkeypatch.setattr(read_packed, "_CHUNK", 1 << 18)
+    path = tmp_path / f"bomb.csv.{ending}"
+    if ending == "gz":
+        path.write_bytes(gzip.compress(b"0" * (1 << 24)))
+    else:
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+            archive.writestr("bomb.csv", b"0" * (1 << 24))
+
+    with pytest.raises(DataError, match="unpacks to more than"):
+        read_table(path)
