@@ -44,6 +44,10 @@ class Member:
 
     def predict_encoded(self, data: TableData | MatrixData) -> NDArray[np.float64]:
         """The same for rows that are in the model's own form already."""
+        if not len(data):  # many libraries refuse empty input, so models need not know about it
+            import numpy as np
+
+            return np.zeros((0, self.task.class_count) if self.task.is_classification else (0,))
         raw = self.model.predict(data)
         return check_predictions(raw, self.task, self.present, len(data))
 
