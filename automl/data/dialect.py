@@ -22,6 +22,8 @@ LONGEST_CELL = 1 << 27
 _LINE_END = re.compile(r"\r\n|\n|\r")
 _SEPARATOR_LINE = re.compile(r'"?sep=(.)"?', re.IGNORECASE)
 _DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+")
+_GROUPED_COMMA = re.compile(r"[+-]?[1-9]\d{0,2}(\.\d{3})+,\d+")
+_GROUPED_POINT = re.compile(r"[+-]?[1-9]\d{0,2}(,\d{3})+\.\d+")
 _DECIMAL_POINT = re.compile(r"[+-]?\d+\.\d+")
 _CODE = re.compile(r"0\d+|0[xX][0-9a-fA-F]+")
 _WHOLE = re.compile(r"[+-]?\d+|0[xX][0-9a-fA-F]+")
@@ -66,6 +68,10 @@ def find_dialect(head: bytes, source: str, *, complete: bool) -> Dialect:
     first_line, last_line, names = records[0]
     rows = [(line, cells) for line, _, cells in records[1:] if any(cell.strip() for cell in cells) or len(names) == 1]
     if not rows and complete:
+        if any("\n" in name or "\r" in name for name in names):
+            raise DataError(
+                f'{source}, line {first_line}: a quote (") that opens there is never closed; mend that line'
+            )
         raise DataError(f"{source} has a header but 0 rows of data; give a table with data")
     names, width, found = _trailing(names, rows)
     findings += found
@@ -196,10 +202,14 @@ def _is_number(text: str) -> bool:
 
 
 def _find_decimal(rows: tuple[tuple[str, ...], ...], separator: str) -> str:
+    """The comma where a cell like "1.234,5" leaves no doubt, or where more numbers have a comma than a point."""
     if separator == ",":
         return "."
-    comma = sum(bool(_DECIMAL_COMMA.fullmatch(cell.strip())) for row in rows for cell in row)
-    point = sum(bool(_DECIMAL_POINT.fullmatch(cell.strip())) for row in rows for cell in row)
+    cells = [cell.strip() for row in rows for cell in row]
+    if any(map(_GROUPED_COMMA.fullmatch, cells)):
+        return "," if not any(map(_GROUPED_POINT.fullmatch, cells)) else "."
+    comma = sum(bool(_DECIMAL_COMMA.fullmatch(cell)) for cell in cells)
+    point = sum(bool(_DECIMAL_POINT.fullmatch(cell)) for cell in cells)
     return "," if comma > point else "."
 
 

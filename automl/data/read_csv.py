@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 Read = tuple["pa.Table", list[str], list[Finding]]
 BLOCK_BYTES = 1 << 22
+_GROUPED = r"^\s*[+-]?(0|[1-9]\d{0,2}(\.\d{3})*)(,\d+)?\s*$"
 
 
 def read_csv(path: Path) -> Read:
@@ -98,7 +99,10 @@ def _with_arrow(content: Content, dialect: Dialect, source: str) -> Read | None:
         raise DataError(f"{source} has a header but 0 rows of data; give a table with data")
     if quotes:
         _refuse_open_quote(table, content, dialect, source)
-    return _empty_as_null(table), list(dialect.names), list(dialect.findings)
+    table = _empty_as_null(table)
+    if dialect.decimal == ",":
+        table = _grouped_by_points(table)
+    return table, list(dialect.names), list(dialect.findings)
 
 
 def _arrow_table(
@@ -173,3 +177,23 @@ def _masked_where_empty(chunk: Any) -> Any:
         return chunk
     known = pa.py_buffer(np.packbits(filled, bitorder="little"))
     return pa.Array.from_buffers(pa.string(), len(chunk), [known, offsets, text])
+
+
+def _grouped_by_points(table: pa.Table) -> pa.Table:
+    """Columns of "1.234,5" and "1.000" as numbers, in a table whose decimal sign is the comma.
+
+    Only the table as a whole tells that "1.000" is a thousand: nobody further on could know.
+    """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    for place, field in enumerate(table.schema):
+        if not pa.types.is_string(field.type):
+            continue
+        column = table.column(place)
+        column = pc.if_else(pc.is_in(column, pa.array(MISSING_TOKENS)), pa.scalar(None, pa.string()), column)
+        if column.null_count == len(column) or not pc.all(pc.match_substring_regex(column, _GROUPED)).as_py():
+            continue
+        plain = pc.replace_substring(pc.replace_substring(pc.utf8_trim_whitespace(column), ".", ""), ",", ".")
+        table = table.set_column(place, field.name, pc.cast(plain, pa.float64()))
+    return table

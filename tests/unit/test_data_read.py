@@ -123,6 +123,18 @@ def test_types_and_missing_cells(write):
     assert set(map(str, raw.table.schema.types)) <= {"int64", "double", "string", "bool", "date32[day]"}
 
 
+def test_points_group_where_commas_are_decimal(write):
+    """Only the whole table tells that "1.000" is a thousand here."""
+    raw = read_table(write("a;b;c;d\n1.234,5;1.000;1.5;x\n-2,25;12.000;NA;1.000\n;NA;2.5;y\n"))
+
+    assert raw.table.to_pydict() == {
+        "a": [1234.5, -2.25, None],
+        "b": [1000.0, 12000.0, None],
+        "c": ["1.5", "NA", "2.5"],
+        "d": ["x", "1.000", "y"],
+    }
+
+
 def test_quoted_cells_hold_anything(write):
     raw = read_table(write('a,b\r\n1,"x\r\ny, ""z"""\r\n2,5" pipe\r\n'))
 

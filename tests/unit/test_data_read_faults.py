@@ -48,6 +48,7 @@ def refused(tmp_path):
         (MANY.replace("\n", "\r\n") + "1,2,3\n", "line 60002: 3 cells"),
         ('a,b\n1,"x\n2,y\n', "line 2: a quote"),
         ('a,b\n1,x\n"2,y\n3,z\n', "line 3: 1 cells"),
+        ('"a,b\n1,2\n3,4\n', "line 1: a quote"),
         (MANY + '1,"x\n' + "2,y\n" * 5, "line 60002: a quote"),
         (MANY + '"1,x\n' + "2,y\n" * 5, "line 60002: 1 cells"),
         (MANY + '1,"x\n' + "1,abc\n" * 900_000, "line 60002: a quote"),
