@@ -18,7 +18,7 @@ def register_models() -> list[ModelSpec]:
             install="automl-pluggy[catboost]",
             form="table",
             fidelities=(Fidelity(name="rounds", unit="boosting rounds", low=10, high=2000, resumable=True),),
-            relative_cost=8.0,
+            relative_cost=4.0,
             memory_factor=3.0,
             priority=20,
             preload=("catboost",),

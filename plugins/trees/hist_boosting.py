@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from automl import Config, Effort, PredictorError, TableData, Task, TreeColumns
+from automl import Config, Effort, PredictorError, TableData, Task, TreeColumns, read_arrays
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,27 +18,6 @@ if TYPE_CHECKING:
 
 MOST_ROUNDS = 500
 PATIENCE = 30
-MODEL_FILE = "model.skops"
-TRUSTED = [
-    "sklearn.ensemble._hist_gradient_boosting.binning._BinMapper",
-    "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
-    "sklearn._loss.link.IdentityLink",
-    "sklearn._loss.link.Interval",
-    "sklearn._loss.link.LogLink",
-    "sklearn._loss.link.LogitLink",
-    "sklearn._loss.link.MultinomialLogit",
-    "sklearn._loss.loss.AbsoluteError",
-    "sklearn._loss.loss.HalfBinomialLoss",
-    "sklearn._loss.loss.HalfMultinomialLoss",
-    "sklearn._loss.loss.HalfSquaredError",
-    "sklearn._loss._loss.CyAbsoluteError",
-    "sklearn._loss._loss.CyHalfBinomialLoss",
-    "sklearn._loss._loss.CyHalfMultinomialLoss",
-    "sklearn._loss._loss.CyHalfSquaredError",
-]
-"""Types beyond scikit-learn's estimators that a stored model may hold. Fixed here, never taken from the file."""
-
-
 def space(task: Task) -> ConfigurationSpace:
     """The search space of auto-sklearn (JMLR 2022), with the learning rate's upper end cut to what still pays."""
     from ConfigSpace import Categorical, ConfigurationSpace, Float, Integer
@@ -63,6 +42,8 @@ class HistGradientBoosting:
         self._config, self._task, self._seed = dict(config), task, seed
         self._columns = TreeColumns(task, seed, "encoded")
         self._model: Any = None
+        self._trees: list[list[Any]] = []
+        self._baseline: NDArray[np.float64] = np.zeros((1, 1))
 
     def fit(self, train: TableData, valid: TableData | None, effort: Effort) -> Mapping[str, float]:
         """Boost in steps, looking at the validation rows and the clock between them."""
@@ -77,8 +58,11 @@ class HistGradientBoosting:
             self._model.set_params(early_stopping=early, validation_fraction=None, n_iter_no_change=PATIENCE)
             options = {"X_val": held[0], "y_val": held[1]} if early and held is not None else {}
             self._model.fit(features, target, sample_weight=train.weight, **options)
+            self._keep()
             return {"rounds": float(self._model.n_iter_)}
-        return {"rounds": float(self._fit_in_steps(features, target, train, valid, rounds, effort))}
+        done = self._fit_in_steps(features, target, train, valid, rounds, effort)
+        self._keep()
+        return {"rounds": float(done)}
 
     def _fit_in_steps(
         self,
@@ -134,30 +118,78 @@ class HistGradientBoosting:
 
     def predict(self, data: TableData) -> NDArray[np.float64]:
         """Probabilities ``(rows, classes)`` or values ``(rows,)``."""
-        if not len(data):
-            return np.zeros((0, self._task.class_count) if self._task.is_classification else 0)
-        features = self._columns.transform(data)
-        found = self._model.predict_proba(features) if self._task.is_classification else self._model.predict(features)
-        return np.asarray(found, dtype=np.float64)
+        features = np.ascontiguousarray(self._columns.transform(data), dtype=np.float64)
+        raw = np.tile(self._baseline, (len(features), 1))
+        bitsets, places = np.zeros((0, 8), dtype=np.uint32), np.zeros(0, dtype=np.uint32)
+        for step in self._trees if len(features) else []:
+            for output, tree in enumerate(step):
+                raw[:, output] += tree.predict(features, bitsets, places, 1)
+        if not self._task.is_classification:
+            return np.asarray(raw[:, 0])
+        if raw.shape[1] == 1:
+            raw = np.concatenate([np.zeros_like(raw), raw], axis=1)
+        shares = np.exp(raw - raw.max(axis=1, keepdims=True, initial=-np.inf))
+        return np.asarray(shares / shares.sum(axis=1, keepdims=True))
+
+    def _keep(self) -> None:
+        """What prediction needs of scikit-learn's model: its trees and what they start from."""
+        self._trees = [list(step) for step in self._model._predictors]
+        self._baseline = np.asarray(self._model._baseline_prediction, dtype=np.float64).reshape(1, -1)
 
     def save(self, folder: Path) -> None:
-        """scikit-learn's state through skops, which writes no code."""
-        import skops.io
-
-        skops.io.dump(self._model, folder / MODEL_FILE)
+        """The nodes of all trees, one after another, as arrays of plain numbers."""
+        parts = [tree.nodes for step in self._trees for tree in step]
+        nodes = np.concatenate(parts)
+        fields = {f"node_{name}": nodes[name] for name in nodes.dtype.names or ()}
+        counts = np.array([len(part) for part in parts])
+        np.savez(folder / "boosting.npz", counts=counts, baseline=self._baseline, **fields)
         self._columns.save(folder)
 
     @classmethod
     def load(cls, folder: Path, config: Config, task: Task, seed: int) -> HistGradientBoosting:
-        """Read it back; PredictorError when the file is damaged or holds a type that is not expected."""
-        import skops.io
-
+        """Rebuild the trees; PredictorError when a node points outside its tree or columns."""
         model = cls(config, task, seed)
         model._columns = TreeColumns.load(folder, task, seed)
+        arrays = read_arrays(folder / "boosting.npz")
         try:
-            model._model = skops.io.load(folder / MODEL_FILE, trusted=TRUSTED)
-        except Exception as error:
-            raise PredictorError(
-                f"the model in {folder} is damaged or not to be trusted ({error}); fit again"
-            ) from error
+            model._trees = _rebuild(arrays, len(model._columns.names))
+            model._baseline = np.asarray(arrays["baseline"], dtype=np.float64).reshape(1, -1)
+            outputs = task.class_count if task.class_count > 2 else 1
+            if model._baseline.shape[1] != outputs or not np.isfinite(model._baseline).all():
+                raise ValueError(f"a start of shape {model._baseline.shape}")
+        except (ValueError, KeyError, TypeError) as error:
+            raise PredictorError(f"the model in {folder} is damaged or does not fit ({error}); fit again") from error
         return model
+
+
+def _rebuild(arrays: dict[str, NDArray[Any]], width: int) -> list[list[Any]]:
+    """scikit-learn trees from node arrays, every index checked: the C code behind them checks none."""
+    from sklearn.ensemble._hist_gradient_boosting.common import PREDICTOR_RECORD_DTYPE
+    from sklearn.ensemble._hist_gradient_boosting.predictor import TreePredictor
+
+    counts = arrays["counts"]
+    outputs = int(arrays["baseline"].size)
+    nodes = np.zeros(int(counts.sum()), dtype=PREDICTOR_RECORD_DTYPE)
+    for name in PREDICTOR_RECORD_DTYPE.names or ():
+        nodes[name] = arrays[f"node_{name}"]
+    if (counts < 1).any() or not len(counts) or len(counts) % outputs:
+        raise ValueError("trees without nodes, or not a whole number of steps")
+    if not np.isfinite(nodes["value"]).all() or nodes["is_categorical"].any():
+        raise ValueError("values that are not finite, or categories")
+    trees: list[Any] = []
+    start = 0
+    for count in counts.tolist():
+        part = nodes[start : start + count].copy()
+        inner = part["is_leaf"] == 0
+        places = np.arange(count)[inner]
+        for side in ("left", "right"):
+            children = part[side][inner]
+            # Children come after their parent, so that no walk can go round in a circle.
+            if (children <= places).any() or (children >= count).any():
+                raise ValueError("a node points outside its tree")
+        if ((part["feature_idx"][inner] < 0) | (part["feature_idx"][inner] >= width)).any():
+            raise ValueError("a node asks for a column that is not there")
+        empty = np.zeros((0, 8), dtype=np.uint32)
+        trees.append(TreePredictor(part, empty, empty))
+        start += count
+    return [trees[place : place + outputs] for place in range(0, len(trees), outputs)]

@@ -76,7 +76,9 @@ class XGBoost:
             xgb_model=before,
             callbacks=callbacks,
         )
-        last = booster.best_iteration + 1 if early is not None else booster.num_boosted_rounds()
+        # The clock may have ended training before early stopping noted its first best round.
+        best = booster.attr("best_iteration") if early is not None else None
+        last = booster.num_boosted_rounds() if best is None else int(best) + 1
         self._booster, self._rounds = booster[:last], int(last)
         return {"rounds": float(self._rounds)}
 
