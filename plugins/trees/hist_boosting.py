@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 MOST_ROUNDS = 500
 PATIENCE = 30
+
+
 def space(task: Task) -> ConfigurationSpace:
     """The search space of auto-sklearn (JMLR 2022), with the learning rate's upper end cut to what still pays."""
     from ConfigSpace import Categorical, ConfigurationSpace, Float, Integer
