@@ -13,7 +13,7 @@ import uuid
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from automl.errors import RunError
+from automl.errors import MetricError, RunError
 from automl.member import Member, fit_member
 from automl.protocols import Config, Effort
 from automl.specs import load_object
@@ -153,7 +153,9 @@ def run_fold(job: FoldJob) -> FoldResult:
     predictions: NDArray[np.float64] | None = None
     if valid is not None and valid.target is not None and len(valid_rows):
         predictions = member.predict_encoded(valid)
-        loss = job.metric.loss(valid.target, predictions, valid.weight)
+        # A fold may hold one class only, where some metrics say nothing: the pooled predictions are judged anyway.
+        with contextlib.suppress(MetricError):
+            loss = job.metric.loss(valid.target, predictions, valid.weight)
     predicted = time.monotonic()
     _save(job, member, predictions, shared)
     return FoldResult(
