@@ -42,9 +42,11 @@ def error_of(meta: dict, truth: list[str], predictions: Path) -> float:
         return float(np.sqrt(np.mean((wanted - given) ** 2)))
     classes = [name for name in frame.columns if name != meta["target"]]
     shares = frame[classes].astype(float).to_numpy()
-    names = [name.removeprefix("proba_") for name in classes]
+    # Readers differ on whether blanks around a label belong to it; no table here has two labels that differ in them.
+    names = [name.removeprefix("proba_").strip() for name in classes]
+    truth = [value.strip() for value in truth]
     if meta["task"] == "binary":
-        positive = str(meta.get("positive") or names[-1])
+        positive = str(meta.get("positive") or names[-1]).strip()
         wanted = np.array([value == positive for value in truth])
         return 1.0 - float(roc_auc_score(wanted, shares[:, names.index(positive)]))
     order = np.argsort(names)
