@@ -6,58 +6,38 @@ The only module that knows all steps: registry, data, plan, space, portfolio, st
 from __future__ import annotations
 
 import shutil
+import tempfile
 import time
 import uuid
 from contextlib import closing
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
-from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from automl.clock import Clock
 from automl.errors import SettingsError
-from automl.history import Candidate, Trial
+from automl.finish import FitOutcome, finish_run, member_records
+from automl.fold_jobs import RunContext
+from automl.history import Candidate
+from automl.machine import Machine, find_machine, modules_to_preload, versions
 from automl.plan import Plan, make_plan, search_weights
-from automl.predictor import MemberRecord, Parts, Predictor, write_predictor
+from automl.predictor import Predictor
 from automl.protocols import Executor, ExecutorSettings, RunInfo, RunSummary, Tracker
 from automl.registry import Registry, load_registry
-from automl.resources import divide, usable_cores, usable_memory
-from automl.run import RunContext, Search, SearchResult
+from automl.run import Search
 from automl.settings import Settings, parse_seconds
-from automl.store import Store, check_new_folder, fold_folder
+from automl.store import Store, check_new_folder
 from automl.strategy import Strategy, make_strategy, strategy_parts
 from automl.tracking import TrackerGroup
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from automl.data.records import Finding
+    from automl.data.records import Finding, Split
     from automl.data.schema import Schema
     from automl.prepare import Prepared
     from automl.task import Task
-
-MEMORY_SHARE = 0.8
-"""Share of the usable memory that the workers may have together."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class FitOutcome:
-    """What a run left behind."""
-
-    folder: Path
-    predictor: Predictor
-    leaderboard: list[dict[str, Any]]
-    findings: tuple[Finding, ...]
-    reasons: tuple[str, ...]
-    seconds: float
-    trials: int
-    failed: int
-    only_baseline: bool
-    metric: str
-    score: float | None
-    """Out-of-fold score of the predictor; None when not even a baseline could be judged."""
-    interrupted: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,20 +104,20 @@ def check_run(data: Any, settings: Settings) -> CheckReport:
     started = time.monotonic()
     registry = load_registry()
     prepared = prepare(data, settings, registry)
-    workers, _, memory, machine = _machine(settings)
+    machine = find_machine(settings)
     plan = make_plan(
         registry,
         prepared.task,
         settings,
         seconds=settings.budget_seconds,
-        workers=workers,
-        memory_bytes=memory,
+        workers=machine.workers,
+        memory_bytes=machine.memory_bytes,
     )
     return CheckReport(
         task=prepared.task,
         schema=prepared.schema,
         findings=prepared.findings,
-        reasons=(*machine, *plan.reasons),
+        reasons=(*machine.reasons, *plan.reasons),
         rows=prepared.task.rows,
         seconds=time.monotonic() - started,
     )
@@ -161,41 +141,42 @@ def fit_run(
     folder = (out or _default_folder()).absolute()
     check_new_folder(folder)
     _check_names(registry, settings)
-    workers, threads, memory, machine = _machine(settings)
-    executor_settings = ExecutorSettings(
-        workers=workers, threads=threads, preload=_preload(registry, settings), folder=None
-    )
-    # Workers import their libraries on one core while the table is read on another.
-    with closing(registry.get("executors", settings.executor).load()(executor_settings)) as executor:
-        from automl.prepare import prepare
-
-        prepared = prepare(data, settings, registry)
-        plan = make_plan(
-            registry,
-            prepared.task,
-            settings,
-            seconds=None if clock.search_end is None else clock.search_left(),
-            workers=workers,
-            memory_bytes=memory,
+    machine = find_machine(settings)
+    with tempfile.TemporaryDirectory(prefix="automl-workers-") as logs:
+        executor_settings = ExecutorSettings(
+            workers=machine.workers,
+            threads=machine.threads,
+            preload=modules_to_preload(registry, settings),
+            folder=Path(logs),
         )
-        store = Store(folder)
-        with closing(store):
-            return _search_and_save(
-                _Run(
-                    settings=settings,
-                    registry=registry,
-                    clock=clock,
-                    prepared=prepared,
-                    plan=plan,
-                    machine=machine,
-                    memory=memory,
-                    workers=workers,
-                    threads=threads,
-                    listeners=listeners or {},
-                ),
-                store,
-                executor,
+        # Workers import their libraries on one core while the table is read on another.
+        with closing(registry.get("executors", settings.executor).load()(executor_settings)) as executor:
+            from automl.prepare import prepare
+
+            prepared = prepare(data, settings, registry)
+            plan = make_plan(
+                registry,
+                prepared.task,
+                settings,
+                seconds=None if clock.search_end is None else clock.search_left(),
+                workers=machine.workers,
+                memory_bytes=machine.memory_bytes,
             )
+            run = _Run(
+                settings=settings,
+                registry=registry,
+                clock=clock,
+                prepared=prepared,
+                plan=plan,
+                machine=machine,
+                listeners=listeners or {},
+            )
+            # The run folder appears only now: bad input leaves nothing behind.
+            with closing(Store(folder)) as store:
+                try:
+                    return _search_and_save(run, store, executor)
+                finally:
+                    _keep_logs(executor, Path(logs), store)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -205,10 +186,7 @@ class _Run:
     clock: Clock
     prepared: Prepared
     plan: Plan
-    machine: tuple[str, ...]
-    memory: int
-    workers: int
-    threads: int
+    machine: Machine
     listeners: Mapping[str, Tracker]
 
 
@@ -220,7 +198,7 @@ def _search_and_save(run: _Run, store: Store, executor: Executor) -> FitOutcome:
     settings, prepared, plan, folder = run.settings, run.prepared, run.plan, store.folder
     resampling = make_resampling(prepared, plan, settings)
     strategy, baselines, notes = _strategy(run)
-    reasons = (*run.machine, *plan.reasons, f"validation: {resampling.reason}", *notes)
+    reasons = (*run.machine.reasons, *plan.reasons, f"validation: {resampling.reason}", *notes)
     _describe(store, run, reasons)
     save_table(folder / DATA_FOLDER, prepared.data)
     save_splits(folder, list(resampling.splits))
@@ -228,40 +206,18 @@ def _search_and_save(run: _Run, store: Store, executor: Executor) -> FitOutcome:
         {**run.listeners, **{name: run.registry.get("trackers", name).load()() for name in settings.trackers}},
         warn=lambda message: store.event("warning", "tracker", message),
     )
-    context = RunContext(
-        folder=folder,
-        run_id=uuid.uuid4().hex,
-        task=prepared.task,
-        metric=prepared.metric,
-        models={spec.name: spec for spec in plan.models},
-        fidelities=run.registry.fidelities,
-        splits=resampling.splits,
-        target=prepared.data.target,  # type: ignore[arg-type]
-        weight=prepared.data.weight,
-        clock=run.clock,
-        seed=settings.seed,
-        threads=run.threads,
-        memory_bytes=run.memory,
-        trials=settings.trials,
-        fit_seconds=plan.fit_seconds,
-    )
-    trackers.run_started(
-        RunInfo(
-            folder=folder,
-            task=prepared.task,
-            seconds=settings.budget_seconds,
-            deadline=run.clock.end,
-            trials=settings.trials,
-            workers=run.workers,
-            threads=run.threads,
-            reasons=reasons,
-            findings=prepared.findings,
-        )
-    )
-    search = Search(context, strategy, baselines, executor, store, trackers)
+    trackers.run_started(_run_info(run, folder, reasons))
+    search = Search(_context(run, folder, resampling.splits), strategy, baselines, executor, store, trackers)
     result = search.run()
-    members, refit_notes = _members(run, search, result, executor, store)
-    outcome = _save(run, store, result, members, (*reasons, *refit_notes))
+    refitted: set[int] = set()
+    if settings.refit and result.ensemble is not None:
+        from automl.refit import refit_members
+
+        trials = [result.history[number] for number in result.ensemble.weights]
+        refitted, notes = refit_members(search, trials, result, executor, store)
+        reasons = (*reasons, *notes)
+    members = member_records(result, run.registry, folder, refitted)
+    outcome = finish_run(store, prepared, result, members, registry=run.registry, clock=run.clock, reasons=reasons)
     trackers.run_finished(
         RunSummary(
             folder=folder,
@@ -274,6 +230,41 @@ def _search_and_save(run: _Run, store: Store, executor: Executor) -> FitOutcome:
         )
     )
     return outcome
+
+
+def _context(run: _Run, folder: Path, splits: Sequence[Split]) -> RunContext:
+    assert run.prepared.data.target is not None
+    return RunContext(
+        folder=folder,
+        run_id=uuid.uuid4().hex,
+        task=run.prepared.task,
+        metric=run.prepared.metric,
+        models={spec.name: spec for spec in run.plan.models},
+        fidelities=run.registry.fidelities,
+        splits=splits,
+        target=run.prepared.data.target,
+        weight=run.prepared.data.weight,
+        clock=run.clock,
+        seed=run.settings.seed,
+        threads=run.machine.threads,
+        memory_bytes=run.machine.memory_bytes,
+        trials=run.settings.trials,
+        fit_seconds=run.plan.fit_seconds,
+    )
+
+
+def _run_info(run: _Run, folder: Path, reasons: tuple[str, ...]) -> RunInfo:
+    return RunInfo(
+        folder=folder,
+        task=run.prepared.task,
+        seconds=run.settings.budget_seconds,
+        deadline=run.clock.end,
+        trials=run.settings.trials,
+        workers=run.machine.workers,
+        threads=run.machine.threads,
+        reasons=reasons,
+        findings=run.prepared.findings,
+    )
 
 
 def _strategy(run: _Run) -> tuple[Strategy | None, list[Candidate], list[str]]:
@@ -299,84 +290,13 @@ def _strategy(run: _Run) -> tuple[Strategy | None, list[Candidate], list[str]]:
     return strategy, baselines, notes
 
 
-def _members(
-    run: _Run, search: Search, result: SearchResult, executor: Executor, store: Store
-) -> tuple[tuple[MemberRecord, ...], list[str]]:
-    """The members of the predictor: fold models, or with `refit` one model each on all rows."""
-    if result.ensemble is None:
-        return (), []
-    trials = [result.history[number] for number in result.ensemble.weights]
-    notes: list[str] = []
-    refitted: set[int] = set()
-    if run.settings.refit:
-        from automl.refit import refit_members
-
-        refitted, notes = refit_members(search, trials, result, executor, store)
-    return tuple(_member(run, store.folder, trial, result, trial.id in refitted) for trial in trials), notes
-
-
-def _member(run: _Run, folder: Path, trial: Trial, result: SearchResult, refitted: bool) -> MemberRecord:
-    assert result.ensemble is not None
-    spec = run.registry.models[trial.candidate.model]
-    folds: Sequence[int] = (-1,) if refitted else result.folds[trial.id]
-    return MemberRecord(
-        trial=trial.id,
-        weight=result.ensemble.weights[trial.id],
-        model=spec.name,
-        plugin=spec.plugin,
-        distribution=spec.distribution,
-        config=trial.candidate.config,
-        folders=tuple(fold_folder(folder, trial.id, fold).relative_to(folder).as_posix() for fold in folds),
-    )
-
-
-def _save(
-    run: _Run, store: Store, result: SearchResult, members: tuple[MemberRecord, ...], reasons: tuple[str, ...]
-) -> FitOutcome:
-    """Write the predictor, close the record, clean up."""
-    from automl.store import UNCOUNTED, leaderboard_rows
-
-    prepared, folder = run.prepared, store.folder
-    only_baseline = all(run.registry.models[record.model].is_baseline for record in members)
-    parts = Parts(
-        task=prepared.task,
-        schema=prepared.schema,
-        coding=prepared.coding,
-        members=members,
-        constant=prepared.constant,
-        only_baseline=only_baseline,
-    )
-    predictor_folder = write_predictor(parts, folder, versions())
-    weights = {} if result.ensemble is None else dict(result.ensemble.weights)
-    score = None if result.ensemble is None else prepared.metric.from_distance(result.ensemble.loss)
-    trials = [trial for trial in result.history if trial.kind not in UNCOUNTED]
-    store.set_weights(weights)
-    for key, value in (
-        ("score", score),
-        ("only_baseline", only_baseline),
-        ("reasons", reasons),
-        ("interrupted", result.interrupted),
-    ):
-        store.set_meta(key, value)
-    for name in ("data", "cache"):
-        shutil.rmtree(folder / name, ignore_errors=True)
-    seconds = run.clock.elapsed()
-    store.set_meta("seconds", seconds)
-    store.set_meta("status", "done")
-    return FitOutcome(
-        folder=folder,
-        predictor=Predictor.load(predictor_folder, registry=run.registry),
-        leaderboard=leaderboard_rows(trials, weights),
-        findings=prepared.findings,
-        reasons=reasons,
-        seconds=seconds,
-        trials=len(trials),
-        failed=sum(trial.status == "failed" for trial in trials),
-        only_baseline=only_baseline,
-        metric=prepared.task.metric,
-        score=score,
-        interrupted=result.interrupted,
-    )
+def _keep_logs(executor: Executor, logs: Path, store: Store) -> None:
+    """What the workers had to say belongs to the run: their notes become events, their log a file of the run."""
+    for note in getattr(executor, "notes", ()):
+        store.event("warning", "executor", str(note))
+    for path in logs.iterdir():
+        if path.is_file() and path.stat().st_size:
+            shutil.copyfile(path, store.folder / path.name)
 
 
 def _describe(store: Store, run: _Run, reasons: tuple[str, ...]) -> None:
@@ -389,55 +309,12 @@ def _describe(store: Store, run: _Run, reasons: tuple[str, ...]) -> None:
         "findings": [finding.to_dict() for finding in run.prepared.findings],
         "columns": run.prepared.schema.to_dict(),
         "versions": versions(),
-        "workers": run.workers,
-        "threads": run.threads,
+        "workers": run.machine.workers,
+        "threads": run.machine.threads,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
     }
     for key, value in facts.items():
         store.set_meta(key, value)
-
-
-def versions() -> dict[str, str]:
-    """Versions of what predictions depend on."""
-    import platform
-
-    found = {"python": platform.python_version()}
-    for name in (
-        "automl-pluggy",
-        "numpy",
-        "scipy",
-        "scikit-learn",
-        "lightgbm",
-        "xgboost-cpu",
-        "catboost",
-        "pyarrow",
-        "skops",
-    ):
-        try:
-            found[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            continue
-    return found
-
-
-def _machine(settings: Settings) -> tuple[int, int, int, tuple[str, ...]]:
-    """Workers, threads of each, memory of each in bytes, and the reasons."""
-    cores, memory = usable_cores(), usable_memory()
-    workers, threads = divide(cores.value, settings.jobs)
-    each = settings.memory_bytes or int(memory.value * MEMORY_SHARE / workers)
-    words = (
-        f"machine: {workers} workers x {threads} thread{'s' if threads > 1 else ''} of {cores.value} cores ({cores.reason})",
-        f"memory: {each / 2**30:.1f} GiB for each worker of {memory.value / 2**30:.1f} GiB usable ({memory.reason})",
-    )
-    return workers, threads, each, words
-
-
-def _preload(registry: Registry, settings: Settings) -> tuple[str, ...]:
-    """Modules that workers will need, once each."""
-    asked = settings.models or tuple(registry.models)
-    specs = [registry.models[name] for name in asked if name in registry.models]
-    modules = ["automl.evaluate", *(module for spec in specs if not spec.missing() for module in spec.preload)]
-    return tuple(dict.fromkeys(modules))
 
 
 def _check_names(registry: Registry, settings: Settings) -> None:

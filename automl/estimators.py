@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from numpy.typing import NDArray
 
-    from automl.api import FitOutcome
+    from automl.finish import FitOutcome
     from automl.predictor import Predictor
 
 _WEIGHTS = (

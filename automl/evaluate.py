@@ -127,6 +127,7 @@ def run_fold(job: FoldJob) -> FoldResult:
     """Fit one fold (or all rows), predict its validation rows, save the member and the predictions."""
     factory = load_object(job.factory, owner="model")  # a first import takes seconds, which are not the model's
     started = time.monotonic()
+    _seed_globals(job.seed)
     opened = _open(job)
     train_rows, valid_rows = _rows(job, opened)
     train, valid, encoder, shared = _forms(job, opened.data, train_rows, valid_rows)
@@ -165,6 +166,16 @@ def run_fold(job: FoldJob) -> FoldResult:
         fit_seconds=fitted - prepared,
         predict_seconds=predicted - fitted,
     )
+
+
+def _seed_globals(seed: int) -> None:
+    """A model that draws from the global generators repeats too, whichever worker it runs in."""
+    import random
+
+    import numpy as np
+
+    random.seed(seed)
+    np.random.seed(seed % 2**32)  # noqa: NPY002 - this is for models that use the global state
 
 
 def _deadline(job: FoldJob, started: float) -> float | None:

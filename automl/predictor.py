@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from automl.data.matrix import MatrixEncoder
-    from automl.data.records import Finding, TableData
+    from automl.data.records import Finding, RawTable, TableData
     from automl.protocols import Config
 
 PREDICTOR_FILE = "predictor.json"
@@ -106,7 +106,7 @@ class Predictor:
         Raises DataError when needed columns are missing (`allow_missing` treats them as missing values)
         or hold something that cannot be read the way the training column was.
         """
-        raw = self._predict_raw(self._read(data), allow_missing=allow_missing)
+        raw = self._predict_table(data, allow_missing=allow_missing)
         if self.task.is_classification:
             return self.parts.coding.decode(raw.argmax(axis=1))
         return raw
@@ -115,7 +115,7 @@ class Predictor:
         """Probabilities ``(rows, classes)``; PredictorError for regression."""
         if not self.task.is_classification:
             raise PredictorError(f"{self.task.target!r} was learned as a number: it has no probabilities; use predict")
-        return self._predict_raw(self._read(data), allow_missing=allow_missing)
+        return self._predict_table(data, allow_missing=allow_missing)
 
     def score(self, data: Any, metric: str | None = None, *, weight: str | None = None) -> float:
         """The metric (by default the run's) on a table that holds the target.
@@ -124,7 +124,8 @@ class Predictor:
         """
         import numpy as np
 
-        table = self._read(data)
+        raw = self._read(data)
+        table = raw.table
         if self.task.target not in table.column_names:
             raise DataError(
                 f"scoring needs the target column {self.task.target!r}, which the table does not have; "
@@ -142,8 +143,8 @@ class Predictor:
             raise DataError(
                 f"metric {function.name!r} is not for {self.task.problem_type}; choose another with --metric"
             )
-        raw = self._predict_raw(table, allow_missing=False)
-        return function.score(truth[rows], raw[rows], weights)
+        predictions = self._predict_raw(table, allow_missing=False)
+        return function.score(truth[rows], predictions[rows], weights)
 
     def leaderboard(self) -> list[dict[str, Any]]:
         """Rows of the run's leaderboard; PredictorError when the predictor was moved out of its run."""
@@ -199,10 +200,16 @@ class Predictor:
         factory = spec.load()
         return load_member(path, factory, config=record.config, task=self.task, seed=0, encoders=encoders)
 
-    def _read(self, data: Any) -> Any:
+    def _read(self, data: Any) -> RawTable:
         from automl.data.read import read_table
 
-        return read_table(data, dedupe=True).table
+        return read_table(data, dedupe=True)
+
+    def _predict_table(self, data: Any, *, allow_missing: bool) -> NDArray[np.float64]:
+        raw = self._read(data)
+        predictions = self._predict_raw(raw.table, allow_missing=allow_missing)
+        self.last_findings = (*raw.findings, *self.last_findings)
+        return predictions
 
     def _predict_raw(self, table: Any, *, allow_missing: bool) -> NDArray[np.float64]:
         import numpy as np

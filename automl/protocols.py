@@ -162,12 +162,16 @@ class ExecutorSettings:
     preload: tuple[str, ...] = ()
     """Modules to import once before workers are forked."""
     folder: Path | None = None
-    """Run folder, for logs of the workers."""
+    """An existing folder for logs of the workers; what lies there at the end is kept in the run folder."""
 
 
 @runtime_checkable
 class Executor(Protocol):
-    """Runs jobs somewhere."""
+    """Runs jobs somewhere.
+
+    An executor may also have ``notes``, a list of sentences on what went otherwise than asked (a module that
+    could not be preloaded, a server that was started again): they are recorded as events of the run.
+    """
 
     @property
     def workers(self) -> int:

@@ -6,14 +6,15 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from automl.evaluate import REFIT_FOLD
+from automl.fold_jobs import JOB_CALL, make_fold_job
 from automl.protocols import Executor, Job
-from automl.run import JOB_CALL, Search, SearchResult
 from automl.store import Store, fold_folder
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from automl.history import Trial
+    from automl.run import Search, SearchResult
 
 
 def refit_members(
@@ -29,7 +30,7 @@ def refit_members(
     for number, trial in enumerate(sorted(trials, key=lambda one: -_weight(result, one)), start=1_000_000):
         spec = context.models[trial.candidate.model]
         own = {fidelity if isinstance(fidelity, str) else fidelity.name for fidelity in spec.fidelities}
-        base = search.fold_job(trial, 0, None)
+        base = make_fold_job(context, trial, 0, None)
         job = replace(
             base,
             fold=REFIT_FOLD,

@@ -19,8 +19,8 @@ from automl.errors import AutomlError, SettingsError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from automl.api import FitOutcome
     from automl.cli.output import Output
+    from automl.finish import FitOutcome
     from automl.protocols import Tracker
     from automl.registry import Registry
 

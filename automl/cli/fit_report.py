@@ -13,8 +13,8 @@ from automl.cli.output import Output, figure, warn
 from automl.cli.tables import leaderboard_table
 
 if TYPE_CHECKING:
-    from automl.api import FitOutcome
     from automl.cli.fit import TestScore
+    from automl.finish import FitOutcome
     from automl.history import Trial
     from automl.protocols import RunInfo, RunSummary
     from automl.task import Task

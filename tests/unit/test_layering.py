@@ -72,6 +72,27 @@ def test_public_names_load():
     assert (0, "") == (done.returncode, done.stderr.strip())
 
 
+def test_public_names_are_the_ones_that_can_be_loaded():
+    import automl
+
+    assert sorted(["__version__", *automl._HOMES]) == sorted(automl.__all__)
+
+
+def test_every_module_of_the_engine_has_a_layer():
+    """A module outside the layers could import anything."""
+    contract = PROJECT["tool"]["importlinter"]["contracts"][0]
+    layered = {name for layer in contract["layers"] for name in layer.split(" : ")}
+    modules = {f"automl.{path.stem}" for path in (ROOT / "automl").iterdir() if path.suffix == ".py" or path.is_dir()}
+
+    assert set() == modules - layered - {
+        "automl.__init__",
+        "automl.__main__",
+        "automl.py",
+        "automl.testing",
+        "automl.__pycache__",
+    }
+
+
 def test_unknown_public_name_is_an_attribute_error():
     import automl
 

@@ -1,0 +1,76 @@
+"""Whether a trial may start, and how long each of its jobs may take."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from automl.costs import Costs, soft_seconds
+from automl.store import SKIPPED
+
+if TYPE_CHECKING:
+    from automl.fold_jobs import RunContext
+    from automl.history import History, Trial
+    from automl.strategy import Start
+
+FAILURES_BEFORE_REST = 3
+"""Failed trials without a success after which a model rests for the remaining time."""
+IMPORT_SECONDS = 15.0
+"""What jobs of a model get on top until one of them is done, when its plugin preloads nothing: a worker then first
+imports what the model is made of, and a new worker would only begin again."""
+USUAL_EXTRA_SECONDS = 3.0
+"""What jobs get on top of their time once the libraries are there: for predicting and saving."""
+
+
+class Admission:
+    """Predicts costs from what has been measured and keeps trials from starting that cannot end in time."""
+
+    def __init__(self, context: RunContext, workers: int) -> None:
+        self._context = context
+        self._workers = workers
+        self._costs = Costs(context.models, context.fit_seconds)
+        self._imported: set[str] = set()
+
+    def job_done(self, model: str, seconds: float) -> None:
+        """A job of this model took so long."""
+        self._imported.add(model)
+        self._costs.add(model, seconds)
+
+    def why_skip(self, start: Start, history: History, waiting: int) -> str:
+        """Why this trial should not start now; empty when it should, and always without a time budget,
+        where only counts decide. `waiting` jobs are queued or running already.
+        """
+        clock = self._context.clock
+        if clock.search_end is None:
+            return ""
+        model = start.candidate.model
+        asked = [trial for trial in history if trial.kind != SKIPPED]
+        of_model = [trial for trial in asked if trial.candidate.model == model]
+        failures = sum(trial.status == "failed" for trial in of_model)
+        if failures >= FAILURES_BEFORE_REST and not any(trial.status == "done" for trial in of_model):
+            return f"{model} rests after {failures} failures"
+        if not any(self._searches(trial) for trial in asked):
+            return ""
+        job = self._costs.job_seconds(model) * start.budget
+        wall = job * -(-len(self._context.splits) // self._workers)
+        left = clock.search_left()
+        if wall > left - 0.5 * min(waiting, 1) * job:
+            return f"about {wall:.1f} s needed, {left:.1f} s left"
+        return ""
+
+    def _searches(self, trial: Trial) -> bool:
+        return not self._context.models[trial.candidate.model].is_baseline
+
+    def soft_seconds(self, queued: int) -> float | None:
+        """Seconds after which a model should stop with what it has, while `queued` first candidates wait;
+        None without a budget.
+        """
+        folds = len(self._context.splits)
+        return soft_seconds(self._context.clock, workers=self._workers, folds=folds, queued=queued)
+
+    def hard_seconds(self, model: str, soft: float | None) -> float | None:
+        """Seconds after which a job is killed; None without a budget."""
+        if soft is None:
+            return None
+        known = model in self._imported or self._context.models[model].preload
+        extra = USUAL_EXTRA_SECONDS if known else IMPORT_SECONDS
+        return min(2.0 * soft + extra, max(self._context.clock.left(), 0.1))

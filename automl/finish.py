@@ -1,0 +1,121 @@
+"""The end of a run: members, predictor, record, and what the caller is told."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from automl.machine import versions
+from automl.predictor import MemberRecord, Parts, Predictor, write_predictor
+from automl.store import UNCOUNTED, Store, fold_folder, leaderboard_rows
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from automl.clock import Clock
+    from automl.data.records import Finding
+    from automl.history import Trial
+    from automl.prepare import Prepared
+    from automl.registry import Registry
+    from automl.run import SearchResult
+
+
+@dataclass(frozen=True, kw_only=True)
+class FitOutcome:
+    """What a run left behind."""
+
+    folder: Path
+    predictor: Predictor
+    leaderboard: list[dict[str, Any]]
+    findings: tuple[Finding, ...]
+    reasons: tuple[str, ...]
+    seconds: float
+    trials: int
+    failed: int
+    only_baseline: bool
+    metric: str
+    score: float | None
+    """Out-of-fold score of the predictor; None when not even a baseline could be judged."""
+    interrupted: bool = False
+
+
+def member_records(
+    result: SearchResult, registry: Registry, folder: Path, refitted: set[int]
+) -> tuple[MemberRecord, ...]:
+    """The members of the predictor: fold models, or one model on all rows for the trials in `refitted`."""
+    if result.ensemble is None:
+        return ()
+    weights = result.ensemble.weights
+    return tuple(
+        _record(result.history[number], weight, registry, folder, (-1,) if number in refitted else result.folds[number])
+        for number, weight in weights.items()
+    )
+
+
+def _record(trial: Trial, weight: float, registry: Registry, folder: Path, folds: Sequence[int]) -> MemberRecord:
+    spec = registry.models[trial.candidate.model]
+    return MemberRecord(
+        trial=trial.id,
+        weight=weight,
+        model=spec.name,
+        plugin=spec.plugin,
+        distribution=spec.distribution,
+        config=trial.candidate.config,
+        folders=tuple(fold_folder(folder, trial.id, fold).relative_to(folder).as_posix() for fold in folds),
+    )
+
+
+def finish_run(
+    store: Store,
+    prepared: Prepared,
+    result: SearchResult,
+    members: tuple[MemberRecord, ...],
+    *,
+    registry: Registry,
+    clock: Clock,
+    reasons: tuple[str, ...],
+) -> FitOutcome:
+    """Write the predictor, close the record, clean up."""
+    folder = store.folder
+    only_baseline = all(registry.models[record.model].is_baseline for record in members)
+    parts = Parts(
+        task=prepared.task,
+        schema=prepared.schema,
+        coding=prepared.coding,
+        members=members,
+        constant=prepared.constant,
+        only_baseline=only_baseline,
+    )
+    predictor_folder = write_predictor(parts, folder, versions())
+    weights = {} if result.ensemble is None else dict(result.ensemble.weights)
+    score = None if result.ensemble is None else prepared.metric.from_distance(result.ensemble.loss)
+    trials = [trial for trial in result.history if trial.kind not in UNCOUNTED]
+    store.set_weights(weights)
+    for name in ("data", "cache"):
+        shutil.rmtree(folder / name, ignore_errors=True)
+    seconds = clock.elapsed()
+    for key, value in (
+        ("score", score),
+        ("only_baseline", only_baseline),
+        ("reasons", reasons),
+        ("interrupted", result.interrupted),
+        ("seconds", seconds),
+        ("status", "done"),
+    ):
+        store.set_meta(key, value)
+    return FitOutcome(
+        folder=folder,
+        predictor=Predictor.load(predictor_folder, registry=registry),
+        leaderboard=leaderboard_rows(trials, weights),
+        findings=prepared.findings,
+        reasons=reasons,
+        seconds=seconds,
+        trials=len(trials),
+        failed=sum(trial.status == "failed" for trial in trials),
+        only_baseline=only_baseline,
+        metric=prepared.task.metric,
+        score=score,
+        interrupted=result.interrupted,
+    )

@@ -1,0 +1,69 @@
+"""What the run may use of this machine, and the versions of what it runs on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib import metadata
+from typing import TYPE_CHECKING
+
+from automl.resources import divide, usable_cores, usable_memory
+
+if TYPE_CHECKING:
+    from automl.registry import Registry
+    from automl.settings import Settings
+
+MEMORY_SHARE = 0.8
+"""Share of the usable memory that the workers may have together."""
+DISTRIBUTIONS = (
+    "automl-pluggy", "numpy", "scipy", "scikit-learn", "lightgbm", "xgboost-cpu", "catboost", "pyarrow", "skops",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class Machine:
+    """Workers and what each of them may use; workers x threads never exceeds the cores."""
+
+    workers: int
+    threads: int
+    """Threads of each worker."""
+    memory_bytes: int
+    """Limit of each worker's resident memory."""
+    reasons: tuple[str, ...]
+
+
+def find_machine(settings: Settings) -> Machine:
+    """Divide the cores and the memory that this process may really use."""
+    cores, memory = usable_cores(), usable_memory()
+    workers, threads = divide(cores.value, settings.jobs)
+    each = settings.memory_bytes or int(memory.value * MEMORY_SHARE / workers)
+    many = "s" if threads > 1 else ""
+    return Machine(
+        workers=workers,
+        threads=threads,
+        memory_bytes=each,
+        reasons=(
+            f"machine: {workers} workers x {threads} thread{many} of {cores.value} cores ({cores.reason})",
+            f"memory: {each / 2**30:.1f} GiB for each worker of {memory.value / 2**30:.1f} GiB usable ({memory.reason})",
+        ),
+    )
+
+
+def modules_to_preload(registry: Registry, settings: Settings) -> tuple[str, ...]:
+    """Modules that workers will need, once each."""
+    asked = settings.models or tuple(registry.models)
+    specs = [registry.models[name] for name in asked if name in registry.models]
+    modules = ["automl.evaluate", *(module for spec in specs if not spec.missing() for module in spec.preload)]
+    return tuple(dict.fromkeys(modules))
+
+
+def versions() -> dict[str, str]:
+    """Versions of what predictions depend on, by distribution."""
+    import platform
+
+    found = {"python": platform.python_version()}
+    for name in DISTRIBUTIONS:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
