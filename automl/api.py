@@ -34,7 +34,7 @@ from automl.tracking import TrackerGroup
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from automl.data.records import Finding, Split
+    from automl.data.records import Finding, Resampling, Split
     from automl.data.schema import Schema
     from automl.prepare import Prepared
     from automl.task import Task
@@ -97,28 +97,51 @@ def make_settings(target: str, options: Mapping[str, Any]) -> Settings:
     return Settings(**values)
 
 
-def check_run(data: Any, settings: Settings) -> CheckReport:
-    """`check` with settings."""
-    from automl.prepare import prepare
+@dataclass(frozen=True, kw_only=True)
+class _Ready:
+    """All that is decided before anything is trained."""
 
-    started = time.monotonic()
-    registry = load_registry()
+    prepared: Prepared
+    plan: Plan
+    resampling: Resampling
+    reasons: tuple[str, ...]
+
+
+def _get_ready(data: Any, settings: Settings, registry: Registry, machine: Machine, clock: Clock | None) -> _Ready:
+    """Read and check the data and decide what to do; the errors of bad input are raised here."""
+    from automl.prepare import prepare
+    from automl.resample import check_judged, make_resampling
+
     prepared = prepare(data, settings, registry)
-    machine = find_machine(settings)
+    seconds = settings.budget_seconds
+    if clock is not None and clock.search_end is not None:
+        seconds = clock.search_left()
     plan = make_plan(
         registry,
         prepared.task,
         settings,
-        seconds=settings.budget_seconds,
+        seconds=seconds,
         workers=machine.workers,
         memory_bytes=machine.memory_bytes,
     )
+    resampling = make_resampling(prepared, plan, settings)
+    check_judged(prepared, resampling)
+    reasons = (*machine.reasons, *plan.reasons, f"validation: {resampling.reason}")
+    return _Ready(prepared=prepared, plan=plan, resampling=resampling, reasons=reasons)
+
+
+def check_run(data: Any, settings: Settings) -> CheckReport:
+    """`check` with settings."""
+    started = time.monotonic()
+    registry = load_registry()
+    _check_names(registry, settings)
+    ready = _get_ready(data, settings, registry, find_machine(settings), None)
     return CheckReport(
-        task=prepared.task,
-        schema=prepared.schema,
-        findings=prepared.findings,
-        reasons=(*machine.reasons, *plan.reasons),
-        rows=prepared.task.rows,
+        task=ready.prepared.task,
+        schema=ready.prepared.schema,
+        findings=ready.prepared.findings,
+        reasons=ready.reasons,
+        rows=ready.prepared.task.rows,
         seconds=time.monotonic() - started,
     )
 
@@ -151,23 +174,11 @@ def fit_run(
         )
         # Workers import their libraries on one core while the table is read on another.
         with closing(registry.get("executors", settings.executor).load()(executor_settings)) as executor:
-            from automl.prepare import prepare
-
-            prepared = prepare(data, settings, registry)
-            plan = make_plan(
-                registry,
-                prepared.task,
-                settings,
-                seconds=None if clock.search_end is None else clock.search_left(),
-                workers=machine.workers,
-                memory_bytes=machine.memory_bytes,
-            )
             run = _Run(
                 settings=settings,
                 registry=registry,
                 clock=clock,
-                prepared=prepared,
-                plan=plan,
+                ready=_get_ready(data, settings, registry, machine, clock),
                 machine=machine,
                 listeners=listeners or {},
             )
@@ -184,8 +195,7 @@ class _Run:
     settings: Settings
     registry: Registry
     clock: Clock
-    prepared: Prepared
-    plan: Plan
+    ready: _Ready
     machine: Machine
     listeners: Mapping[str, Tracker]
 
@@ -193,12 +203,10 @@ class _Run:
 def _search_and_save(run: _Run, store: Store, executor: Executor) -> FitOutcome:
     from automl.data.storage import save_table
     from automl.evaluate import DATA_FOLDER, save_splits
-    from automl.resample import make_resampling
 
-    settings, prepared, plan, folder = run.settings, run.prepared, run.plan, store.folder
-    resampling = make_resampling(prepared, plan, settings)
+    settings, prepared, resampling, folder = run.settings, run.ready.prepared, run.ready.resampling, store.folder
     strategy, baselines, notes = _strategy(run)
-    reasons = (*run.machine.reasons, *plan.reasons, f"validation: {resampling.reason}", *notes)
+    reasons = (*run.ready.reasons, *notes)
     _describe(store, run, reasons)
     save_table(folder / DATA_FOLDER, prepared.data)
     save_splits(folder, list(resampling.splits))
@@ -233,37 +241,37 @@ def _search_and_save(run: _Run, store: Store, executor: Executor) -> FitOutcome:
 
 
 def _context(run: _Run, folder: Path, splits: Sequence[Split]) -> RunContext:
-    assert run.prepared.data.target is not None
+    assert run.ready.prepared.data.target is not None
     return RunContext(
         folder=folder,
         run_id=uuid.uuid4().hex,
-        task=run.prepared.task,
-        metric=run.prepared.metric,
-        models={spec.name: spec for spec in run.plan.models},
+        task=run.ready.prepared.task,
+        metric=run.ready.prepared.metric,
+        models={spec.name: spec for spec in run.ready.plan.models},
         fidelities=run.registry.fidelities,
         splits=splits,
-        target=run.prepared.data.target,
-        weight=run.prepared.data.weight,
+        target=run.ready.prepared.data.target,
+        weight=run.ready.prepared.data.weight,
         clock=run.clock,
         seed=run.settings.seed,
         threads=run.machine.threads,
         memory_bytes=run.machine.memory_bytes,
         trials=run.settings.trials,
-        fit_seconds=run.plan.fit_seconds,
+        fit_seconds=run.ready.plan.fit_seconds,
     )
 
 
 def _run_info(run: _Run, folder: Path, reasons: tuple[str, ...]) -> RunInfo:
     return RunInfo(
         folder=folder,
-        task=run.prepared.task,
+        task=run.ready.prepared.task,
         seconds=run.settings.budget_seconds,
         deadline=run.clock.end,
         trials=run.settings.trials,
         workers=run.machine.workers,
         threads=run.machine.threads,
         reasons=reasons,
-        findings=run.prepared.findings,
+        findings=run.ready.prepared.findings,
     )
 
 
@@ -272,15 +280,15 @@ def _strategy(run: _Run) -> tuple[Strategy | None, list[Candidate], list[str]]:
     from automl.portfolio import starting_candidates
     from automl.space import joint_space, model_space, plain_config
 
-    task = run.prepared.task
+    task = run.ready.prepared.task
     baselines = [
         Candidate(
             model=spec.name, config=plain_config(model_space(spec, task).get_default_configuration()), origin="baseline"
         )
-        for spec in run.plan.models
+        for spec in run.ready.plan.models
         if spec.is_baseline
     ]
-    models = [spec for spec in run.plan.models if not spec.is_baseline]
+    models = [spec for spec in run.ready.plan.models if not spec.is_baseline]
     if not models:
         return None, baselines, ["search: no model but the baseline can be used here"]
     space = joint_space(models, task, search_weights(models))
@@ -302,12 +310,12 @@ def _keep_logs(executor: Executor, logs: Path, store: Store) -> None:
 def _describe(store: Store, run: _Run, reasons: tuple[str, ...]) -> None:
     """Record what the run is about before it starts."""
     facts = {
-        "task": run.prepared.task.to_dict(),
-        "metric": run.prepared.task.metric,
+        "task": run.ready.prepared.task.to_dict(),
+        "metric": run.ready.prepared.task.metric,
         "settings": run.settings.to_dict(),
         "reasons": reasons,
-        "findings": [finding.to_dict() for finding in run.prepared.findings],
-        "columns": run.prepared.schema.to_dict(),
+        "findings": [finding.to_dict() for finding in run.ready.prepared.findings],
+        "columns": run.ready.prepared.schema.to_dict(),
         "versions": versions(),
         "workers": run.machine.workers,
         "threads": run.machine.threads,

@@ -39,6 +39,8 @@ class FitOutcome:
     score: float | None
     """Out-of-fold score of the predictor; None when not even a baseline could be judged."""
     interrupted: bool = False
+    nothing_learned: bool = False
+    """Models were fitted, but none was better than the baseline, which is what predicts."""
 
 
 def member_records(
@@ -79,7 +81,12 @@ def finish_run(
 ) -> FitOutcome:
     """Write the predictor, close the record, clean up."""
     folder = store.folder
-    only_baseline = all(registry.models[record.model].is_baseline for record in members)
+    only_baseline = all(registry.models[trial.candidate.model].is_baseline for trial in result.history.full())
+    nothing_learned = not only_baseline and all(registry.models[record.model].is_baseline for record in members)
+    if nothing_learned:
+        note = "no model was better than the baseline out of fold: the predictor is the baseline"
+        store.event("warning", "nothing-learned", note)
+        reasons = (*reasons, f"predictor: {note}")
     parts = Parts(
         task=prepared.task,
         schema=prepared.schema,
@@ -118,4 +125,5 @@ def finish_run(
         metric=prepared.task.metric,
         score=score,
         interrupted=result.interrupted,
+        nothing_learned=nothing_learned,
     )

@@ -74,11 +74,11 @@ class LiveEnsemble:
         self.folds[trial_id] = tuple(sorted(folds))
         return score
 
-    def update(self, trials: Sequence[Trial], fallback: Sequence[Trial], *, final: bool) -> bool:
+    def update(self, trials: Sequence[Trial], baselines: Sequence[Trial], *, final: bool) -> bool:
         """Weigh these full trials again if it is due; whether the weights were computed.
 
-        `fallback` are the trials to take when there are none: the baselines. Without a clock only the end counts,
-        so that the result does not depend on timing.
+        Baselines may join, so that the predictor is never worse than a constant where there is nothing to learn.
+        Without a clock only the end counts, so that the result does not depend on timing.
         """
         if not final:
             if self._clock.end is None or len(trials) == self._seen:
@@ -87,7 +87,9 @@ class LiveEnsemble:
                 return False
         started = time.monotonic()
         pooled = [trial for trial in trials if trial.id in self._predictions]
-        self.current = self._select(pooled or list(trials[:1]) or list(fallback[:1]), final=final)
+        if pooled or not trials:
+            pooled += [trial for trial in baselines if trial.id in self._predictions]
+        self.current = self._select(pooled or list(trials[:1]) or list(baselines[:1]), final=final)
         self._seen = len(trials)
         self._prune(trials)
         self._seconds += time.monotonic() - started

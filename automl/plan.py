@@ -146,7 +146,7 @@ def make_plan(
     models, skipped = usable_models(registry, task, settings, memory_bytes)
     holdout, folds, repeats, why = choose_folds(task, settings, seconds, workers)
     names = ", ".join(spec.name for spec in models)
-    reasons = [f"task: {reason}" for reason in task.reasons] + [f"validation: {why}", f"models, in this order: {names}"]
+    reasons = [f"task: {reason}" for reason in task.reasons] + [f"models, in this order: {names}"]
     reasons += [f"not used: {name}: {reason}" for name, reason in skipped.items()]
     return Plan(
         models=models,

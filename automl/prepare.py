@@ -182,8 +182,7 @@ def _head(data: TableData, without_last: int) -> TableData:
 
 
 def _task(coding: TargetCoding, schema: Schema, data: TableData, settings: Settings, metric: Metric | None) -> Task:
-    name = default_metric_name(coding.problem_type) if metric is None else metric.name
-    why = "as asked" if metric is not None else f"the default for {coding.problem_type}"
+    name, why = _metric_name(coding, data, settings, metric)
     return Task(
         target=settings.target,
         problem_type=coding.problem_type,
@@ -196,6 +195,25 @@ def _task(coding: TargetCoding, schema: Schema, data: TableData, settings: Setti
         monotone=dict(settings.monotone),
         reasons=(*coding.reasons, f"metric {name}: {why}"),
     )
+
+
+def _metric_name(coding: TargetCoding, data: TableData, settings: Settings, metric: Metric | None) -> tuple[str, str]:
+    """Name of the run's metric and why."""
+    import numpy as np
+
+    if metric is not None:
+        return metric.name, "as asked"
+    name = default_metric_name(coding.problem_type)
+    own_rows = settings.validation is None and settings.split_column is None
+    if coding.problem_type == "binary" and own_rows and data.target is not None:
+        rarer = int(np.bincount(data.target, minlength=2).argmin())
+        # A class with one row is always trained on and never judged: no ranking metric can say anything then.
+        if int((data.target == rarer).sum()) == 1:
+            return (
+                "log_loss",
+                f"{name} cannot judge class {coding.classes[rarer]!r}, which has one row; more rows of it would help",
+            )
+    return name, f"the default for {coding.problem_type}"
 
 
 def _constant(task: Task, values: NDArray[Any], weight: NDArray[np.float64] | None) -> tuple[float, ...]:

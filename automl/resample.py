@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from automl.data import splits
+from automl.errors import DataError, MetricError
 
 if TYPE_CHECKING:
     from automl.data.records import Resampling
@@ -62,3 +63,23 @@ def make_resampling(prepared: Prepared, plan: Plan, settings: Settings) -> Resam
         seed=settings.seed,
         reason=plan.resampling_reason,
     )
+
+
+def check_judged(prepared: Prepared, resampling: Resampling) -> None:
+    """Raise DataError when the metric can say nothing about the rows that judge, whatever is predicted for them."""
+    target = prepared.data.target
+    assert target is not None
+    rows = np.unique(np.concatenate([split.valid for split in resampling.splits]))
+    truth = target[rows]
+    if not prepared.task.is_classification or len(np.unique(truth)) > 1:
+        return
+    shares = np.broadcast_to(np.asarray(prepared.constant), (len(rows), prepared.task.class_count))
+    weight = None if prepared.data.weight is None else prepared.data.weight[rows]
+    try:
+        prepared.metric.score(truth, shares, weight)
+    except MetricError as error:
+        only = prepared.task.classes[int(truth[0])]
+        raise DataError(
+            f"all {len(rows)} rows that judge are of class {only!r}, of which metric {prepared.metric.name} can say "
+            f"nothing ({error}); use --metric log_loss, other validation rows, or more rows of the other classes"
+        ) from error

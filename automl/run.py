@@ -297,7 +297,8 @@ class Search:
     def _update_ensemble(self, *, final: bool) -> None:
         full = self.history.full()
         trials = [trial for trial in full if not self._is_baseline(trial)]
-        if self._live.update(trials, full, final=final) and self._live.current is not None:
+        baselines = [trial for trial in full if self._is_baseline(trial)]
+        if self._live.update(trials, baselines, final=final) and self._live.current is not None:
             self._store.set_weights(self._live.current.weights)
 
 

@@ -93,6 +93,8 @@ def tell_outcome(output: Output, outcome: FitOutcome, tested: TestScore | None) 
     output.say(labelled("next", f"{program()} predict {shlex.quote(folder)} NEW.csv --out predictions.csv"))
     if outcome.only_baseline:
         warn("only the dummy could be fitted: this predictor does not look at the columns")
+    if outcome.nothing_learned:
+        warn("no model was better than a constant out of fold: the predictor is the dummy")
     if tested is not None and tested.error is not None:
         warn(f"the run is complete, but {tested.file} could not be scored: {tested.error}")
 

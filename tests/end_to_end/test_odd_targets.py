@@ -1,0 +1,93 @@
+"""Targets and splits that leave little to judge by: one-member classes, five rows, nothing to learn, no positives."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import automl
+from automl.api import fit_run, make_settings
+from automl.errors import DataError
+from automl.store import open_run
+
+FAST = {"models": ["linear"], "executor": "inline", "seed": 1}
+
+
+def frame(rows, target, seed=0):
+    rng = np.random.default_rng(seed)
+    return pd.DataFrame({"a": rng.normal(size=rows), "b": rng.choice(list("pqr"), size=rows), "y": target})
+
+
+def one_yes(rows=60):
+    return frame(rows, ["yes" if row == 7 else "no" for row in range(rows)])
+
+
+def test_binary_target_with_one_row_of_a_class_is_judged_by_log_loss(tmp_path):
+    outcome = fit_run(one_yes(), make_settings("y", {"trials": 2, **FAST}), out=tmp_path / "run")
+
+    assert "log_loss" == outcome.metric
+    assert not outcome.only_baseline
+    assert 0 == outcome.failed
+    assert any("roc_auc cannot judge class 'yes'" in reason for reason in outcome.reasons)
+
+
+@pytest.mark.parametrize("entry", ["fit", "check"])
+def test_metric_that_can_say_nothing_is_refused_before_anything_is_trained(tmp_path, entry):
+    options = {"metric": "roc_auc", "trials": 1, **FAST}
+
+    with pytest.raises(DataError, match=r"of class 'no', of which metric roc_auc can say nothing.*--metric log_loss"):
+        if entry == "fit":
+            automl.fit(one_yes(), target="y", out=tmp_path / "run", **options)
+        else:
+            automl.check(one_yes(), target="y", **options)
+    assert [] == list(tmp_path.iterdir())
+
+
+def test_validation_rows_of_one_class_are_refused_by_name(tmp_path):
+    data = frame(40, ["yes", "no"] * 20)
+    data["part"] = np.where((data["y"] == "no") & (data.index > 20), "valid", "train")
+
+    with pytest.raises(DataError, match="rows that judge are of class 'no'"):
+        automl.fit(data, target="y", split_column="part", trials=1, out=tmp_path / "run", **FAST)
+
+
+def test_five_rows_are_enough_for_a_predictor(tmp_path):
+    outcome = fit_run(frame(5, list("ynyny")), make_settings("y", {"trials": 1, **FAST}), out=tmp_path / "run")
+
+    assert 5 == len(outcome.predictor.predict(frame(5, list("ynyny"))))
+    assert any("5 rows" in finding.message for finding in outcome.findings)
+
+
+def test_four_rows_are_refused(tmp_path):
+    with pytest.raises(DataError, match="4 usable rows; at least 5"):
+        automl.fit(frame(4, list("ynyn")), target="y", trials=1, out=tmp_path / "run", **FAST)
+    assert [] == list(tmp_path.iterdir())
+
+
+def test_where_nothing_can_be_learned_the_predictor_is_not_worse_than_a_constant(tmp_path):
+    """Numbers without any relation to the target: every model is worse than the mean out of fold."""
+    rng = np.random.default_rng(3)
+    data = pd.DataFrame({"a": rng.normal(size=60), "y": rng.normal(size=60)})
+    settings = make_settings("y", {"trials": 3, "models": ["nearest_neighbours"], "executor": "inline"})
+
+    outcome = fit_run(data, settings, out=tmp_path / "run")
+
+    dummy = next(row for row in outcome.leaderboard if row["model"] == "dummy")
+    assert outcome.score <= dummy["score"] + 1e-9
+    assert not outcome.only_baseline
+
+
+def test_log_of_the_workers_stays_with_the_run(tmp_path):
+    """Messages of dead workers point to it."""
+    from automl.registry import load_registry
+    from automl.testing import toys
+
+    registry = load_registry().register(toys, "toys")
+    settings = make_settings("y", {"models": ["toy_crash"], "trials": 1, "jobs": 1})
+
+    fit_run(frame(60, ["yes", "no"] * 30), settings, out=tmp_path / "run", registry=registry)
+
+    with open_run(tmp_path / "run") as run:
+        died = [job["message"] for job in run.jobs() if job["kind"] == "died"]
+    assert died
+    assert "workers.log" in died[0]
+    assert (tmp_path / "run" / "workers.log").stat().st_size
