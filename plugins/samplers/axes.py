@@ -1,0 +1,223 @@
+"""Configurations as points: what the samplers share.
+
+A model's own space is seen as a row of numbers, one per hyperparameter, in ConfigSpace's own encoding: numbers in
+[0, 1] in their own scale (log where they are log), choices and ranks as whole numbers, NaN where inactive.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from automl import Candidate
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from ConfigSpace import ConfigurationSpace
+    from numpy.typing import NDArray
+
+    from automl import Config, JointSpace, Trial
+
+    Row = NDArray[np.float64]
+
+Kind = Literal["number", "choice", "rank", "fixed"]
+TRIES = (8, 200, 1000)  # a new configuration comes at once in an endless space, late in a small one
+
+
+class ModelAxes:
+    """One model's own space as rows ``(hyperparameters,)``."""
+
+    FEW = 5
+    """An integer with so few values is treated like a choice where a step would be too short to leave one."""
+
+    def __init__(self, model: str, space: ConfigurationSpace) -> None:
+        from ConfigSpace.hyperparameters import CategoricalHyperparameter, OrdinalHyperparameter
+
+        self.model = model
+        self._space = space
+        self._parameters = list(space.values())
+        self.names = [str(parameter.name) for parameter in self._parameters]
+        self.kinds: list[Kind] = []
+        for parameter in self._parameters:
+            kind: Kind = "number"
+            if parameter.size == 1:
+                kind = "fixed"
+            elif isinstance(parameter, CategoricalHyperparameter):
+                kind = "choice"
+            elif isinstance(parameter, OrdinalHyperparameter):
+                kind = "rank"
+            self.kinds.append(kind)
+        self.sizes = [parameter.size for parameter in self._parameters]
+        self._defaults = np.array([float(p.to_vector(p.default_value)) for p in self._parameters])
+        self._forbidden = list(space.forbidden_clauses)
+        self._conditions = {
+            column: space.parent_conditions_of[name]
+            for column, name in enumerate(self.names)
+            if space.parent_conditions_of[name]
+        }
+        self._rows: dict[str, Row | None] = {}
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    @cached_property
+    def order(self) -> list[int]:
+        """Columns, parents before their children."""
+        order: list[int] = []
+        while len(order) < len(self):
+            done = {self.names[column] for column in order}
+            order += [
+                column
+                for column, name in enumerate(self.names)
+                if name not in done and all(parent.name in done for parent in self._space.parents_of[name])
+            ]
+        return order
+
+    @property
+    def default(self) -> Row:
+        """The row of the default configuration."""
+        return self.repaired(self._defaults)
+
+    def is_active(self, column: int, row: Row) -> bool:
+        """Whether a hyperparameter is active, given the values of its parents in `row`."""
+        return all(condition.satisfied_by_vector(row) for condition in self._conditions.get(column, ()))
+
+    def is_forbidden(self, row: Row) -> bool:
+        """Whether a forbidden clause hits; with NaN for what is not decided yet, whether one hits already."""
+        return any(clause.is_forbidden_vector(row) for clause in self._forbidden)
+
+    def repaired(self, row: Row) -> Row:
+        """`row` with inactive hyperparameters made NaN, and active ones that lack a value at their default."""
+        row = np.where(np.isnan(row), self._defaults, row)
+        for column in self.order if self._conditions else ():
+            if column in self._conditions and not self.is_active(column, row):
+                row[column] = np.nan
+        return row
+
+    def encode(self, candidate: Candidate) -> Row | None:
+        """The row of a candidate of this model; None when it does not lie in the space."""
+        if candidate.id not in self._rows:
+            self._rows[candidate.id] = self._encode(candidate.config)
+        return self._rows[candidate.id]
+
+    def _encode(self, config: Config) -> Row | None:
+        row = np.full(len(self), np.nan)
+        if not set(config) <= set(self.names):
+            return None
+        for column, (name, parameter) in enumerate(zip(self.names, self._parameters, strict=True)):
+            if name in config:
+                if not parameter.legal_value(config[name]):
+                    return None
+                row[column] = parameter.to_vector(config[name])
+        repaired = self.repaired(row)
+        if not np.array_equal(np.isnan(repaired), np.isnan(row)) or self.is_forbidden(row):
+            return None
+        return row
+
+    def decode(self, row: Row, origin: str) -> Candidate | None:
+        """The candidate of a row, whose numbers may lie between the values an integer has; None when forbidden."""
+        if self.is_forbidden(row):
+            return None
+        config: dict[str, Any] = {}
+        for name, parameter, value in zip(self.names, self._parameters, row.tolist(), strict=True):
+            if value == value:  # noqa: PLR0124 - NaN is inactive
+                plain: Any = parameter.to_value(value)
+                config[name] = plain.item() if isinstance(plain, np.generic) else plain
+        found = Candidate(model=self.model, config=config, origin=origin)
+        if self._forbidden and self._encode(config) is None:  # rounding an integer moved it into a forbidden region
+            return None
+        return found
+
+    def default_position(self, column: int) -> float:
+        """Where the default of a hyperparameter lies."""
+        return float(self._defaults[column])
+
+    def positions(self, column: int) -> list[float]:
+        """Where all values of a choice, a rank or an integer lie."""
+        parameter = self._parameters[column]
+        if self.kinds[column] == "fixed":
+            return [self.default_position(column)]
+        if self.kinds[column] == "number":
+            return [float(at) for at in parameter.to_vector(np.arange(parameter.lower, parameter.upper + 1))]
+        return [float(number) for number in range(int(self.sizes[column]))]
+
+    def value_at(self, column: int, position: float) -> float:
+        """The nearest position that the hyperparameter can have: integers have few."""
+        parameter = self._parameters[column]
+        return float(parameter.to_vector(parameter.to_value(min(max(position, 0.0), 1.0))))
+
+    def draw(self, count: int, seed: int) -> Row:
+        """Random rows ``(count, hyperparameters)`` from the space's own priors; a function of the seed."""
+        if not len(self):
+            return np.empty((count, 0))
+        self._space.seed(seed % (2**32 - 1))
+        # Asked for one, ConfigSpace returns a configuration and not a list.
+        drawn = self._space.sample_configuration(max(count, 2))[:count]
+        return np.array([configuration.get_array() for configuration in drawn])
+
+
+class Axes:
+    """The joint space as rows of each model."""
+
+    def __init__(self, space: JointSpace) -> None:
+        self.models: tuple[str, ...] = space.models
+        shares = np.array([space.weights[name] for name in space.models], dtype=float)
+        self.shares: Row = shares / shares.sum()
+        self.of = {name: ModelAxes(name, space.subspaces[name]) for name in space.models}
+
+    def encode(self, candidate: Candidate) -> Row | None:
+        """The row of a candidate in its model's space; None when it lies outside the joint space."""
+        return self.of[candidate.model].encode(candidate) if candidate.model in self.of else None
+
+    def inside(self, trials: Iterable[Trial]) -> list[Trial]:
+        """Those trials whose candidate lies in this space: a queue may bring models that are switched off."""
+        return [trial for trial in trials if self.encode(trial.candidate) is not None]
+
+    def draw(self, count: int, rng: np.random.Generator) -> list[tuple[str, Row]]:
+        """`count` random points, the model by its weight, then from its own priors."""
+        choices = rng.choice(len(self.models), size=count, p=self.shares)
+        rows = {
+            index: iter(self.of[name].draw(int((choices == index).sum()), int(rng.integers(2**31))))
+            for index, name in enumerate(self.models)
+        }
+        return [(self.models[index], next(rows[index])) for index in choices.tolist()]
+
+    def random(self, rng: np.random.Generator, asked: set[str], origin: str) -> Candidate | None:
+        """A random candidate that was not asked yet; None when there seems to be none left."""
+        for count in TRIES:
+            for model, row in self.draw(count, rng):
+                found = self.of[model].decode(row, origin)
+                if found is not None and found.id not in asked:
+                    return found
+        return self.leftover(asked, origin)
+
+    def leftover(self, asked: set[str], origin: str) -> Candidate | None:
+        """What random draws missed, where a space is small enough to look at everything."""
+        from automl_plugins.samplers.grid import configurations
+
+        for model in self.models:
+            axes = self.of[model]
+            if np.prod([min(float(size), 1e9) for size in axes.sizes]) > 1e4:  # noqa: PLR2004 - a second's work
+                continue
+            for row in configurations(axes, points=10_000, key=(0,)):
+                found = axes.decode(row, origin)
+                if found is not None and found.id not in asked:
+                    return found
+        return None
+
+
+def generator(*parts: int) -> np.random.Generator:
+    """A random generator that is a function of these numbers."""
+    return np.random.default_rng([part & 0xFFFFFFFF for part in parts])
+
+
+def first_new(axes: ModelAxes, rows: Sequence[Row], asked: set[str], origin: str) -> Candidate | None:
+    """The first legal row that was not asked yet."""
+    for row in rows:
+        found = axes.decode(row, origin)
+        if found is not None and found.id not in asked:
+            return found
+    return None
