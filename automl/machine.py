@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 MEMORY_SHARE = 0.8
 """Share of the usable memory that the workers may have together."""
 DISTRIBUTIONS = (
-    "automl-pluggy", "numpy", "scipy", "scikit-learn", "lightgbm", "xgboost-cpu", "catboost", "pyarrow", "skops",
+    "automl-pluggy", "numpy", "scipy", "scikit-learn", "lightgbm", "xgboost-cpu", "catboost", "pyarrow",
 )  # fmt: skip
 
 

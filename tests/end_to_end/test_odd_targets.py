@@ -30,15 +30,12 @@ def test_binary_target_with_one_row_of_a_class_is_judged_by_log_loss(tmp_path):
     assert any("roc_auc cannot judge class 'yes'" in reason for reason in outcome.reasons)
 
 
-@pytest.mark.parametrize("entry", ["fit", "check"])
-def test_metric_that_can_say_nothing_is_refused_before_anything_is_trained(tmp_path, entry):
-    options = {"metric": "roc_auc", "trials": 1, **FAST}
+@pytest.mark.parametrize("start", [automl.check, automl.fit])
+def test_metric_that_can_say_nothing_is_refused_before_anything_is_trained(tmp_path, monkeypatch, start):
+    monkeypatch.chdir(tmp_path)
 
     with pytest.raises(DataError, match=r"of class 'no', of which metric roc_auc can say nothing.*--metric log_loss"):
-        if entry == "fit":
-            automl.fit(one_yes(), target="y", out=tmp_path / "run", **options)
-        else:
-            automl.check(one_yes(), target="y", **options)
+        start(one_yes(), target="y", metric="roc_auc", trials=1, **FAST)
     assert [] == list(tmp_path.iterdir())
 
 
