@@ -75,6 +75,17 @@ def parse_with(texts: pa.Array, formats: Sequence[str]) -> NDArray[np.float64]:
     return found if ahead is None else found - ahead
 
 
+def fallback_formats(known: Sequence[str]) -> list[str]:
+    """Formats for texts that those of the training table do not fit.
+
+    "01/02/2024" is read only the way round in which the training table wrote it.
+    """
+    heads = {form[:5] for form in known}
+    return [
+        form for form in FORMATS if form not in known and ("/" not in form[:5] or form[:5] in heads or form[1] == "Y")
+    ]
+
+
 def find_formats(texts: pa.Array) -> tuple[list[str], float]:
     """Formats that read these distinct texts, the most useful first, and the share they read."""
     import numpy as np
@@ -131,23 +142,57 @@ def arrow_seconds(column: Any) -> NDArray[np.float64]:
     return np.asarray(pc.cast(pc.cast(column, pa.int64()), pa.float64(), safe=False).to_numpy()) / scale
 
 
-def date_parts(seconds: NDArray[np.float64], reference: float) -> dict[str, NDArray[np.float64]]:
-    """Numbers from moments; NaN stays NaN. ``days`` counts from `reference` (seconds)."""
+def date_parts(
+    seconds: NDArray[np.float64], reference: float, wanted: Sequence[str] = PARTS
+) -> dict[str, NDArray[np.float32]]:
+    """Numbers from moments, float32 ``(rows,)``; NaN stays NaN. ``days`` counts from `reference` (seconds)."""
     import numpy as np
 
-    known = ~np.isnan(seconds)
-    whole = np.where(known, seconds, 0.0)
-    days = np.floor(whole / DAY).astype(np.int64)
-    date = days.astype("datetime64[D]")
-    year = date.astype("datetime64[Y]")
-    month = date.astype("datetime64[M]")
+    if not len(seconds):
+        return {part: np.zeros(0, dtype=np.float32) for part in wanted}
+    days = np.floor(seconds / DAY)
+    first, last = (np.nanmin(days), np.nanmax(days)) if not np.isnan(days).all() else (0.0, 0.0)
+    if last - first > 4 * len(days) + 1000:
+        found, places = np.unique(days, return_inverse=True)
+    else:
+        # Few days, many rows: the calendar is worked out once for each day, and looked up.
+        found = np.arange(first, last + 2)
+        found[-1] = np.nan
+        places = np.where(np.isnan(days), len(found) - 1, days - first).astype(np.int32)
+    parts = {part: values[places] for part, values in _calendar(found).items() if part in wanted}
+    if "days" in wanted:
+        parts["days"] = ((seconds - reference) / DAY).astype(np.float32)
+    if "hour" in wanted:
+        parts["hour"] = ((seconds - days * DAY) / 3600).astype(np.float32)
+    return {part: parts[part] for part in wanted}
+
+
+def varying_parts(seconds: NDArray[np.float64]) -> list[str]:
+    """Parts that are not the same for all of these known moments."""
+    import numpy as np
+
+    days = np.floor(seconds / DAY)
+    calendar = _calendar(np.unique(days))
+    varied = {part for part, values in calendar.items() if values.min() != values.max()}
+    hours = seconds - days * DAY
+    varied |= {"hour"} if hours.min() != hours.max() else set()
+    varied |= {"days"} if seconds.min() != seconds.max() else set()
+    return [part for part in PARTS if part in varied]
+
+
+def _calendar(days: NDArray[np.float64]) -> dict[str, NDArray[np.float32]]:
+    """Parts of whole days since 1970; NaN stays NaN."""
+    import numpy as np
+
+    known = ~np.isnan(days)
+    whole = np.where(known, days, 0).astype(np.int64)
+    date = whole.astype("datetime64[D]")
+    year, month = date.astype("datetime64[Y]"), date.astype("datetime64[M]")
     parts = {
-        "days": (whole - reference) / DAY,
         "year": year.astype(np.int64) + 1970,
         "month": month.astype(np.int64) % 12 + 1,
         "day": (date - month.astype("datetime64[D]")).astype(np.int64) + 1,
-        "weekday": (days + 3) % 7,
+        "weekday": (whole + 3) % 7,
         "yearday": (date - year.astype("datetime64[D]")).astype(np.int64) + 1,
-        "hour": (whole - days * DAY) / 3600,
     }
-    return {name: np.where(known, values, np.nan) for name, values in parts.items()}
+    return {name: np.where(known, values, np.nan).astype(np.float32) for name, values in parts.items()}

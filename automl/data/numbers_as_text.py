@@ -3,6 +3,12 @@
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pyarrow as pa
+    from numpy.typing import NDArray
 
 _PLAIN = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 _GROUPED = re.compile(r"[+-]?\d{1,3}(,\d{3})+(\.\d+)?")
@@ -16,6 +22,8 @@ _INFINITE = {
     "-infinity": float("-inf"),
 }
 _CURRENCY = "$€£¥₹"
+_SIMPLE = rf"^[+-]?[{_CURRENCY}]?(\d+\.?\d*([eE][+-]?\d+)?|\d{{1,3}}(,\d{{3}})+(\.\d+)?)(%|[{_CURRENCY}])?$"
+"""What Arrow can read after some signs are taken off, and `parse_number` reads alike."""
 
 
 def parse_number(text: str, *, decimal_comma: bool = False) -> float | None:
@@ -50,6 +58,25 @@ def _parse_plain(text: str, decimal_comma: bool) -> float | None:
     if _SPACED.fullmatch(text):
         return float(re.sub(r"[ \u00a0\u202f']", "", text).replace(",", "."))
     return _INFINITE.get(text.lower())
+
+
+def parse_numbers(texts: pa.Array, *, decimal_comma: bool = False) -> NDArray[np.float64]:
+    """`parse_number` of stripped texts, ``(texts,)``, with NaN for what is none; most of them all at once."""
+    import numpy as np
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    found = np.full(len(texts), np.nan)
+    rest = np.ones(len(texts), dtype=bool)
+    if not decimal_comma and len(texts) > 100:
+        simple = pc.match_substring_regex(texts, _SIMPLE).to_numpy(zero_copy_only=False).astype(bool)
+        bare = pc.replace_substring_regex(texts.filter(pa.array(simple)), f"[{_CURRENCY},%+]", "")
+        found[simple] = pc.cast(bare, pa.float64()).to_numpy(zero_copy_only=False)
+        rest = ~simple
+    for place, text in zip(np.flatnonzero(rest), texts.filter(pa.array(rest)).to_pylist(), strict=True):
+        number = None if text is None else parse_number(text, decimal_comma=decimal_comma)
+        found[place] = np.nan if number is None else number
+    return found
 
 
 def uses_decimal_comma(texts: list[str]) -> bool:

@@ -1,0 +1,134 @@
+"""Columns of each kind, with what encoding needs to know about them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from automl.data.dates import CATEGORY_PARTS, DAY, varying_parts
+from automl.data.distinct import Distinct, category_labels, distinct, merged
+from automl.data.records import Finding, Kind
+from automl.data.schema import Column
+from automl.data.values import number_levels, to_booleans, to_numbers, to_seconds
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+Fitted = tuple[Column, list[Finding]]
+MOST_LEVELS = 100_000
+"""Levels of a category that are told apart, by frequency; the others count as unseen."""
+SAMPLE = 20_000
+"""Rows by which costly questions (words, formats, medians) are answered."""
+
+
+def unused(name: str, kind: Kind, reason: str, **params: Any) -> Column:
+    """A column that no model sees."""
+    return Column(name=name, kind=kind, reason=reason, used=False, params=params)
+
+
+def number(name: str, column: Any, reason: str, params: dict[str, Any] | None = None) -> Column:
+    """A quantity."""
+    values, _ = to_numbers(column, params or {})
+    return _number(name, values, reason, params or {})
+
+
+def _number(name: str, values: NDArray[np.float64], reason: str, params: dict[str, Any]) -> Column:
+    params = {**params, "centre": centre_of(values)}
+    return Column(name=name, kind="number", reason=reason, used=True, params=params, numbers=(name,))
+
+
+def centre_of(values: NDArray[np.float64]) -> float:
+    """What to subtract so that float32 keeps the differences between values; 0 when it does anyway."""
+    some = values[:: max(1, len(values) // SAMPLE)]
+    some = some[np.isfinite(some)]
+    if not len(some):
+        return 0.0
+    middle, spread = float(np.median(some)), float(np.std(some))
+    largest = float(np.abs(some).max())
+    return middle if abs(middle) > 1e4 * max(spread, 1e-300) or largest > 2**24 > spread else 0.0
+
+
+def integer_code(name: str, column: Any, reason: str, params: dict[str, Any] | None = None) -> Fitted:
+    """A number that is a category as well."""
+    params = params or {}
+    values, _ = to_numbers(column, params)
+    levels, lost = number_levels(values, MOST_LEVELS)
+    if not levels:
+        return unused(name, "constant", "all values are missing"), []
+    plain = _number(name, values, reason, params)
+    return (
+        Column(
+            name=name,
+            kind="integer_code",
+            reason=reason,
+            used=True,
+            params={"levels": levels, **plain.params},
+            numbers=(name,),
+            categories=((name, len(levels)),),
+        ),
+        _rare(name, lost, len(levels)),
+    )
+
+
+def text(name: str, reason: str) -> Column:
+    """Words."""
+    return Column(name=name, kind="text", reason=reason, used=True, numbers=(f"{name} length", f"{name} words"))
+
+
+def boolean(name: str, column: Any, reason: str) -> Column:
+    """True and false."""
+    values, _ = to_booleans(column)
+    known = values[~np.isnan(values)]
+    if not len(known):
+        return unused(name, "constant", "no value is missing, true or false" if len(values) else "no values")
+    if (known == known[0]).all():
+        return unused(name, "constant", f"every value is {bool(known[0])}", value=str(bool(known[0])).lower())
+    return Column(name=name, kind="boolean", reason=reason, used=True, numbers=(name,))
+
+
+def category(name: str, column: Any, reason: str, *, seen: Distinct | None = None) -> Fitted:
+    """Levels by how often they occur; `seen` may bring the distinct values of the column along."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    seen = distinct(column) if seen is None else seen
+    labels, counts = merged(category_labels(seen.values), seen.counts)
+    ranked = pa.table({"label": labels, "count": pa.array(-counts)})
+    order = pc.sort_indices(ranked, sort_keys=[("count", "ascending"), ("label", "ascending")])
+    lost = max(0, len(labels) - MOST_LEVELS)
+    levels = labels.take(order.slice(0, MOST_LEVELS)).to_pylist()
+    if len(levels) <= 1:
+        why = f"every value is {levels[0]!r}" if levels else "all values are missing"
+        return unused(name, "constant", why, value=levels[0] if levels else None), []
+    params, categories = {"levels": levels}, ((name, len(levels)),)
+    return (
+        Column(name=name, kind="category", reason=reason, used=True, params=params, categories=categories),
+        _rare(name, lost, len(levels)),
+    )
+
+
+def _rare(name: str, lost: int, kept: int) -> list[Finding]:
+    if not lost:
+        return []
+    message = f"column {name!r}: the {lost:,} rarest of {lost + kept:,} levels are not told apart"
+    return [Finding(level="repair", code="rare-levels", column=name, count=lost, message=message)]
+
+
+def date(name: str, column: Any, formats: list[str], reason: str) -> Column:
+    """Moments, of which those parts are used that vary."""
+    seconds, _ = to_seconds(column, {"formats": formats})
+    known = seconds[~np.isnan(seconds)]
+    if not len(known) or known.min() == known.max():
+        return unused(name, "constant", "all dates are the same" if len(known) else "no date can be read")
+    reference = float(np.floor(np.median(known) / DAY) * DAY)
+    varied = varying_parts(known)
+    return Column(
+        name=name,
+        kind="date",
+        reason=reason,
+        used=True,
+        params={"formats": formats, "reference": reference, "parts": varied},
+        numbers=tuple(f"{name} {part}" for part in varied),
+        categories=tuple((f"{name} {part}", levels) for part, levels in CATEGORY_PARTS.items() if part in varied),
+    )

@@ -1,0 +1,182 @@
+"""Values of one column as numpy arrays: numbers, truth values, moments, codes. Training and predicting share this."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from automl.data.dates import arrow_seconds, fallback_formats, parse_with
+from automl.data.distinct import among, category_labels, distinct, number_label, stripped
+from automl.data.numbers_as_text import parse_numbers
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    import pyarrow as pa
+    from numpy.typing import NDArray
+
+TRUE_WORDS = frozenset({"true", "yes", "y", "t", "on"})
+FALSE_WORDS = frozenset({"false", "no", "n", "f", "off"})
+Unread = tuple[int, str, "NDArray[np.int64]"]
+"""How many values could not be read, one of them, and their first row numbers from 1."""
+NOTHING: Unread = (0, "", np.zeros(0, dtype=np.int64))
+Unseen = tuple[int, tuple[str, ...]]
+"""How many values have unknown levels, and some of these."""
+
+
+def to_numbers(values: Any, params: Mapping[str, Any]) -> tuple[NDArray[np.float64], Unread]:
+    """Float64 ``(rows,)`` with NaN for missing, and what could not be read.
+
+    Moments are numbers (seconds) only where they were in training too.
+    """
+    import pyarrow as pa
+
+    if params.get("moments"):
+        return to_seconds(values, {"formats": []})
+    if pa.types.is_string(values.type):
+        comma = bool(params.get("decimal_comma"))
+        return _read_texts(values, lambda texts: parse_numbers(texts, decimal_comma=comma))
+    if pa.types.is_temporal(values.type):
+        return _nothing_readable(values)
+    return _as_floats(values), NOTHING
+
+
+def to_booleans(values: Any) -> tuple[NDArray[np.float64], Unread]:
+    """1, 0 or NaN ``(rows,)``, and what could not be read. Numbers are true when they are not zero."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    def read(texts: pa.Array) -> NDArray[np.float64]:
+        words = pc.utf8_lower(texts)
+        found = np.full(len(texts), np.nan)
+        found[among(words, {*TRUE_WORDS, "1", "1.0"})] = 1.0
+        found[among(words, {*FALSE_WORDS, "0", "0.0"})] = 0.0
+        return found
+
+    if pa.types.is_string(values.type):
+        return _read_texts(values, read)
+    if pa.types.is_temporal(values.type):
+        return _nothing_readable(values)
+    numbers = _as_floats(values)
+    return np.where(np.isnan(numbers), np.nan, numbers != 0), NOTHING
+
+
+def to_seconds(values: Any, params: Mapping[str, Any]) -> tuple[NDArray[np.float64], Unread]:
+    """Seconds since 1970 ``(rows,)``, NaN for missing, and what could not be read."""
+    import pyarrow as pa
+
+    if pa.types.is_temporal(values.type):
+        return arrow_seconds(values), NOTHING
+    if pa.types.is_string(values.type):
+        formats = [*params["formats"], *fallback_formats(params["formats"])]
+        return _read_texts(values, lambda texts: parse_with(texts, formats))
+    return _nothing_readable(values)
+
+
+def to_codes(levels: Sequence[str], values: Any) -> tuple[NDArray[np.int32], Unseen]:
+    """Codes ``(rows,)``: places among the known levels, -1 for missing, one past the last for unseen."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    seen = distinct(values)
+    labels = category_labels(seen.values)
+    places = pc.index_in(labels, value_set=pa.array(levels, pa.string())).fill_null(len(levels))
+    table = np.append(places.to_numpy(zero_copy_only=False), -1).astype(np.int32)
+    table[:-1][labels.is_null().to_numpy(zero_copy_only=False)] = -1
+    if not pa.types.is_string(seen.values.type):
+        _find_by_value(table, levels, seen.values)
+    codes = table[seen.codes]
+    new = np.flatnonzero(table[:-1] == len(levels))
+    if not len(new):
+        return codes, (0, ())
+    return codes, (int(seen.counts[new].sum()), tuple(labels.take(pa.array(new[:3])).to_pylist()))
+
+
+def _find_by_value(table: NDArray[np.int32], levels: Sequence[str], values: Any) -> None:
+    """Levels that were text in training, such as "1.0" or "True", for values that are none here.
+
+    A file in which a column has no text reads as numbers or truth values what was text in the training table.
+    """
+    import pyarrow as pa
+
+    open_places = np.flatnonzero(table[:-1] == len(levels))
+    if not len(open_places):
+        return
+    if pa.types.is_boolean(values.type):
+        known: dict[Any, int] = {level.lower(): code for code, level in reversed(list(enumerate(levels)))}
+        wanted: list[Any] = [str(value.as_py()).lower() for value in values.take(pa.array(open_places))]
+    elif pa.types.is_integer(values.type) or pa.types.is_floating(values.type):
+        numbers = parse_numbers(pa.array(levels, pa.string()))
+        known = {number: code for code, number in reversed(list(enumerate(numbers.tolist())))}
+        wanted = [float(value.as_py()) for value in values.take(pa.array(open_places))]
+    else:
+        return
+    for place, value in zip(open_places, wanted, strict=True):
+        table[place] = known.get(value, len(levels))
+
+
+def number_levels(numbers: NDArray[np.float64], most: int) -> tuple[list[str], int]:
+    """Levels of numbers as text, the most frequent first, and how many more there are."""
+    values, counts = np.unique(numbers[np.isfinite(numbers)], return_counts=True)
+    order = np.lexsort((values, -counts))
+    return [number_label(value) for value in values[order[:most]].tolist()], max(0, len(values) - most)
+
+
+def to_number_codes(levels: Sequence[str], numbers: NDArray[np.float64]) -> tuple[NDArray[np.int32], Unseen]:
+    """Like `to_codes` for numbers ``(rows,)``, by their value and not by how they are written."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    known = pc.cast(pa.array(levels, pa.string()), pa.float64()).to_numpy(zero_copy_only=False)
+    order = np.argsort(known, kind="stable")
+    ordered = known[order]
+    low, high = (float(ordered[0]), float(ordered[-1])) if len(known) else (0.0, 0.0)
+    codes = np.full(len(numbers), len(levels), dtype=np.int32)
+    with np.errstate(invalid="ignore"):
+        inside = (numbers >= low) & (numbers <= high) & (numbers == np.rint(numbers))
+        if len(known) and high - low <= 4 * len(known) + 1000 and bool((known == np.rint(known)).all()):
+            table = np.full(int(high - low) + 1, len(levels), dtype=np.int32)
+            table[(known - low).astype(np.int64)] = np.arange(len(known))
+            codes[inside] = table[(numbers[inside] - low).astype(np.int64)]
+        elif len(known):
+            places = np.minimum(np.searchsorted(ordered, numbers), len(known) - 1)
+            codes = np.where(ordered[places] == numbers, order[places], len(levels)).astype(np.int32)
+    codes[np.isnan(numbers)] = -1
+    new = codes == len(levels)
+    if not new.any():
+        return codes, (0, ())
+    examples = dict.fromkeys(number_label(value) for value in numbers[new][:1000].tolist())
+    return codes, (int(new.sum()), tuple(examples)[:3])
+
+
+def _as_floats(values: Any) -> NDArray[np.float64]:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    values = values if pa.types.is_float64(values.type) else pc.cast(values, pa.float64(), safe=False)
+    return np.asarray(values.to_numpy(), dtype=np.float64)
+
+
+def _read_texts(values: Any, read: Callable[[pa.Array], NDArray[np.float64]]) -> tuple[NDArray[np.float64], Unread]:
+    """Each distinct text read once. `read` gives NaN for what it cannot read."""
+    seen = distinct(values)
+    texts = stripped(seen.values)
+    missing = among(texts)
+    found = read(texts)
+    wrong = ~missing & np.isnan(found)
+    found[missing] = np.nan
+    numbers = np.append(found, np.nan)[seen.codes]
+    if not wrong.any():
+        return numbers, NOTHING
+    rows = np.flatnonzero(np.append(wrong, False)[seen.codes])
+    return numbers, (len(rows), texts[int(np.flatnonzero(wrong)[0])].as_py(), rows[:5] + 1)
+
+
+def _nothing_readable(values: Any) -> tuple[NDArray[np.float64], Unread]:
+    """Values of a type that says nothing here, such as dates where numbers were."""
+    import pyarrow.compute as pc
+
+    rows = np.flatnonzero(pc.is_valid(values).to_numpy())
+    example = "" if not len(rows) else str(values[int(rows[0])].as_py())
+    return np.full(len(values), np.nan), (len(rows), example, rows[:5] + 1)
