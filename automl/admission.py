@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from automl.costs import Costs, soft_seconds
+from automl.fidelity import FOLDS
+from automl.fold_jobs import partial_training
 from automl.store import SKIPPED
 
 if TYPE_CHECKING:
@@ -30,10 +32,12 @@ class Admission:
         self._costs = Costs(context.models, context.fit_seconds)
         self._imported: set[str] = set()
 
-    def job_done(self, model: str, seconds: float) -> None:
-        """A job of this model took so long."""
+    def job_done(self, trial: Trial, seconds: float) -> None:
+        """A job of this trial took so long. Continued jobs tell little about whole ones, so they do not count."""
+        model = trial.candidate.model
         self._imported.add(model)
-        self._costs.add(model, seconds)
+        if trial.parent is None:
+            self._costs.add(model, seconds / partial_training(self._context, model, trial.budget).job_share)
 
     def why_skip(self, start: Start, history: History, waiting: int) -> str:
         """Why this trial should not start now; empty when it should, and always without a time budget,
@@ -50,12 +54,22 @@ class Admission:
             return f"{model} rests after {failures} failures"
         if not any(self._searches(trial) for trial in asked):
             return ""
-        job = self._costs.job_seconds(model) * start.budget
-        wall = job * -(-len(self._context.splits) // self._workers)
+        wall, job = self._expected(start, history)
         left = clock.search_left()
         if wall > left - 0.5 * min(waiting, 1) * job:
             return f"about {wall:.1f} s needed, {left:.1f} s left"
         return ""
+
+    def _expected(self, start: Start, history: History) -> tuple[float, float]:
+        """Seconds until the trial would be done if it had all workers, and seconds of one of its jobs."""
+        partial = partial_training(self._context, start.candidate.model, start.budget)
+        jobs, share = partial.folds, partial.job_share
+        if start.parent is not None:
+            before = partial_training(self._context, start.candidate.model, history[start.parent].budget)
+            jobs = max(jobs - before.folds, 1) if partial.fidelity == FOLDS.name else jobs
+            share = max(share - before.job_share, 0.0) if partial.resumable else share
+        job = self._costs.job_seconds(start.candidate.model) * share
+        return job * -(-jobs // self._workers), job
 
     def _searches(self, trial: Trial) -> bool:
         return not self._context.models[trial.candidate.model].is_baseline

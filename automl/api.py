@@ -16,9 +16,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from automl.clock import Clock
-from automl.errors import SettingsError
+from automl.errors import SettingsError, UnknownNameError
+from automl.fidelity import ENGINE_FIDELITIES
 from automl.finish import FitOutcome, finish_run, member_records
-from automl.fold_jobs import RunContext
+from automl.fold_jobs import RunContext, choose_fidelity
 from automl.history import Candidate
 from automl.machine import Machine, find_machine, modules_to_preload, versions
 from automl.plan import Plan, make_plan, search_weights
@@ -258,6 +259,7 @@ def _context(run: _Run, folder: Path, splits: Sequence[Split]) -> RunContext:
         memory_bytes=run.machine.memory_bytes,
         trials=run.settings.trials,
         fit_seconds=run.ready.plan.fit_seconds,
+        fidelity=_wanted_fidelity(run.settings, run.registry),
     )
 
 
@@ -295,7 +297,16 @@ def _strategy(run: _Run) -> tuple[Strategy | None, list[Candidate], list[str]]:
     queue, notes = starting_candidates(run.registry, task, models, space)
     strategy = make_strategy(run.settings.strategy, run.registry, space, seed=run.settings.seed, queue=queue)
     notes.append(f"search: {len(queue)} starting configurations, then strategy {run.settings.strategy}")
+    if strategy_parts(run.settings.strategy, run.registry)[1].partial:
+        wanted = _wanted_fidelity(run.settings, run.registry)
+        told = [(spec.name, *choose_fidelity(spec, run.registry.fidelities, wanted)) for spec in models]
+        notes.append("fidelity: " + ", ".join(f"{name} {chosen.name} ({why})" for name, chosen, why in told))
     return strategy, baselines, notes
+
+
+def _wanted_fidelity(settings: Settings, registry: Registry) -> str | None:
+    """The user's choice, else the scheduler's wish, else None: each model's default."""
+    return settings.fidelity or strategy_parts(settings.strategy, registry)[1].fidelity or None
 
 
 def _keep_logs(executor: Executor, logs: Path, store: Store) -> None:
@@ -333,6 +344,13 @@ def _check_names(registry: Registry, settings: Settings) -> None:
         registry.get("trackers", name)
     registry.get("executors", settings.executor)
     strategy_parts(settings.strategy, registry)
+    known = {one.name for one in ENGINE_FIDELITIES} | set(registry.fidelities)
+    for spec in registry.models.values():
+        known |= {one if isinstance(one, str) else one.name for one in spec.fidelities}
+    if settings.fidelity is not None and settings.fidelity not in known:
+        raise UnknownNameError(
+            f"no fidelity is called {settings.fidelity!r}; known are {', '.join(sorted(known))}"
+        )
 
 
 def _default_folder() -> Path:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import math
 import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from automl.evaluate import FoldJob
+from automl.fidelity import ENGINE_FIDELITIES, FOLDS, ROWS
 from automl.member import MODEL_FOLDER
-from automl.store import fold_folder
+from automl.store import fold_folder, link_tree
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
     import numpy as np
@@ -47,6 +49,8 @@ class RunContext:
     memory_bytes: int | None = None
     trials: int | None = None
     fit_seconds: float = 1.0
+    fidelity: str | None = None
+    """The fidelity that partial budgets scale where a model has it; None: each model's default."""
 
 
 def derive_seed(seed: int, *parts: object) -> int:
@@ -54,12 +58,57 @@ def derive_seed(seed: int, *parts: object) -> int:
     return zlib.crc32(repr((seed, *parts)).encode()) & 0x7FFFFFFF
 
 
+@dataclass(frozen=True, kw_only=True)
+class Partial:
+    """What a budget means for one model: how much of which fidelity, on how many rows and folds."""
+
+    fidelity: str
+    values: Mapping[str, float]
+    """For the model's `Effort`; empty when it trains fully."""
+    rows_share: float
+    folds: int
+    job_share: float
+    """Share of a full job's cost that each of its jobs has, before anything is continued."""
+    resumable: bool
+    """Whether a job may continue the model of the same fold at a lower budget."""
+
+
+def choose_fidelity(spec: ModelSpec, registered: Mapping[str, Fidelity], wanted: str | None) -> tuple[Fidelity, str]:
+    """The fidelity that scales this model, and why: the one asked for where the model has it, else the model's
+    default, else rows.
+    """
+    own = [registered[one] if isinstance(one, str) else one for one in spec.fidelities]
+    named = {one.name: one for one in (*ENGINE_FIDELITIES, *own)}
+    if wanted in named:
+        return named[wanted], "as asked"
+    missing = "" if wanted is None else f"it has no {wanted}; "
+    if own:
+        return own[0], f"{missing}its default"
+    return ROWS, f"{missing}it has no fidelity of its own"
+
+
+def partial_training(context: RunContext, model: str, budget: float) -> Partial:
+    """What `budget`, a share of the full cost, means for a model in this run."""
+    chosen, _ = choose_fidelity(context.models[model], context.fidelities, context.fidelity)
+    total = len(context.splits)
+    own = chosen.name not in {one.name for one in ENGINE_FIDELITIES}
+    partial = budget < 1.0
+    return Partial(
+        fidelity=chosen.name,
+        values={chosen.name: chosen.value(budget)} if own and partial else {},
+        rows_share=ROWS.value(budget) if chosen.name == ROWS.name and partial else 1.0,
+        folds=max(1, math.ceil(total * budget - 1e-9)) if chosen.name == FOLDS.name else total,
+        job_share=1.0 if chosen.name == FOLDS.name else budget,
+        resumable=own and chosen.resumable,
+    )
+
+
 def make_fold_job(context: RunContext, trial: Trial, fold: int, soft: float | None) -> FoldJob:
     """What a worker is told to fit one fold of a trial."""
     spec = context.models[trial.candidate.model]
-    fidelity, rows_share = budget_values(spec, context.fidelities, trial.budget)
+    partial = partial_training(context, spec.name, trial.budget)
     checkpoint = None
-    if trial.parent is not None and rows_share >= 1.0:
+    if trial.parent is not None and partial.resumable:
         checkpoint = fold_folder(context.folder, trial.parent, fold) / MODEL_FOLDER
     return FoldJob(
         run_folder=context.folder,
@@ -71,8 +120,8 @@ def make_fold_job(context: RunContext, trial: Trial, fold: int, soft: float | No
         metric=context.metric,
         fold=fold,
         seed=derive_seed(context.seed, trial.candidate.id, fold),
-        fidelity=fidelity,
-        rows_share=rows_share,
+        fidelity=partial.values,
+        rows_share=partial.rows_share,
         soft_seconds=soft,
         end=context.clock.search_end,
         threads=context.threads,
@@ -81,14 +130,7 @@ def make_fold_job(context: RunContext, trial: Trial, fold: int, soft: float | No
     )
 
 
-def budget_values(spec: ModelSpec, fidelities: Mapping[str, Fidelity], budget: float) -> tuple[dict[str, float], float]:
-    """Values of the model's default fidelity for a budget, and the share of rows (1 unless rows are scaled)."""
-    if budget >= 1.0:
-        return {}, 1.0
-    if not spec.fidelities:
-        return {}, budget
-    first = spec.fidelities[0]
-    fidelity = fidelities[first] if isinstance(first, str) else first
-    if fidelity.name == "rows":
-        return {}, fidelity.value(budget)
-    return {fidelity.name: fidelity.value(budget)}, 1.0
+def keep_folds(context: RunContext, parent: int, trial: int, folds: Iterable[int]) -> None:
+    """Give a trial the finished folds of the trial that it continues, as hard links where they work."""
+    for fold in folds:
+        link_tree(fold_folder(context.folder, parent, fold), fold_folder(context.folder, trial, fold))

@@ -55,8 +55,9 @@ class LiveEnsemble:
         self._seconds = 0.0
         self._seen = 0
 
-    def score(self, trial_id: int, folds: Sequence[int]) -> float:
-        """Pool the predictions of a trial's folds, keep them when they cover every row, and score them.
+    def score(self, trial_id: int, folds: Sequence[int], *, keep: bool = True) -> float:
+        """Pool the predictions of a trial's folds and score them; with `keep` the trial may join the ensemble if
+        they cover every row.
 
         Raises RunError (MetricError) when the metric says nothing about them.
         """
@@ -69,7 +70,7 @@ class LiveEnsemble:
         rows, predictions = self._oof.combine(parts)
         weight = None if self._weight is None else self._weight[rows]
         score = self._metric.score(self._target[rows], predictions, weight)
-        if len(rows) == len(self._oof.covered):
+        if keep and len(rows) == len(self._oof.covered):
             self._predictions[trial_id] = predictions
         self.folds[trial_id] = tuple(sorted(folds))
         return score

@@ -12,7 +12,6 @@ Models are found by name among the installed plugins, never by a path written in
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -24,7 +23,7 @@ from automl.errors import DataError, PredictorError
 from automl.member import Member, load_member
 from automl.metrics import load_metric
 from automl.registry import Registry, load_registry
-from automl.store import DATABASE, PREDICTOR_FOLDER, dumps, open_run
+from automl.store import DATABASE, PREDICTOR_FOLDER, dumps, link_tree, open_run
 from automl.task import Task
 
 if TYPE_CHECKING:
@@ -300,12 +299,12 @@ def write_predictor(parts: Parts, run_folder: Path, versions: Mapping[str, str])
         folders = []
         for source in record.folders:
             folder = Path("members") / f"{record.trial:04d}" / Path(source).name
-            _link_tree(run_folder / source, building / folder, skip=("predictions.npy",))
+            link_tree(run_folder / source, building / folder, skip=("predictions.npy",))
             folders.append(folder.as_posix())
         records.append({**asdict(record), "config": dict(record.config), "folders": folders})
     encoders = run_folder / "encoders"
     for name in sorted(_shared_encoders(run_folder, parts.members)):
-        _link_tree(encoders / name, building / "encoders" / name)
+        link_tree(encoders / name, building / "encoders" / name)
     plain = {
         "format": FORMAT,
         "version": versions.get("automl-pluggy", ""),
@@ -330,14 +329,3 @@ def _shared_encoders(run_folder: Path, members: Sequence[MemberRecord]) -> set[s
             shared = json.loads((run_folder / source / "member.json").read_text())["shared_encoder"]
             names |= {shared} if shared else set()
     return names
-
-
-def _link_tree(source: Path, target: Path, skip: tuple[str, ...] = ()) -> None:
-    for path in sorted(source.rglob("*")):
-        if path.is_file() and path.name not in skip:
-            copy = target / path.relative_to(source)
-            copy.parent.mkdir(parents=True, exist_ok=True)
-            try:
-                os.link(path, copy)
-            except OSError:  # another file system, or one without hard links
-                shutil.copyfile(path, copy)

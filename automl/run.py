@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from automl.admission import Admission
 from automl.errors import RunError
-from automl.fold_jobs import JOB_CALL, RunContext, make_fold_job
+from automl.fidelity import FOLDS
+from automl.fold_jobs import JOB_CALL, RunContext, keep_folds, make_fold_job, partial_training
 from automl.history import Candidate, History, Trial
 from automl.live_ensemble import LiveEnsemble
 from automl.protocols import Done, Executor, Job, JobResult, Wait
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from automl.evaluate import FoldResult
     from automl.tracking import TrackerGroup
 
+KEPT = "kept"
+"""Kind of a job whose result was taken from the trial that is continued."""
 SKIPS_IN_A_ROW = 25
 """Suggestions that may be passed over, one after another, as too slow for the time that is left."""
 
@@ -31,6 +34,8 @@ class _Active:
     """A trial whose jobs are not all back."""
 
     trial: Trial
+    wanted: int
+    """Folds that it needs to be done."""
     folds: dict[int, FoldResult] = field(default_factory=dict)
     seconds: float = 0.0
 
@@ -76,6 +81,7 @@ class Search:
         self._pending: deque[tuple[int, int]] = deque()
         self._active: dict[int, _Active] = {}
         self._jobs: dict[int, tuple[int, int]] = {}
+        self._results: dict[int, dict[int, FoldResult]] = {}
         self._next_job = 1
         self._admission = Admission(context, executor.workers)
         self._exhausted = strategy is None
@@ -115,9 +121,10 @@ class Search:
     def _fill(self) -> None:
         in_flight = self._executor.workers + 1
         while len(self._jobs) < in_flight and self.context.clock.search_left() > 0.05:
-            if not self._pending and not self._start_trial():
+            if self._pending:
+                self._submit(*self._pending.popleft())
+            elif not self._start_trial():
                 return
-            self._submit(*self._pending.popleft())
 
     # -- starting ---------------------------------------------------------------------------------
 
@@ -168,10 +175,23 @@ class Search:
     def _begin(self, start: Start) -> None:
         trial = Trial(id=self.history.next_id, candidate=start.candidate, budget=start.budget, parent=start.parent)
         self.history = self.history.with_trial(trial)
-        self._active[trial.id] = _Active(trial=trial)
-        self._pending.extend((trial.id, fold) for fold in range(len(self.context.splits)))
+        partial = partial_training(self.context, trial.candidate.model, trial.budget)
+        active = _Active(trial=trial, wanted=partial.folds)
+        self._active[trial.id] = active
         self._store.trial_started(trial)
         self._trackers.trial_started(trial)
+        if trial.parent is not None and partial.fidelity == FOLDS.name:
+            self._continue_folds(active, trial.parent)
+        self._pending.extend((trial.id, fold) for fold in range(partial.folds) if fold not in active.folds)
+        if len(active.folds) == active.wanted:
+            self._finish(active)
+
+    def _continue_folds(self, active: _Active, parent: int) -> None:
+        """Where folds are the fidelity, those of the trial that is continued count and are not fitted again."""
+        active.folds.update(self._results[parent])
+        keep_folds(self.context, parent, active.trial.id, active.folds)
+        for fold, result in active.folds.items():
+            self._store.job_finished(active.trial.id, fold, kind=KEPT, loss=result.loss, facts=result.facts)
 
     def _submit(self, trial_id: int, fold: int) -> None:
         trial = self._active[trial_id].trial
@@ -218,8 +238,8 @@ class Search:
             facts=value.facts,
         )
         active.folds[fold] = value
-        self._admission.job_done(active.trial.candidate.model, result.seconds)
-        if len(active.folds) == len(self.context.splits):
+        self._admission.job_done(active.trial, result.seconds)
+        if len(active.folds) == active.wanted:
             self._finish(active)
 
     def _fail(self, active: _Active, kind: str, message: str) -> None:
@@ -239,10 +259,12 @@ class Search:
         del self._active[active.trial.id]
         trial, results = active.trial, [active.folds[fold] for fold in sorted(active.folds)]
         try:
-            score = self._live.score(trial.id, sorted(active.folds))
+            score = self._live.score(trial.id, sorted(active.folds), keep=trial.is_full)
         except RunError as error:
             self._settle(replace(trial, status="failed", kind="metric", message=str(error), seconds=active.seconds))
             return
+        if not trial.is_full:
+            self._results[trial.id] = dict(active.folds)
         self._settle(
             replace(
                 trial,

@@ -45,6 +45,8 @@ class Settings:
     """Only these models; empty: all that are usable."""
     strategy: str = "random"
     """Name of a strategy or ``SAMPLER+SCHEDULER``."""
+    fidelity: str | None = None
+    """Fidelity that partial budgets scale where a model has it; None: the strategy's wish or each model's default."""
     seed: int = 0
     jobs: int | None = None
     """Most cores to use; None: all that the process may really use."""

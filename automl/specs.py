@@ -110,7 +110,6 @@ class ModelSpec(Spec):
     """Whether the model only marks the floor (a dummy): it runs first and never joins the search."""
     preload: tuple[str, ...] = ()
     """Modules that worker processes import once, before they are forked."""
-    """Whether the model is only for tables with text columns; others skip it, and say so."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,6 +120,12 @@ class SamplerSpec(Spec):
 @dataclass(frozen=True, kw_only=True)
 class SchedulerSpec(Spec):
     """A way to hand out budget. Factory: ``(seed: int, **options) -> Scheduler``."""
+
+    partial: bool = True
+    """Whether it ever gives less than the whole budget."""
+    fidelity: str = ""
+    """The fidelity that its budgets should scale where a model has it (``folds`` for racing); the user's choice
+    goes before it. Empty: each model's default."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,6 +15,8 @@ from __future__ import annotations
 
 import json
 import math
+import os
+import shutil
 import sqlite3
 import time
 from collections.abc import Iterable, Mapping
@@ -57,6 +59,18 @@ def trial_folder(run_folder: Path, trial_id: int) -> Path:
 def fold_folder(run_folder: Path, trial_id: int, fold: int) -> Path:
     """Folder of one fold of a trial; ``all`` for a member fitted on all rows."""
     return trial_folder(run_folder, trial_id) / ("all" if fold < 0 else f"fold-{fold}")
+
+
+def link_tree(source: Path, target: Path, skip: tuple[str, ...] = ()) -> None:
+    """Make `target` hold the files of `source`, as hard links where the file system allows it."""
+    for path in sorted(source.rglob("*")):
+        if path.is_file() and path.name not in skip:
+            copy = target / path.relative_to(source)
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                os.link(path, copy)
+            except OSError:  # another file system, or one without hard links
+                shutil.copyfile(path, copy)
 
 
 def dumps(value: Any) -> str:

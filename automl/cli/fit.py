@@ -43,6 +43,7 @@ class TestScore:
 @click.option("--out", metavar="RUN", help="Run folder, new or empty (default runs/TRAIN-DATE-TIME).")
 @click.option("--trials", type=int, metavar="N", help="Stop after so many trials; reproducible without --time.")
 @click.option("--strategy", default="random", metavar="NAME", help="A strategy, or SAMPLER+SCHEDULER (default random).")
+@click.option("--fidelity", metavar="NAME", help="What partial budgets scale: rows, folds, rounds, trees, ...")
 @click.option("--executor", default="processes", metavar="NAME", help="Where jobs run (default processes).")
 @click.option("--refit", is_flag=True, help="Train members once on all rows: a smaller, faster predictor.")
 @click.option("--test", metavar="FILE", help="At the end, score the predictor on this table; not part of the time.")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -11,6 +11,7 @@ from automl.cli.options import output_options
 
 if TYPE_CHECKING:
     from automl.cli.output import Output
+    from automl.registry import Registry
 
 
 @click.command("models", epilog=EPILOG)
@@ -89,6 +90,49 @@ def metrics_command(output: Output) -> None:
             for spec in specs
         ],
     )
+
+
+@click.command("strategies", epilog=EPILOG)
+@output_options
+def strategies_command(output: Output) -> None:
+    """List strategies by name, and the samplers and schedulers that make a pair SAMPLER+SCHEDULER."""
+    from automl.registry import load_registry
+
+    registry = load_registry()
+    rows: list[dict[str, str]] = []
+    for kind in ("strategies", "samplers", "schedulers"):
+        for spec in getattr(registry, kind).values():
+            pair = f"{spec.sampler}+{spec.scheduler}" if kind == "strategies" else ""
+            reason = _why_unusable(registry, kind, spec)
+            rows.append(
+                {"kind": _SINGULAR[kind], "name": spec.name, "pair": pair, "plugin": spec.plugin, "reason": reason,
+                 "summary": spec.summary}
+            )  # fmt: skip
+    if output.as_json:
+        output.document({"strategies": rows})
+    elif output.quiet:
+        output.result("\n".join(row["name"] for row in rows if row["kind"] == "strategy" and not row["reason"]))
+    else:
+        table = [(row["kind"], row["name"], row["pair"], row["reason"] or row["summary"]) for row in rows]
+        output.table(("kind", "name", "is", "what it does"), table)
+
+
+_SINGULAR = {"strategies": "strategy", "samplers": "sampler", "schedulers": "scheduler"}
+
+
+def _why_unusable(registry: Registry, kind: str, spec: Any) -> str:
+    """What is missing for a strategy or one of its parts; empty when nothing is."""
+    from automl.errors import AutomlError
+    from automl.strategy import strategy_parts
+
+    parts = [spec]
+    if kind == "strategies":
+        try:
+            parts = list(strategy_parts(spec.name, registry)[:2])
+        except AutomlError as error:
+            return str(error)
+    reasons = [registry.unusable(part) for part in parts]
+    return next((reason for reason in reasons if reason), "")
 
 
 @click.command("plugins", epilog=EPILOG)

@@ -27,6 +27,7 @@ COMMANDS = {
     "check": ("automl.cli.check", "Diagnose a table without fitting."),
     "models": ("automl.cli.lists", "List models, and why some cannot be used."),
     "metrics": ("automl.cli.lists", "List metrics."),
+    "strategies": ("automl.cli.lists", "List search strategies and what they are made of."),
     "plugins": ("automl.cli.lists", "List plugins and what they add."),
 }
 """Name -> module with a function ``NAME_command``, and the line for the list."""

@@ -21,7 +21,7 @@ def clean_names(names: Sequence[Any], *, dedupe: bool, source: str) -> tuple[lis
     empty = []
     for place, name in enumerate(clean, start=1):
         if not name:
-            clean[place - 1] = _free(f"column_{place}", taken)
+            clean[place - 1] = free_name(f"column_{place}", taken)
             empty.append(clean[place - 1])
     findings: list[Finding] = []
     if empty:
@@ -38,14 +38,14 @@ def clean_names(names: Sequence[Any], *, dedupe: bool, source: str) -> tuple[lis
                 f"{source} has two columns called {name!r}, at positions {first[name]} and {place}; "
                 "rename one, or use --dedupe (dedupe=True)"
             )
-        new = _free(name, taken)
+        new = free_name(name, taken)
         clean[place - 1] = new
         message = f"a second column {name!r} at position {place} is called {new!r}"
         findings.append(Finding(level="repair", code="duplicate-name", column=new, message=message))
     return clean, findings
 
 
-def _free(name: str, taken: set[str]) -> str:
+def free_name(name: str, taken: set[str]) -> str:
     """The name, or the first of "name.2", "name.3", ... that no column has; it is taken from then on."""
     free, number = name, 2
     while free in taken:

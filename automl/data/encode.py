@@ -16,6 +16,7 @@ from automl.errors import DataError
 if TYPE_CHECKING:
     import pyarrow as pa
     from numpy.typing import NDArray
+    from scipy.sparse import csr_matrix
 
     from automl.data.schema import Column, Schema
     from automl.data.values import Unread, Unseen
@@ -33,14 +34,14 @@ def encode_table(schema: Schema, table: pa.Table, *, allow_missing: bool) -> tup
     import pyarrow as pa
 
     used = [column for column in schema.columns if column.used]
-    findings = _missing_columns(used, table, allow_missing=allow_missing)
+    findings = [*_missing_columns(used, table, allow_missing=allow_missing), *_extra_columns(schema, table)]
     rows, layout = table.num_rows, schema.layout
     numbers = np.empty((rows, len(layout.numbers)), dtype=np.float32)
     codes = np.empty((rows, len(layout.categories)), dtype=np.int32)
+    there = set(table.column_names)
 
     def values_of(column: Column) -> Any:
-        there = column.name in table.column_names
-        return table.column(column.name) if there else pa.chunked_array([pa.nulls(rows, pa.string())])
+        return table.column(column.name) if column.name in there else pa.chunked_array([pa.nulls(rows, pa.string())])
 
     def encode(place: tuple[Column, int, int]) -> list[Finding]:
         column, first_number, first_code = place
@@ -60,20 +61,26 @@ def encode_table(schema: Schema, table: pa.Table, *, allow_missing: bool) -> tup
         for found in pool.map(encode, places):
             findings += found
     for column in schema.columns:
-        if column.kind == "constant" and column.name in table.column_names:
+        if column.kind == "constant" and column.name in there:
             findings += _no_longer_constant(column, values_of(column))
-    buckets = bucket_count(len(layout.texts))
-    texts = [hash_counts(_as_text(values_of(column)).to_pylist(), buckets) for column in used if column.kind == "text"]
-    text = None
-    if texts:
-        from scipy.sparse import hstack
-
-        text = hstack(texts, format="csr") if len(texts) > 1 else texts[0]
+    text = _hashed([values_of(column) for column in used if column.kind == "text"])
     return TableData(layout=layout, numbers=numbers, codes=codes, text=text), tuple(findings)
 
 
+def _hashed(columns: list[Any]) -> csr_matrix | None:
+    """Counts of all text columns side by side, ``(rows, buckets)``."""
+    if not columns:
+        return None
+    from scipy.sparse import hstack
+
+    buckets = bucket_count(len(columns))
+    texts = [hash_counts(_as_text(values).to_pylist(), buckets) for values in columns]
+    return hstack(texts, format="csr") if len(texts) > 1 else texts[0]
+
+
 def _missing_columns(used: list[Column], table: pa.Table, *, allow_missing: bool) -> list[Finding]:
-    absent = [column.name for column in used if column.name not in table.column_names]
+    there = set(table.column_names)
+    absent = [column.name for column in used if column.name not in there]
     if not absent:
         return []
     shown = ", ".join(repr(name) for name in absent[:10])
@@ -85,6 +92,16 @@ def _missing_columns(used: list[Column], table: pa.Table, *, allow_missing: bool
         )
     message = f"{len(absent)} columns are not there and count as missing: {shown}"
     return [Finding(level="warning", code="missing-columns", count=len(absent), message=message)]
+
+
+def _extra_columns(schema: Schema, table: pa.Table) -> list[Finding]:
+    known = {*(column.name for column in schema.columns), *schema.aside}
+    extra = [name for name in table.column_names if name not in known]
+    if not extra:
+        return []
+    were = "column was" if len(extra) == 1 else "columns were"
+    message = f"{len(extra)} {were} not in the training table, ignored: {', '.join(repr(name) for name in extra[:5])}"
+    return [Finding(level="info", code="extra-columns", count=len(extra), message=message)]
 
 
 def encode_column(column: Column, values: Any) -> Encoded:

@@ -5,7 +5,7 @@ The schema looks at features only, one row at a time, never at the target: it ma
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, cast
 
@@ -56,6 +56,8 @@ class Schema:
     """All columns that were features, in the order of the training table."""
 
     columns: tuple[Column, ...]
+    aside: tuple[str, ...] = ()
+    """Columns of the training table that are no features: the target, those with a role, those to drop."""
 
     @cached_property
     def layout(self) -> TableLayout:
@@ -72,7 +74,7 @@ class Schema:
     def encode(self, table: pa.Table, *, allow_missing: bool = False) -> tuple[TableData, tuple[Finding, ...]]:
         """Rows as numbers, codes and hashed text, with what was noticed on the way.
 
-        Columns are found by name: their order and extra ones do not matter. Raises DataError naming all columns
+        Columns are found by name: their order does not matter, and extra ones are counted and ignored. Raises DataError naming all columns
         that are missing (`allow_missing` reads them as missing values), or cells that cannot be read the way the
         training column was.
         """
@@ -82,7 +84,7 @@ class Schema:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
-        return {"columns": [asdict(column) for column in self.columns]}
+        return {"columns": [asdict(column) for column in self.columns], "aside": list(self.aside)}
 
     @classmethod
     def from_dict(cls, plain: Mapping[str, Any]) -> Schema:
@@ -97,7 +99,8 @@ class Schema:
                     }
                 )
                 for column in plain["columns"]
-            )
+            ),
+            tuple(plain.get("aside", ())),
         )
 
 
@@ -123,7 +126,7 @@ def fit_schema(raw: RawTable, roles: Roles, *, strict: bool = False) -> tuple[Sc
                 features,
             )
         )
-    columns = tuple(column for column, _ in fitted)
+    columns = _with_own_names([column for column, _ in fitted], names)
     findings = [finding for _, found in fitted for finding in found]
     findings += [_unused(column) for column in columns if not column.used and column.name not in roles.columns]
     if not any(column.used for column in columns):
@@ -131,7 +134,29 @@ def fit_schema(raw: RawTable, roles: Roles, *, strict: bool = False) -> tuple[Sc
         raise DataError(
             f"no usable feature is left ({told or 'the table has no other column than the target'}); add columns"
         )
-    return Schema(columns), tuple(findings)
+    known = set(features)
+    return Schema(columns, tuple(name for name in names if name not in known)), tuple(findings)
+
+
+def _with_own_names(columns: list[Column], names: list[str]) -> tuple[Column, ...]:
+    """Names of derived columns, such as "sold year", that no other column has."""
+    from automl.data.column_names import free_name
+
+    taken = set(names)
+    found = []
+    for column in columns:
+        own = {column.name: column.name}
+        for name in (*column.numbers, *(name for name, _ in column.categories)):
+            if name not in own:
+                own[name] = free_name(name, taken)
+        found.append(
+            replace(
+                column,
+                numbers=tuple(own[name] for name in column.numbers),
+                categories=tuple((own[name], levels) for name, levels in column.categories),
+            )
+        )
+    return tuple(found)
 
 
 def _unused(column: Column) -> Finding:

@@ -1,0 +1,123 @@
+"""Trials at partial budgets: what a share buys for each fidelity, and that a promotion repeats nothing."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from automl import Done, Promote, Sample, SchedulerSpec, Wait, hookimpl
+from automl.api import fit_run, make_settings
+from automl.errors import UnknownNameError
+from automl.registry import load_registry
+from automl.store import fold_folder, open_run
+
+
+class Steps:
+    """Starts two configurations at a quarter, then promotes the better one to a half and to the whole budget."""
+
+    def __init__(self, seed):
+        self._seed = seed
+
+    def next(self, history):
+        own = [trial for trial in history if trial.candidate.model != "dummy"]
+        for budget, promoted in ((0.25, 0.5), (0.5, 1.0)):
+            rung = [trial for trial in own if trial.budget == budget]
+            if budget == 0.25 and len(rung) < 2:
+                return Sample(budget=0.25)
+            if any(trial.status == "running" for trial in rung):
+                return Wait()
+            if rung and not any(trial.budget == promoted and trial.parent for trial in own):
+                best = min(rung, key=lambda trial: (trial.loss, trial.id))
+                return Promote(trial=best.id, budget=promoted)
+        return Wait() if history.running() else Done()
+
+
+class StepsOverFolds(Steps):
+    """The same; its spec asks for folds."""
+
+
+class Plugin:
+    @hookimpl
+    def register_schedulers(self):
+        return [
+            SchedulerSpec(name="steps", summary="Three rungs.", factory="test_partial_budgets:Steps"),
+            SchedulerSpec(
+                name="fold-steps", summary="Folds.", factory="test_partial_budgets:StepsOverFolds", fidelity="folds"
+            ),
+        ]
+
+
+def data(rows=240, seed=0):
+    rng = np.random.default_rng(seed)
+    frame = pd.DataFrame({"a": rng.normal(size=rows), "b": rng.normal(size=rows), "c": rng.choice(list("xyz"), rows)})
+    return frame.assign(y=frame["a"] * 3 + (frame["c"] == "x") * 2 + 0.5 * rng.normal(size=rows))
+
+
+def run(folder, **options):
+    registry = load_registry().register(Plugin(), "steps")
+    settings = make_settings(
+        "y", {"models": ["lightgbm"], "folds": 4, "executor": "inline", "trials": 20, "seed": 3, **options}
+    )
+    outcome = fit_run(data(), settings, out=folder, registry=registry)
+    with open_run(folder) as reader:
+        trials = [trial for trial in reader.trials() if trial.candidate.model != "dummy"]
+        jobs = {trial.id: reader.jobs(trial.id) for trial in trials}
+    return outcome, trials, jobs
+
+
+def chain(trials):
+    """The full trial that was promoted, the half it came from, the quarter before that."""
+    full = next(trial for trial in trials if trial.budget == 1.0 and trial.parent)
+    half = next(trial for trial in trials if trial.id == full.parent)
+    quarter = next(trial for trial in trials if trial.id == half.parent)
+    return full, half, quarter
+
+
+def test_folds_that_were_fitted_count_and_are_not_fitted_again(tmp_path):
+    outcome, trials, jobs = run(tmp_path / "run", strategy="random+fold-steps")
+    full, half, quarter = chain(trials)
+
+    assert (1, 2, 4) == (len(quarter.fold_losses), len(half.fold_losses), len(full.fold_losses))
+    assert ["done"] == [job["kind"] for job in jobs[quarter.id]]
+    assert ["kept", "done"] == [job["kind"] for job in jobs[half.id]]
+    assert ["kept", "kept", "done", "done"] == [job["kind"] for job in jobs[full.id]]
+    assert half.fold_losses == full.fold_losses[:2]
+    assert any(reason.startswith("fidelity: lightgbm folds") for reason in outcome.reasons)
+    assert len(outcome.predictor.predict(data(20, 1))) == 20
+
+
+def test_rounds_go_on_where_the_lower_budget_ended(tmp_path):
+    """Rounds at the half are those of the quarter and as many more."""
+    outcome, trials, jobs = run(tmp_path / "run", strategy="random+steps", fidelity="rounds")
+    full, half, quarter = chain(trials)
+
+    assert quarter.facts["rounds"] < half.facts["rounds"]
+    assert (tmp_path / "run").is_dir()
+    assert all(job["kind"] == "done" for job in jobs[full.id])
+    assert any("fidelity: lightgbm rounds" in reason for reason in outcome.reasons)
+    first = fold_folder(tmp_path / "run", quarter.id, 0) / "model" / "booster.txt"
+    second = fold_folder(tmp_path / "run", half.id, 0) / "model" / "booster.txt"
+    trees = [path.read_text().split("Tree=0")[1].split("Tree=1\n")[0] for path in (first, second)]
+
+    assert trees[0] == trees[1]
+
+
+def test_more_rows_are_trained_from_the_start(tmp_path):
+    """A model of fewer rows is no beginning of a model of more rows: nothing is continued."""
+    _, trials, jobs = run(tmp_path / "run", strategy="random+steps", fidelity="rows")
+    full, half, quarter = chain(trials)
+
+    assert full.loss < quarter.loss
+    assert all(job["kind"] == "done" for trial in (full, half) for job in jobs[trial.id])
+
+
+def test_partial_trials_never_join_the_predictor(tmp_path):
+    outcome, trials, _ = run(tmp_path / "run", strategy="random+steps", fidelity="rows")
+    full = {trial.id for trial in trials if trial.budget == 1.0}
+
+    assert {row["trial"] for row in outcome.leaderboard if row["weight"]} <= full | {1}
+
+
+def test_unknown_fidelity_is_refused_with_the_known_ones(tmp_path):
+    with pytest.raises(UnknownNameError, match="no fidelity is called 'epoch'; known are .*folds.*rounds.*rows"):
+        run(tmp_path / "run", fidelity="epoch")
+    assert not (tmp_path / "run").exists()
