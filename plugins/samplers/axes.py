@@ -89,13 +89,14 @@ class ModelAxes:
         """Whether a forbidden clause hits; with NaN for what is not decided yet, whether one hits already."""
         return any(clause.is_forbidden_vector(row) for clause in self._forbidden)
 
-    def repaired(self, row: Row) -> Row:
-        """`row` with inactive hyperparameters made NaN, and active ones that lack a value at their default."""
-        row = np.where(np.isnan(row), self._defaults, row)
+    def repaired(self, rows: Row) -> Row:
+        """A row or rows with inactive hyperparameters made NaN, and active ones that lack a value at their default."""
+        rows = np.where(np.isnan(rows), self._defaults, rows)
+        table = rows.reshape(-1, len(self)).T  # ConfigSpace wants ``(hyperparameters, rows)``; a view of `rows`
         for column in self.order if self._conditions else ():
-            if column in self._conditions and not self.is_active(column, row):
-                row[column] = np.nan
-        return row
+            for condition in self._conditions.get(column, ()):
+                table[column, ~condition.satisfied_by_vector_array(table)] = np.nan
+        return rows
 
     def encode(self, candidate: Candidate) -> Row | None:
         """The row of a candidate of this model; None when it does not lie in the space."""
@@ -200,7 +201,7 @@ class Axes:
 
         for model in self.models:
             axes = self.of[model]
-            if np.prod([min(float(size), 1e9) for size in axes.sizes]) > 1e4:  # noqa: PLR2004 - a second's work
+            if np.prod([min(float(size), 1e9) for size in axes.sizes]) > 1e4:
                 continue
             for row in configurations(axes, points=10_000, key=(0,)):
                 found = axes.decode(row, origin)

@@ -65,7 +65,7 @@ class Density:
             uniform += np.where(inactive, 0.0, flat)
         return np.asarray(logsumexp(np.hstack([total, uniform]), axis=1)) - np.log(self._count + 1)
 
-    def sample(self, count: int, rng: np.random.Generator) -> list[Row]:
+    def sample(self, count: int, rng: np.random.Generator) -> Row:
         """`count` rows drawn near the centres, from kernels widened by WIDEN, and from the space where the uniform
         kernel is hit.
         """
@@ -88,4 +88,4 @@ class Density:
             if self._axes.kinds[column] != "number":
                 uniform = np.floor(uniform * self._sizes[column])
             rows[near, column] = np.where(np.isnan(centre), uniform, drawn)
-        return [self._axes.repaired(row) for row in rows]
+        return self._axes.repaired(rows)

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-
 from automl_plugins.samplers.axes import Axes, generator
 from automl_plugins.samplers.local import loss_order
 
 if TYPE_CHECKING:
-    from automl import Candidate, History, JointSpace, Trial
     from automl_plugins.samplers.axes import ModelAxes, Row
+
+    from automl import Candidate, History, JointSpace, Trial
 
 POPULATION = 20  # the paper's 100 suits 20,000 evaluations; a run here has some dozens to some hundreds
 TOURNAMENT = 5  # a quarter of the population, as in the paper

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
-
 from automl_plugins.samplers.axes import Axes, generator
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from automl import Candidate, History, JointSpace
     from automl_plugins.samplers.axes import ModelAxes, Row
+
+    from automl import Candidate, History, JointSpace
 
 T = TypeVar("T")
 

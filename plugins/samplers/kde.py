@@ -6,14 +6,15 @@ import heapq
 from typing import TYPE_CHECKING
 
 import numpy as np
-
-from automl import History
 from automl_plugins.samplers.axes import Axes, first_new, generator
 from automl_plugins.samplers.local import loss_order
 
+from automl import History
+
 if TYPE_CHECKING:
-    from automl import Candidate, JointSpace, Trial
     from automl_plugins.samplers.axes import ModelAxes, Row
+
+    from automl import Candidate, JointSpace, Trial
 
 RANDOM_SHARE = 1 / 3  # BOHB's share of random configurations, which keeps Hyperband's guarantee
 GOOD_SHARE = 0.15  # BOHB's share of trials that count as good
@@ -88,8 +89,7 @@ class KernelDensities:
             return list(axes.draw(DRAWS, int(rng.integers(2**31))))
         better = Density(axes, good_rows)
         drawn = better.sample(DRAWS, rng)
-        points = np.array(drawn)
-        ratio = better.log(points) - Density(axes, bad_rows).log(points)
+        ratio = better.log(drawn) - Density(axes, bad_rows).log(drawn)
         return [drawn[index] for index in np.argsort(-ratio, kind="stable").tolist()]
 
 

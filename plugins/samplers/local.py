@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 from automl_plugins.samplers.axes import Axes, first_new, generator
 
 if TYPE_CHECKING:
-    from automl import Candidate, History, JointSpace, Trial
     from automl_plugins.samplers.axes import ModelAxes, Row
+
+    from automl import Candidate, History, JointSpace, Trial
 
 STEPS = (0.1, 0.25, 0.03, 0.5)
 """Shares of a number's range, in its own scale, in the order in which they are tried."""

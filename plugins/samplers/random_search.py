@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 from automl_plugins.samplers.axes import Axes, generator
 
 if TYPE_CHECKING:
-    from automl import Candidate, History, JointSpace
     from automl_plugins.samplers.axes import Row
+
+    from automl import Candidate, History, JointSpace
 
 BATCH = 256  # ConfigSpace draws in batches at a hundredth of the cost of single draws
 ATTEMPTS = 20  # batches without anything new after which a finite space is looked through

@@ -1,0 +1,168 @@
+"""SMAC as a sampler that thinks while the workers work."""
+
+from __future__ import annotations
+
+import re
+import threading
+from concurrent.futures import Future, ThreadPoolExecutor
+from copy import deepcopy
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from automl_plugins.samplers.axes import Axes, generator
+from automl_plugins.samplers.local import loss_order
+
+from automl import History, JointSpace, PluginError, Trial
+
+if TYPE_CHECKING:
+    from automl_plugins.smac.surrogate import Surrogate
+
+    from automl import Candidate
+
+INITIAL = 8  # finished trials, the stored candidates' included, before there is anything to learn
+RANDOM_SHARE = 0.1  # SMAC interleaves random configurations, so that a wrong surrogate cannot lock the search in
+AHEAD = 64  # ranked configurations per training; what was asked meanwhile is skipped
+MOST_RESULTS = 1000  # training on more takes longer than a short job
+WARM_UP_SECONDS = 1.0  # the import takes seconds of a core: it waits until the first jobs are out
+ORIGIN = re.compile(r"smac(?: \(running: ([0-9 ]+)\))?")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Knowledge:
+    """What a suggestion is made from, all of it read from the record."""
+
+    after: int
+    """Id of the trial whose asking closed the books."""
+    done: tuple[int, ...]
+    failed: tuple[int, ...]
+    pending: tuple[int, ...]
+    """Ids of trials that were running then, that one included."""
+
+
+class SmacSampler:
+    """SMAC 2.4 as proposer (Lindauer et al. 2022; Hutter et al. 2011): its forest, its expected improvement.
+
+    Suggestions do not wait for training and still are a function of the record: **a suggestion is made from the
+    results that were in when the suggestion before it was made.** As soon as one is handed out, all that the next
+    one needs is known, so it is prepared in a thread beside the running jobs. Which trials were running then is
+    written into the origin of the suggestion (``smac (running: 3 5)``), so that a run that is rebuilt from its
+    record makes the same suggestions. What was running counts as finished with the predicted loss, and nothing that
+    was asked is proposed again.
+
+    Suggestions are random until INITIAL trials are done at one budget. smac is imported in the thread too, after
+    the first jobs are out.
+    """
+
+    def __init__(self, space: JointSpace, seed: int) -> None:
+        self._seed = seed
+        self._axes = Axes(space)
+        # The thread has spaces of its own: drawing from a ConfigurationSpace changes its random state.
+        self._copy = JointSpace(deepcopy(space.subspaces), space.weights)
+        self._surrogate: Surrogate | None = None
+        self._prepared: tuple[Knowledge, Future[list[Candidate]]] | None = None
+        self._asked = threading.Event()
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="smac")
+        self._thread.submit(_warm_up, self._asked)
+
+    def suggest(self, history: History) -> Candidate | None:
+        """The candidate with the highest expected improvement; None when the space is exhausted."""
+        self._asked.set()
+        found = self._choose(history)
+        if found is None:
+            return None
+        running = " ".join(str(trial.id) for trial in history.running())
+        found = replace(found, origin=f"smac (running: {running})" if running else "smac")
+        self._prepare(history.with_trial(Trial(id=history.next_id, candidate=found)))
+        return found
+
+    def _choose(self, history: History) -> Candidate | None:
+        asked = history.config_ids()
+        knowledge = self._knowledge(history)
+        if knowledge is not None:
+            if self._prepared is None or self._prepared[0] != knowledge:
+                self._prepared = (knowledge, self._thread.submit(self._rank, knowledge, history))
+            for candidate in self._prepared[1].result():
+                if candidate.id not in asked:
+                    return candidate
+        return self._axes.random(generator(self._seed, history.next_id), asked, "smac")
+
+    def _prepare(self, history: History) -> None:
+        """Start on the next suggestion, given the record as it is once this one has been started."""
+        knowledge = self._knowledge(history)
+        if knowledge is not None and (self._prepared is None or self._prepared[0] != knowledge):
+            self._prepared = (knowledge, self._thread.submit(self._rank, knowledge, history))
+
+    def _knowledge(self, history: History) -> Knowledge | None:
+        """What the next suggestion may use; None when it is to be random."""
+        previous = last_suggestion(history)
+        if previous is None or generator(self._seed, previous.id).random() < RANDOM_SHARE:
+            return None
+        match = ORIGIN.fullmatch(previous.candidate.origin)
+        pending = {previous.id, *map(int, ((match and match[1]) or "").split())}
+        known = [trial for trial in history if trial.id < previous.id and trial.id not in pending]
+        inside = self._axes.inside(History(known).at_best_budget(at_least=INITIAL))
+        if len(inside) < INITIAL:
+            return None
+        done = {trial.id: trial for trial in sorted(inside, key=loss_order)[: MOST_RESULTS // 4]}
+        done.update({trial.id: trial for trial in inside[-(MOST_RESULTS - len(done)) :]})
+        finished = {trial.candidate.id for trial in known if trial.status == "done"}
+        failed = [
+            trial
+            for trial in known
+            if trial.status == "failed" and trial.kind != "cancelled" and trial.candidate.id not in finished
+        ]
+        return Knowledge(
+            after=previous.id,
+            done=tuple(sorted(done)),
+            failed=tuple(trial.id for trial in self._axes.inside(failed[-MOST_RESULTS // 4 :])),
+            pending=tuple(sorted(number for number in pending if _has(history, number))),
+        )
+
+    def _rank(self, knowledge: Knowledge, history: History) -> list[Candidate]:
+        """Train and search; runs in the thread."""
+        if self._surrogate is None:
+            try:
+                from automl_plugins.smac.surrogate import Surrogate
+
+                self._surrogate = Surrogate(self._copy)
+            except ImportError as error:
+                raise PluginError(
+                    f"sampler 'smac' cannot import smac: {error}; install it with: pip install 'automl-pluggy[smac]'"
+                ) from error
+        results = [(history[number].candidate, history[number].loss) for number in knowledge.done]
+        losses = [(candidate, float("inf") if loss is None else loss) for candidate, loss in results]
+        losses += [(history[number].candidate, float("inf")) for number in knowledge.failed]
+        known = {candidate.id for candidate, _ in losses}
+        pending = [history[number].candidate for number in knowledge.pending]
+        return self._surrogate.ranked(
+            losses,
+            [candidate for candidate in pending if candidate.id not in known],
+            count=AHEAD,
+            seed=int(generator(self._seed, knowledge.after, 1).integers(2**31)),
+        )
+
+
+def last_suggestion(history: History) -> Trial | None:
+    """The youngest trial that this sampler suggested; promotions carry the origin of what they continue."""
+    own = (trial for trial in reversed(list(history)) if trial.parent is None)
+    return next((trial for trial in own if ORIGIN.fullmatch(trial.candidate.origin)), None)
+
+
+def _has(history: History, number: int) -> bool:
+    try:
+        history[number]
+    except KeyError:
+        return False
+    return True
+
+
+def _warm_up(asked: threading.Event) -> None:
+    """Import what the first training needs; a failure is told when something needs it."""
+    asked.wait(WARM_UP_SECONDS)
+    if not threading.main_thread().is_alive():  # the run is over already
+        return
+    try:
+        import smac.acquisition.function
+        import smac.model.random_forest  # noqa: F401
+    except ImportError:
+        return
