@@ -19,6 +19,8 @@ FAILURES_BEFORE_REST = 3
 IMPORT_SECONDS = 15.0
 """What jobs of a model get on top until one of them is done, when its plugin preloads nothing: a worker then first
 imports what the model is made of, and a new worker would only begin again."""
+LEAST_SHARE = 0.4
+"""A model that can stop early starts when at least this share of its usual training fits into the time."""
 USUAL_EXTRA_SECONDS = 3.0
 """What jobs get on top of their time once the libraries are there: for predicting and saving."""
 
@@ -69,6 +71,8 @@ class Admission:
             jobs = max(jobs - before.folds, 1) if partial.fidelity == FOLDS.name else jobs
             share = max(share - before.job_share, 0.0) if partial.resumable else share
         job = self._costs.job_seconds(start.candidate.model) * share
+        if partial.resumable:  # a model that can go on later can also stop early, at its soft limit
+            job = min(job, max(self.soft_seconds(0) or job, LEAST_SHARE * job))
         return job * -(-jobs // self._workers), job
 
     def _searches(self, trial: Trial) -> bool:

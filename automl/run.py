@@ -26,7 +26,9 @@ if TYPE_CHECKING:
 KEPT = "kept"
 """Kind of a job whose result was taken from the trial that is continued."""
 SKIPS_IN_A_ROW = 25
-"""Suggestions that may be passed over, one after another, as too slow for the time that is left."""
+"""Suggestions that are passed over, one after another, as too slow for the time that is left, before waiting."""
+SKIPS_IN_ALL = 500
+"""Suggestions passed over in such rows after which nobody is asked any more."""
 
 
 @dataclass(kw_only=True)
@@ -82,6 +84,7 @@ class Search:
         self._active: dict[int, _Active] = {}
         self._jobs: dict[int, tuple[int, int]] = {}
         self._results: dict[int, dict[int, FoldResult]] = {}
+        self._passed_over = 0
         self._next_job = 1
         self._admission = Admission(context, executor.workers)
         self._exhausted = strategy is None
@@ -105,8 +108,11 @@ class Search:
 
     def _loop(self) -> None:
         while True:
+            passed_over = self._passed_over
             self._fill()
             if not self._jobs:
+                if self._passed_over > passed_over and not self._exhausted:
+                    continue  # others may be quick enough
                 return
             left = self.context.clock.search_left()
             # A little grace: models that stop at the deadline still have to predict and save.
@@ -146,8 +152,8 @@ class Search:
                     return False
                 case Done():
                     self._exhausted = True
-        # Time only gets shorter: what is too slow now stays too slow.
-        self._exhausted = True
+        self._passed_over += SKIPS_IN_A_ROW
+        self._exhausted = self._exhausted or self._passed_over >= SKIPS_IN_ALL
         return False
 
     def _trials_used_up(self) -> bool:
