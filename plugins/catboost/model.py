@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 MOST_ROUNDS = 2000
 PATIENCE = 50
-FIRST_LOOK = 5
+USEFUL_COLUMNS = 50
+"""With more columns, as text has them, each level of a tree looks at a share of them only."""
 
 
 def space(task: Task) -> ConfigurationSpace:
@@ -45,6 +46,8 @@ class CatBoost:
         self._config, self._task, self._seed = dict(config), task, seed
         self._text: TextFeatures | None = None
         self._model: Any = None
+        self._level: NDArray[np.float64] | None = None
+        """What a model without trees predicts for every row: the class shares, or one value."""
         self._rounds = 0
 
     def _pool(self, data: TableData, target: bool = True) -> Any:
@@ -68,36 +71,56 @@ class CatBoost:
 
     def fit(self, train: TableData, valid: TableData | None, effort: Effort) -> Mapping[str, float]:
         """Boost until the validation loss stops falling, the rounds are used up or the deadline is near."""
-        import catboost
-
         assert train.target is not None
         before = None
         if effort.checkpoint is not None:
             old = type(self).load(effort.checkpoint, self._config, self._task, self._seed)
-            self._text, before, self._rounds = old._text, old._model, old._rounds
+            self._text, before = old._text, old._model
+            self._rounds = 0 if before is None else old._rounds
         elif train.text is not None:
             self._text = TextFeatures(self._seed)
             self._text.fit(train.text, train.target, self._task.problem_type)
-        early = valid is not None and "rounds" not in effort.fidelity
+        self._boost(train, valid if "rounds" not in effort.fidelity else None, effort, before)
+        return {"rounds": float(self._rounds)}
+
+    def _boost(self, train: TableData, valid: TableData | None, effort: Effort, before: Any) -> None:
+        """Train; with `valid`, until its loss stops falling."""
+        import catboost
+
+        pool = self._pool(train)
         rounds = max(1, int(effort.fidelity.get("rounds", MOST_ROUNDS)) - self._rounds)
         maker = catboost.CatBoostClassifier if self._task.is_classification else catboost.CatBoostRegressor
         model = maker(
-            **self._options(effort, rounds),
-            use_best_model=early,
-            od_type="Iter" if early else None,
-            od_wait=PATIENCE if early else None,
+            **self._options(effort, rounds, train, pool.num_col()),
+            use_best_model=valid is not None,
+            od_type=None if valid is None else "Iter",
+            od_wait=None if valid is None else PATIENCE,
         )
-        model.fit(
-            self._pool(train),
-            eval_set=self._pool(valid) if early and valid is not None else None,
-            init_model=before,
-            callbacks=None if effort.deadline is None else [_StopInTime(effort.deadline)],
-        )
-        self._model = model
-        self._rounds = int(model.tree_count_)
-        return {"rounds": float(self._rounds)}
+        try:
+            model.fit(
+                pool,
+                eval_set=None if valid is None else self._pool(valid),
+                init_model=before,
+                callbacks=None if effort.deadline is None else [_StopInTime(effort.deadline)],
+            )
+        except catboost.CatBoostError as error:
+            if "constant or ignored" not in str(error):
+                raise
+            self._level, self._rounds = self._constant(train), 1
+            return
+        self._model, self._rounds = model, int(model.tree_count_)
 
-    def _options(self, effort: Effort, rounds: int) -> dict[str, Any]:
+    def _constant(self, train: TableData) -> NDArray[np.float64]:
+        """The class shares, or the mean: all that can be learned where no column varies."""
+        target, weight = np.asarray(train.target), train.weight
+        if weight is not None and weight.sum() <= 0:
+            weight = None
+        if not self._task.is_classification:
+            return np.array([np.average(target, weights=weight)])
+        counts = np.bincount(target, weights=weight, minlength=self._task.class_count)
+        return np.asarray(counts / counts.sum(), dtype=np.float64)
+
+    def _options(self, effort: Effort, rounds: int, train: TableData, columns: int) -> dict[str, Any]:
         options: dict[str, Any] = dict(self._config)
         options |= {
             "iterations": rounds,
@@ -105,7 +128,14 @@ class CatBoost:
             "boosting_type": "Plain",
             "max_ctr_complexity": 1 if self._task.rows > 50_000 else 2,
             "thread_count": effort.threads,
-            "random_seed": self._seed % (2**31 - 1),
+            # Continued training would draw the rows of the first rounds again.
+            "random_seed": (self._seed + self._rounds) % (2**31 - 1),
+            # Every border of every column is tried at every level: with few rows, borders are what takes the time.
+            "border_count": min(254, max(32, len(train) // 8)),
+            # A quarter as many leaves as rows are enough: a symmetric tree has all 2^depth of them.
+            "depth": min(int(self._config.get("depth", 6)), max(2, int(np.log2(len(train) / 4 + 1)))),  # type: ignore[arg-type]
+            "rsm": max(0.3, min(1.0, USEFUL_COLUMNS / max(columns, 1))),
+            "allow_const_label": True,
             "allow_writing_files": False,
             "logging_level": "Silent",
         }
@@ -116,22 +146,36 @@ class CatBoost:
             options["classes_count"] = self._task.class_count
         if options.get("loss_function") == "MAE":
             options.pop("leaf_estimation_iterations", None)
-        if self._task.monotone:
-            options["monotone_constraints"] = dict(self._task.monotone)
+        signs = {
+            place: self._task.monotone[name]
+            for place, name in enumerate(train.layout.numbers)
+            if name in self._task.monotone
+        }
+        if signs and self._task.class_count <= 2:  # CatBoost has no monotone columns for more classes
+            options["monotone_constraints"] = signs
         return options
 
     def predict(self, data: TableData) -> NDArray[np.float64]:
         """Probabilities ``(rows, classes)`` or values ``(rows,)``."""
         if not len(data):
             return np.zeros((0, self._task.class_count) if self._task.is_classification else 0)
+        if self._level is not None:
+            return (
+                np.tile(self._level, (len(data), 1))
+                if self._task.is_classification
+                else np.repeat(self._level, len(data))
+            )
         pool = self._pool(data, target=False)
         kind = "Probability" if self._task.is_classification else "RawFormulaVal"
         return np.asarray(self._model.predict(pool, prediction_type=kind, thread_count=1), dtype=np.float64)
 
     def save(self, folder: Path) -> None:
         """CatBoost's own binary format, which holds no code."""
-        self._model.save_model(str(folder / "model.cbm"))
-        (folder / "catboost.json").write_text(json.dumps({"rounds": self._rounds, "text": self._text is not None}))
+        if self._level is None:
+            self._model.save_model(str(folder / "model.cbm"))
+        level = None if self._level is None else self._level.tolist()
+        about = {"rounds": self._rounds, "text": self._text is not None, "level": level}
+        (folder / "catboost.json").write_text(json.dumps(about))
         if self._text is not None:
             self._text.save(folder)
 
@@ -145,6 +189,9 @@ class CatBoost:
             about = json.loads((folder / "catboost.json").read_text())
             model._rounds = int(about["rounds"])
             model._text = TextFeatures.load(folder) if about["text"] else None
+            if about["level"] is not None:
+                model._level = np.asarray(about["level"], dtype=np.float64).reshape(max(task.class_count, 1))
+                return model
             maker = catboost.CatBoostClassifier if task.is_classification else catboost.CatBoostRegressor
             model._model = maker().load_model(str(folder / "model.cbm"))
         except (OSError, ValueError, KeyError, TypeError, catboost.CatBoostError) as error:

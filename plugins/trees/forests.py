@@ -6,6 +6,7 @@ import time
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
+from automl_plugins.trees.rows import monotone_signs
 
 from automl import Config, Effort, PredictorError, TableData, Task, TreeColumns, read_arrays
 
@@ -68,48 +69,33 @@ class Forest:
     def fit(self, train: TableData, valid: TableData | None, effort: Effort) -> Mapping[str, float]:
         """Grow; a checkpoint's trees are kept and go on."""
         assert train.target is not None
+        # Fitted anew from the same rows and seed, so the same as the checkpoint's: its `transform` would show
+        # the training rows target means that hold their own target.
+        features = self._columns.fit_transform(train)
         before: list[Any] = []
         if effort.checkpoint is not None:
             old = type(self).load(effort.checkpoint, self._config, self._task, self._seed)
-            self._columns, before = old._columns, old._trees
-            features = self._columns.transform(train)
-        else:
-            features = self._columns.fit_transform(train)
+            before = old._trees if old._columns.names == self._columns.names else []
         self._width = features.shape[1]
         wanted = int(effort.fidelity.get("trees", FULL_TREES)) - len(before)
-        self._trees = before + self._grow(
-            features, train, max(wanted, 0 if before else 1), effort, seed_offset=len(before)
-        )
+        self._trees = before + self._grow(features, train, max(wanted, 0 if before else 1), effort, len(before))
         return {"trees": float(len(self._trees))}
 
     def _grow(
-        self, features: NDArray[np.float32], train: TableData, wanted: int, effort: Effort, seed_offset: int
+        self, features: NDArray[np.float32], train: TableData, wanted: int, effort: Effort, before: int
     ) -> list[Any]:
-        from sklearn import ensemble
-
+        """The trees from number `before` on, the same as if all had been grown at once."""
         if not wanted:
             return []
-        maker = getattr(ensemble, self.kind + ("Classifier" if self._task.is_classification else "Regressor"))
-        config = dict(self._config)
-        options = {name: value for name, value in config.items() if name != "max_samples"}
-        if self.bootstrap and float(config.get("max_samples", 1.0)) < 1:  # type: ignore[arg-type]
-            options["max_samples"] = config["max_samples"]
-        if self._task.metric in ("mae", "median_ae") and not self._task.is_classification:
-            options.pop("criterion", None)
-        forest = maker(
-            n_estimators=1,
-            bootstrap=self.bootstrap,
-            warm_start=True,
-            n_jobs=effort.threads,
-            random_state=(self._seed + seed_offset) % (2**32 - 1),
-            max_leaf_nodes=MOST_LEAVES if len(train) > 2 * MOST_LEAVES else None,
-            **options,
-        )
+        forest = self._make(train, effort)
         step, done = (wanted, 0) if effort.deadline is None else (1, 0)
         started = time.monotonic()
         while done < wanted:
             done = min(done + step, wanted)
-            forest.set_params(n_estimators=done)
+            # A step draws the seeds of the trees that are there first, and so gets to those of the new ones.
+            state = np.random.RandomState(self._seed % (2**32 - 1))
+            state.randint(np.iinfo(np.int32).max, size=before)
+            forest.set_params(n_estimators=done, random_state=state)
             forest.fit(features, train.target, sample_weight=train.weight)
             if effort.deadline is None:
                 continue
@@ -120,6 +106,27 @@ class Forest:
             if left < 1.5 * each:
                 break
         return [estimator.tree_ for estimator in forest.estimators_]
+
+    def _make(self, train: TableData, effort: Effort) -> Any:
+        """scikit-learn's forest, without trees."""
+        from sklearn import ensemble
+
+        options = {name: value for name, value in self._config.items() if name != "max_samples"}
+        share = float(self._config.get("max_samples", 1.0))  # type: ignore[arg-type]
+        if self.bootstrap and share < 1:
+            # As a number of rows: scikit-learn takes a share for one of the sum of the weights.
+            options["max_samples"] = max(1, round(share * len(train)))
+        if self._task.class_count <= 2:  # scikit-learn has no monotone columns for more classes
+            options["monotonic_cst"] = monotone_signs(self._columns, train, self._task)
+        maker = getattr(ensemble, self.kind + ("Classifier" if self._task.is_classification else "Regressor"))
+        return maker(
+            n_estimators=1,
+            bootstrap=self.bootstrap,
+            warm_start=True,
+            n_jobs=effort.threads,
+            max_leaf_nodes=MOST_LEAVES if len(train) > 2 * MOST_LEAVES else None,
+            **options,
+        )
 
     def predict(self, data: TableData) -> NDArray[np.float64]:
         """Mean over the trees: probabilities ``(rows, classes)`` or values ``(rows,)``."""

@@ -6,11 +6,12 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from automl_plugins.trees.rows import class_factors, monotone_signs, row_weights
 
 from automl import Config, Effort, PredictorError, TableData, Task, TreeColumns, read_arrays
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
     from ConfigSpace import ConfigurationSpace
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 
 MOST_ROUNDS = 500
 PATIENCE = 30
+BINNING_ROWS = 200_000
+"""Rows that scikit-learn samples to find the bins."""
+ABSOLUTE = frozenset({"mae", "median_ae"})
 
 
 def space(task: Task) -> ConfigurationSpace:
@@ -43,100 +47,94 @@ class HistGradientBoosting:
     def __init__(self, config: Config, task: Task, seed: int) -> None:
         self._config, self._task, self._seed = dict(config), task, seed
         self._columns = TreeColumns(task, seed, "encoded")
-        self._model: Any = None
         self._trees: list[list[Any]] = []
         self._baseline: NDArray[np.float64] = np.zeros((1, 1))
 
     def fit(self, train: TableData, valid: TableData | None, effort: Effort) -> Mapping[str, float]:
-        """Boost in steps, looking at the validation rows and the clock between them."""
-        assert train.target is not None
-        features = self._columns.fit_transform(train)
-        target = self._target(train)
-        rounds = max(1, int(effort.fidelity.get("rounds", MOST_ROUNDS)))
-        self._model = self._make(len(train), rounds)
-        if effort.deadline is None or effort.seconds_left() == float("inf"):
-            held = None if valid is None else (self._columns.transform(valid), self._target(valid))
-            early = held is not None and "rounds" not in effort.fidelity
-            self._model.set_params(early_stopping=early, validation_fraction=None, n_iter_no_change=PATIENCE)
-            options = {"X_val": held[0], "y_val": held[1]} if early and held is not None else {}
-            self._model.fit(features, target, sample_weight=train.weight, **options)
-            self._keep()
-            return {"rounds": float(self._model.n_iter_)}
-        done = self._fit_in_steps(features, target, train, valid, rounds, effort)
-        self._keep()
-        return {"rounds": float(done)}
+        """Boost until the validation loss stops falling, the rounds are used up or the deadline is near."""
+        from threadpoolctl import threadpool_limits
 
-    def _fit_in_steps(
+        assert train.target is not None
+        factors = class_factors(train, self._task, self._config)
+        weight = row_weights(train, factors)
+        # In float64 from the start: scikit-learn would convert float32 anew in every step.
+        features = _without_empty_columns(self._columns.fit_transform(train), weight).astype(np.float64)
+        watch = None if valid is None else _Watch(self._columns.transform(valid), valid, factors, self._loss)
+        rounds = max(1, int(effort.fidelity.get("rounds", MOST_ROUNDS)))
+        model = self._make(train, rounds)
+        # scikit-learn takes all cores otherwise, which the other workers of a run use.
+        with threadpool_limits(effort.threads, user_api="openmp"):
+            best = self._boost(model, (features, np.asarray(train.target), weight), watch, rounds, effort)
+        self._trees = [list(step) for step in model._predictors[:best]]
+        self._baseline = np.asarray(model._baseline_prediction, dtype=np.float64).reshape(1, -1)
+        return {"rounds": float(best)}
+
+    def _boost(
         self,
-        features: NDArray[np.float32],
-        target: NDArray[Any],
-        train: TableData,
-        valid: TableData | None,
+        model: Any,
+        data: tuple[NDArray[np.float64], NDArray[Any], NDArray[np.float64] | None],
+        watch: _Watch | None,
         rounds: int,
         effort: Effort,
     ) -> int:
-        """A few rounds at a time by warm start, until no progress, the rounds, or the deadline."""
-        held = None if valid is None else self._columns.transform(valid)
-        best, since, done = np.inf, 0, 0
-        step = 1
-        self._model.set_params(warm_start=True, early_stopping=False)
-        while done < rounds:
+        """A few rounds at a time by warm start, a look at the validation rows and the clock between them.
+
+        Returns the rounds to keep: the best ones, or all where nothing was to be chosen.
+        """
+        features, target, weight = data
+        early = watch is not None and "rounds" not in effort.fidelity
+        step = 1 if effort.deadline is not None else PATIENCE if early else rounds
+        done = 0
+        while True:
             began = time.monotonic()
-            done = min(done + step, rounds)
-            self._model.set_params(max_iter=done)
-            self._model.fit(features, target, sample_weight=train.weight)
-            if held is not None and valid is not None:
-                loss = self._loss(held, valid)
-                since = 0 if loss < best else since + step
-                best = min(best, loss)
-            taken = time.monotonic() - began
-            # A step costs about as much as the last one per round; one more must fit before the deadline.
-            if effort.seconds_left() - 0.1 < 2.0 * taken or since >= PATIENCE:
+            last, done = done, min(done + step, rounds)
+            model.set_params(max_iter=done)
+            model.fit(features, target, sample_weight=weight)
+            if early and watch is not None:
+                watch.look(model, last)
+                if len(watch.losses) - watch.best >= PATIENCE:
+                    break
+            taken = (time.monotonic() - began) / (done - last)
+            left = effort.seconds_left() - 0.1
+            # A step begins with binning and a prediction, hence the margin.
+            if done >= rounds or left < 2.0 * taken:
                 break
-            step = min(10, max(1, int(step * 0.3 * effort.seconds_left() / max(taken, 1e-3))), 2 * step)
-        return done
+            step = max(PATIENCE, done // 4) if effort.deadline is None else min(2 * step, max(PATIENCE, done // 4))
+            step = max(1, min(step, int(min(0.4 * left / max(taken, 1e-6), rounds))))
+        return watch.best if early and watch is not None else done
 
-    def _loss(self, features: NDArray[np.float32], valid: TableData) -> float:
+    def _loss(self, raw: NDArray[np.float64], target: NDArray[Any], weight: NDArray[np.float64] | None) -> float:
+        """Mean loss of raw scores ``(rows, outputs)``, of the kind that the training lowers."""
         if self._task.is_classification:
-            shares = self._model.predict_proba(features)[np.arange(len(features)), np.asarray(valid.target)]
-            return float(-np.log(np.maximum(shares, 1e-15)).mean())
-        return float(np.square(self._model.predict(features) - self._target(valid)).mean())
+            shares = _shares(raw)[np.arange(len(raw)), target]
+            losses = -np.log(np.maximum(shares, 1e-15))
+        else:
+            losses = np.abs(raw[:, 0] - target) if self._task.metric in ABSOLUTE else np.square(raw[:, 0] - target)
+        if weight is None or weight.sum() <= 0:
+            return float(losses.mean())
+        return float(np.average(losses, weights=weight))
 
-    def _target(self, rows: TableData) -> NDArray[Any]:
-        assert rows.target is not None
-        return np.asarray(rows.target)
-
-    def _make(self, rows: int, rounds: int) -> Any:
+    def _make(self, train: TableData, rounds: int) -> Any:
         from sklearn import ensemble
 
         config = {name: value for name, value in self._config.items() if name != "class_weight"}
-        config["min_samples_leaf"] = max(1, min(int(config["min_samples_leaf"]), rows // 5))  # type: ignore[arg-type]
+        config["min_samples_leaf"] = max(1, min(int(config["min_samples_leaf"]), len(train) // 5))  # type: ignore[arg-type]
         config |= {"max_iter": rounds, "random_state": self._seed % (2**32 - 1), "early_stopping": False}
+        options: dict[str, Any] = {"warm_start": True}
+        if self._task.class_count <= 2:  # scikit-learn has no monotone columns for more classes
+            options["monotonic_cst"] = monotone_signs(self._columns, train, self._task)
         if self._task.is_classification:
-            weight = "balanced" if self._config.get("class_weight") == "balanced" else None
-            return ensemble.HistGradientBoostingClassifier(**config, class_weight=weight)
-        loss = "absolute_error" if self._task.metric in ("mae", "median_ae") else "squared_error"
-        return ensemble.HistGradientBoostingRegressor(**config, loss=loss)
+            return ensemble.HistGradientBoostingClassifier(**config, **options)
+        loss = "absolute_error" if self._task.metric in ABSOLUTE else "squared_error"
+        return ensemble.HistGradientBoostingRegressor(**config, **options, loss=loss)
 
     def predict(self, data: TableData) -> NDArray[np.float64]:
         """Probabilities ``(rows, classes)`` or values ``(rows,)``."""
         features = np.ascontiguousarray(self._columns.transform(data), dtype=np.float64)
         raw = np.tile(self._baseline, (len(features), 1))
-        bitsets, places = np.zeros((0, 8), dtype=np.uint32), np.zeros(0, dtype=np.uint32)
         for step in self._trees if len(features) else []:
-            for output, tree in enumerate(step):
-                raw[:, output] += tree.predict(features, bitsets, places, 1)
-        if not self._task.is_classification:
-            return np.asarray(raw[:, 0])
-        if raw.shape[1] == 1:
-            raw = np.concatenate([np.zeros_like(raw), raw], axis=1)
-        shares = np.exp(raw - raw.max(axis=1, keepdims=True, initial=-np.inf))
-        return np.asarray(shares / shares.sum(axis=1, keepdims=True))
-
-    def _keep(self) -> None:
-        """What prediction needs of scikit-learn's model: its trees and what they start from."""
-        self._trees = [list(step) for step in self._model._predictors]
-        self._baseline = np.asarray(self._model._baseline_prediction, dtype=np.float64).reshape(1, -1)
+            _add(raw, step, features)
+        return _shares(raw) if self._task.is_classification else np.asarray(raw[:, 0])
 
     def save(self, folder: Path) -> None:
         """The nodes of all trees, one after another, as arrays of plain numbers."""
@@ -162,6 +160,64 @@ class HistGradientBoosting:
         except (ValueError, KeyError, TypeError) as error:
             raise PredictorError(f"the model in {folder} is damaged or does not fit ({error}); fit again") from error
         return model
+
+
+class _Watch:
+    """The loss on the validation rows after each round; every round adds only its own trees."""
+
+    def __init__(
+        self,
+        features: NDArray[np.float32],
+        valid: TableData,
+        factors: NDArray[np.float64] | None,
+        loss: Callable[..., float],
+    ) -> None:
+        self._features = np.ascontiguousarray(features, dtype=np.float64)
+        self._target, self._weight = np.asarray(valid.target), row_weights(valid, factors)
+        self._loss = loss
+        self._raw: NDArray[np.float64] | None = None
+        self.losses: list[float] = []
+
+    @property
+    def best(self) -> int:
+        """Rounds with the least loss."""
+        return int(np.argmin(self.losses)) + 1
+
+    def look(self, model: Any, start: int) -> None:
+        """Judge the rounds from `start` on."""
+        if self._raw is None:
+            baseline = np.asarray(model._baseline_prediction, dtype=np.float64).reshape(1, -1)
+            self._raw = np.tile(baseline, (len(self._features), 1))
+        for step in model._predictors[start:]:
+            _add(self._raw, step, self._features)
+            self.losses.append(self._loss(self._raw, self._target, self._weight))
+
+
+def _add(raw: NDArray[np.float64], step: Iterable[Any], features: NDArray[np.float64]) -> None:
+    """Add the trees of one round, one for each output, to the raw scores ``(rows, outputs)``."""
+    bitsets, places = np.zeros((0, 8), dtype=np.uint32), np.zeros(0, dtype=np.uint32)
+    for output, tree in enumerate(step):
+        raw[:, output] += tree.predict(features, bitsets, places, 1)
+
+
+def _shares(raw: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Raw scores ``(rows, outputs)`` to probabilities ``(rows, classes)``."""
+    if raw.shape[1] == 1:
+        raw = np.concatenate([np.zeros_like(raw), raw], axis=1)
+    shares = np.exp(raw - raw.max(axis=1, keepdims=True, initial=-np.inf))
+    return np.asarray(shares / shares.sum(axis=1, keepdims=True))
+
+
+def _without_empty_columns(features: NDArray[np.float32], weight: NDArray[np.float64] | None) -> NDArray[np.float32]:
+    """Columns with nothing in them become zeros, so that no tree asks for them: scikit-learn's binning needs a value.
+
+    It looks at the rows that count only, and of many rows at a sample, which may miss the few values of a column.
+    """
+    counted = features if weight is None else features[weight > 0]
+    found = len(counted) - np.isnan(counted).sum(axis=0)
+    # With so many values the sample holds one but for a chance of e^-30.
+    needed = 1 if len(features) <= BINNING_ROWS else 30 * len(features) / BINNING_ROWS
+    return np.where(found >= needed, features, np.float32(0.0))
 
 
 def _rebuild(arrays: dict[str, NDArray[Any]], width: int) -> list[list[Any]]:

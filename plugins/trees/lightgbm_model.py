@@ -7,6 +7,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from automl_plugins.trees.rows import class_factors, monotone_signs, row_weights
 
 from automl import Config, Effort, PredictorError, TableData, Task, TreeColumns, boosting_patience
 
@@ -60,6 +61,7 @@ class LightGBM:
         self._columns = TreeColumns(task, seed, handling)
         self._booster: Any = None
         self._log_target = False
+        self._factors: NDArray[np.float64] | None = None
 
     # -- fitting ----------------------------------------------------------------------------------
 
@@ -69,20 +71,22 @@ class LightGBM:
 
         assert train.target is not None
         started = time.monotonic()
+        # Fitted anew from the same rows and seed, so the same as the checkpoint's: its `transform` would show
+        # the training rows target means that hold their own target.
+        features = self._columns.fit_transform(train)
+        self._log_target = self._task.metric in LOG_METRICS and bool((train.target >= 0).all())
         if effort.checkpoint is not None:
             old = type(self).load(effort.checkpoint, self._config, self._task, self._seed)
-            self._columns, self._booster, self._log_target = old._columns, old._booster, old._log_target
-            features = self._columns.transform(train)
-        else:
-            features = self._columns.fit_transform(train)
-            self._log_target = self._task.metric in LOG_METRICS and bool((train.target >= 0).all())
-        parameters = self._parameters(effort, len(train))
+            if (old._columns.names, old._log_target) == (self._columns.names, self._log_target):
+                self._booster = old._booster
+        before = self._booster.current_iteration() if self._booster is not None else 0
+        self._factors = class_factors(train, self._task, self._config)
+        parameters = self._parameters(effort, train, before)
         data = self._dataset(features, train, parameters)
         held = None
         if valid is not None:
             held = self._dataset(self._columns.transform(valid), valid, parameters, reference=data)
         rounds = int(effort.fidelity.get("rounds", MOST_ROUNDS))
-        before = self._booster.current_iteration() if self._booster is not None else 0
         if effort.deadline is not None and effort.deadline - time.monotonic() < 0.5 * (time.monotonic() - started):
             rounds = min(rounds, before + 1)  # preparing alone used up the time: one round is still a model
         self._booster = self._boost(lgb, parameters, data, held, max(rounds - before, 1), effort, len(train))
@@ -123,23 +127,15 @@ class LightGBM:
         return lgb.Dataset(
             features,
             label=np.asarray(target, dtype=np.float64),
-            weight=self._weights(rows),
+            weight=row_weights(rows, self._factors),
             reference=reference,
             params=parameters,
             categorical_feature=self._columns.categorical or "auto",
             free_raw_data=False,
         )
 
-    def _weights(self, rows: TableData) -> NDArray[np.float64] | None:
-        weight = None if rows.weight is None else np.asarray(rows.weight, dtype=np.float64)
-        if self._config.get("class_weight") == "balanced":
-            counts = np.bincount(rows.target, minlength=self._task.class_count)  # type: ignore[arg-type]
-            balanced = len(rows) / (self._task.class_count * np.maximum(counts, 1))
-            weight = balanced[rows.target] * (1.0 if weight is None else weight)
-        return weight
-
-    def _parameters(self, effort: Effort, rows: int) -> dict[str, Any]:
-        config = self._config
+    def _parameters(self, effort: Effort, train: TableData, before: int) -> dict[str, Any]:
+        config, rows = self._config, len(train)
         parameters: dict[str, Any] = {
             name: config[name]
             for name in ("learning_rate", "num_leaves", "feature_fraction", "bagging_fraction", "lambda_l1", "lambda_l2",
@@ -150,7 +146,8 @@ class LightGBM:
             "min_data_in_leaf": max(1, min(int(config.get("min_data_in_leaf", 20)), rows // 5)),  # type: ignore[arg-type]
             "bagging_freq": 1 if float(config.get("bagging_fraction", 1.0)) < 1 else 0,  # type: ignore[arg-type]
             "num_threads": effort.threads,
-            "seed": self._seed % (2**31 - 1),
+            # Continued training would draw the rows and columns of the first rounds again.
+            "seed": (self._seed + before) % (2**31 - 1),
             "deterministic": True,
             "force_row_wise": True,
             "verbosity": -1,
@@ -159,8 +156,9 @@ class LightGBM:
             "max_cat_to_onehot": 8,
         }
         parameters |= self._objective()
-        if self._task.monotone:
-            parameters["monotone_constraints"] = [self._task.monotone.get(name, 0) for name in self._columns.names]
+        signs = monotone_signs(self._columns, train, self._task)
+        if signs is not None:
+            parameters["monotone_constraints"] = signs
         return parameters
 
     def _objective(self) -> dict[str, Any]:

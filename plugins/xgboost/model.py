@@ -54,20 +54,21 @@ class XGBoost:
         import xgboost as xgb
 
         assert train.target is not None
+        # Fitted anew from the same rows and seed, so the same as the checkpoint's: its `transform` would show
+        # the training rows target means that hold their own target.
+        features = self._columns.fit_transform(train)
         before = None
         if effort.checkpoint is not None:
             old = type(self).load(effort.checkpoint, self._config, self._task, self._seed)
-            self._columns, before, self._rounds = old._columns, old._booster, old._rounds
-            features = self._columns.transform(train)
-        else:
-            features = self._columns.fit_transform(train)
+            if old._columns.names == self._columns.names:
+                before, self._rounds = old._booster, old._rounds
         data = self._matrix(xgb, features, train, effort)
         held = None if valid is None else self._matrix(xgb, self._columns.transform(valid), valid, effort)
         wanted = max(1, int(effort.fidelity.get("rounds", MOST_ROUNDS)) - self._rounds)
         callbacks: list[Any] = [] if effort.deadline is None else [_stop_in_time(xgb, effort.deadline)]
         early = boosting_patience(len(train)) if held is not None and "rounds" not in effort.fidelity else None
         booster = xgb.train(
-            self._parameters(effort),
+            self._parameters(effort, train),
             data,
             num_boost_round=wanted,
             evals=[] if held is None else [(held, "valid")],
@@ -87,13 +88,14 @@ class XGBoost:
         weight = None if rows is None else rows.weight
         return xgb.DMatrix(features, label=target, weight=weight, nthread=effort.threads)
 
-    def _parameters(self, effort: Effort) -> dict[str, Any]:
+    def _parameters(self, effort: Effort, train: TableData) -> dict[str, Any]:
         parameters: dict[str, Any] = dict(self._config)
         parameters |= {
             "tree_method": "hist",
             "max_leaves": 256 if self._config.get("grow_policy") == "lossguide" else 0,
             "nthread": effort.threads,
-            "seed": self._seed % (2**31 - 1),
+            # Continued training would draw the rows and columns of the first rounds again.
+            "seed": (self._seed + self._rounds) % (2**31 - 1),
             "verbosity": 0,
         }
         if self._task.problem_type == "binary":
@@ -108,8 +110,10 @@ class XGBoost:
             objective = OBJECTIVES.get(self._task.metric, "reg:squarederror")
             parameters |= {"objective": objective, "eval_metric": "mae" if objective == "reg:absoluteerror" else "rmse"}
         if self._task.monotone:
-            signs = (str(self._task.monotone.get(name, 0)) for name in self._columns.names)
-            parameters["monotone_constraints"] = "(" + ",".join(signs) + ")"
+            # Only numbers rise or fall: a category of the same name holds codes, whose order means nothing.
+            names = train.layout.numbers
+            signs = [self._task.monotone.get(name, 0) for name in names] + [0] * (len(self._columns.names) - len(names))
+            parameters["monotone_constraints"] = "(" + ",".join(map(str, signs)) + ")"
         return parameters
 
     def predict(self, data: TableData) -> NDArray[np.float64]:
