@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from automl.data.records import MISSING_TOKENS
@@ -69,10 +70,29 @@ def parse_with(texts: pa.Array, formats: Sequence[str]) -> NDArray[np.float64]:
         part = cleaned.take(pa.array(open_places))
         moments = pc.strptime(part, format=form, unit="s", error_is_null=True)
         seconds = pc.cast(moments, pa.int64()).to_numpy(zero_copy_only=False).astype(np.float64)
-        # The reader stops at the end of the format: a longer text must not count as a match.
         fits = ~np.isnan(seconds)
+        fits[_days_beyond_the_month(part, seconds, form)] = False
         found[open_places[fits]] = seconds[fits]
     return found if ahead is None else found - ahead
+
+
+def _days_beyond_the_month(texts: pa.Array, seconds: NDArray[np.float64], form: str) -> NDArray[np.int64]:
+    """Places where Arrow has read the 31st of February as the 2nd of March: there is no such day."""
+    import numpy as np
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if "%d" not in form:
+        return np.zeros(0, dtype=np.int64)
+    # Only the first days of a month can have come from the one before.
+    known = np.flatnonzero(~np.isnan(seconds))
+    read = _calendar(np.floor(seconds[known] / DAY))["day"] if len(known) else np.zeros(0)
+    early = read <= 3
+    pattern = re.escape(form).replace("\\-", "-").replace("\\ ", " ").replace("%d", r"(?P<day>\d{1,2})")
+    pattern = re.sub("%[bB]", "[A-Za-z]+", re.sub("%[YmHMS]", r"\\d+", pattern))
+    found = pc.struct_field(pc.extract_regex(texts.take(pa.array(known[early])), pattern), "day")
+    written = pc.cast(found, pa.float64()).to_numpy(zero_copy_only=False)
+    return np.asarray(known[early][written != read[early]])
 
 
 def fallback_formats(known: Sequence[str]) -> list[str]:

@@ -8,6 +8,7 @@ import numpy as np
 
 from automl.data.dates import CATEGORY_PARTS, date_parts
 from automl.data.distinct import category_labels, distinct
+from automl.data.fitted import LARGEST
 from automl.data.records import Finding, TableData
 from automl.data.text import bucket_count, hash_counts, text_numbers
 from automl.data.values import to_booleans, to_codes, to_number_codes, to_numbers, to_seconds
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
     from automl.data.schema import Column, Schema
     from automl.data.values import Unread, Unseen
 
-LARGEST = 3.0e38
-"""Numbers beyond this do not fit in a float32."""
 Encoded = tuple[list["NDArray[np.floating[Any]]"], list["NDArray[np.int32]"], list[Finding]]
 """Number columns, code columns and findings of one column."""
 

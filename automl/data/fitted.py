@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 Fitted = tuple[Column, list[Finding]]
 MOST_LEVELS = 100_000
 """Levels of a category that are told apart, by frequency; the others count as unseen."""
+LARGEST = 3.0e38
+"""Numbers beyond this do not fit in a float32; they count as missing."""
 SAMPLE = 20_000
 """Rows by which costly questions (words, formats, medians) are answered."""
 
@@ -41,7 +43,7 @@ def _number(name: str, values: NDArray[np.float64], reason: str, params: dict[st
 def centre_of(values: NDArray[np.float64]) -> float:
     """What to subtract so that float32 keeps the differences between values; 0 when it does anyway."""
     some = values[:: max(1, len(values) // SAMPLE)]
-    some = some[np.isfinite(some)]
+    some = some[np.abs(some) <= LARGEST]
     if not len(some):
         return 0.0
     middle, spread = float(np.median(some)), float(np.std(some))
@@ -81,7 +83,7 @@ def boolean(name: str, column: Any, reason: str) -> Column:
     values, _ = to_booleans(column)
     known = values[~np.isnan(values)]
     if not len(known):
-        return unused(name, "constant", "no value is missing, true or false" if len(values) else "no values")
+        return unused(name, "constant", "no value reads as yes or no")
     if (known == known[0]).all():
         return unused(name, "constant", f"every value is {bool(known[0])}", value=str(bool(known[0])).lower())
     return Column(name=name, kind="boolean", reason=reason, used=True, numbers=(name,))

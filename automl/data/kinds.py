@@ -9,7 +9,7 @@ import numpy as np
 
 from automl.data import fitted
 from automl.data.dates import find_formats
-from automl.data.distinct import distinct, stripped
+from automl.data.distinct import distinct, number_label, stripped
 from automl.data.numbers_as_text import parse_numbers, uses_decimal_comma
 from automl.data.schema import USED_KINDS
 from automl.errors import SettingsError
@@ -52,7 +52,7 @@ def _numeric_column(name: str, column: Any) -> Fitted:
     ends = pc.min_max(column)
     low, high = (ends[side].as_py() for side in ("min", "max"))
     if low == high:
-        return fitted.unused(name, "constant", f"every value is {low!r}", value=f"{low}"), []
+        return fitted.unused(name, "constant", f"every value is {low!r}", value=number_label(float(low))), []
     if not pa.types.is_integer(column.type):
         return fitted.number(name, column, f"numbers from {low:g} to {high:g}"), []
     rows = len(column) - column.null_count

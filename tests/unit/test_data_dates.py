@@ -1,0 +1,217 @@
+"""Dates: formats found by the data, read alike ever after, far ones without overflow, parts that vary."""
+
+import datetime as dt
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+
+from automl.data.dates import FORMATS, PARTS, date_parts, fallback_formats, find_formats, parse_with, varying_parts
+from automl.data.read import read_table
+from automl.data.schema import Roles, fit_schema
+
+DAYS = [dt.date(2020, 1, 1) + dt.timedelta(days=place * 37) for place in range(60)]
+
+
+def fit(values, kind=None):
+    table = read_table({"x": values, "z": np.arange(len(values)) / 3})
+    return fit_schema(table, Roles(target=None, columns={} if kind is None else {"x": kind}))
+
+
+def days_of(schema, values):
+    """Days since 1970 of column x, None for missing, with findings."""
+    data, findings = schema.encode(read_table({"x": values, "z": np.zeros(len(values))}).table)
+    place = schema.layout.numbers.index("x days")
+    days = data.numbers[:, place] + schema.columns[0].params["reference"] / 86_400
+    return [None if np.isnan(day) else round(float(day), 3) for day in days], findings
+
+
+def since_1970(*days):
+    return [float((day - dt.date(1970, 1, 1)).days) for day in days]
+
+
+def seconds(texts, formats):
+    return parse_with(pa.array(texts, pa.string()), formats)
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_every_format_is_found_and_read(form):
+    moments = [dt.datetime(2003, 2, 13, 4, 5, 6) + dt.timedelta(days=31 * place) for place in range(20)]
+    texts = [moment.strftime(form) for moment in moments]
+    formats, share = find_formats(pa.array(texts))
+    expected = [dt.datetime.strptime(text, form).replace(tzinfo=dt.UTC).timestamp() for text in texts]
+
+    assert 1.0 == share
+    assert expected == seconds(texts, formats).tolist()
+
+
+def test_the_data_says_which_is_the_month():
+    assert ["%d/%m/%Y"] == find_formats(pa.array(["01/02/2020", "13/02/2020"]))[0]
+    assert ["%m/%d/%Y"] == find_formats(pa.array(["01/02/2020", "02/13/2020"]))[0]
+
+
+def test_two_formats_in_one_column_are_told_and_read_alike_later():
+    values = [day.isoformat() if place % 3 else f"{day:%d.%m.%Y}" for place, day in enumerate(DAYS)]
+    schema, findings = fit(values)
+    found = next(one for one in findings if one.code == "date-formats")
+
+    assert "dates are written in 2 ways (%Y-%m-%d, %d.%m.%Y), all are read" in found.message
+    assert "date" == schema.columns[0].kind
+    assert (since_1970(*DAYS), ()) == days_of(schema, values)
+    assert (since_1970(*DAYS[:2]), ()) == days_of(schema, [DAYS[0], DAYS[1]])
+    assert (since_1970(*DAYS[:2]), ()) == days_of(schema, [f"{day:%d.%m.%Y}" for day in DAYS[:2]])
+
+
+def test_cells_that_are_no_date_are_counted_with_an_example():
+    values = [f"{day:%d.%m.%Y}" for day in DAYS] + ["unknown", "", "NA", "31.02.2020"]
+    schema, findings = fit(values)
+    (found,) = (one for one in findings if one.code == "dates-unread")
+
+    assert 2 == found.count
+    assert "2 of 62 values are no date ('unknown') and count as missing" in found.message
+    assert [None] * 4 == days_of(schema, values)[0][-4:]
+    later, (unread,) = days_of(schema, ["soon", "01.02.2020"])
+    assert [None, *since_1970(dt.date(2020, 2, 1))] == later
+    assert ("unread", 1) == (unread.code, unread.count)
+
+
+def test_a_day_and_a_month_are_not_exchanged_later():
+    """What does not fit the training table's way round is missing and counted, not read the other way round."""
+    schema, _ = fit([f"{day:%d/%m/%Y}" for day in DAYS])
+    days, findings = days_of(schema, ["05/06/2020", "12/25/2020"])
+
+    assert [*since_1970(dt.date(2020, 6, 5)), None] == days
+    assert [("unread", 1)] == [(one.code, one.count) for one in findings]
+    assert [] == [form for form in fallback_formats(["%d/%m/%Y"]) if form.startswith("%m/")]
+    assert [] == [form for form in fallback_formats([]) if form.startswith(("%m/", "%d/"))]
+
+
+def test_other_ways_of_writing_are_read_where_they_can_mean_one_thing_only():
+    schema, _ = fit([f"{day:%d/%m/%Y}" for day in DAYS])
+
+    for later in (["2020-06-05"], ["05.06.2020"], ["2020-06-05 00:00"], [dt.date(2020, 6, 5)]):
+        assert (since_1970(dt.date(2020, 6, 5)), ()) == days_of(schema, later)
+
+
+@pytest.mark.parametrize(
+    ("texts", "hour"),
+    [
+        ("2020-01-01T12:00:00Z", 12),
+        ("2020-01-01 12:00:00+02:00", 10),
+        ("2020-01-01 12:00:00-0530", 17.5),
+        ("2020-01-01 12:00:00.123456", 12),
+        ("2020-01-01T12:00:00.5 UTC", 12),
+    ],
+)
+def test_zones_and_fractions(texts, hour):
+    formats = ["%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S"]
+
+    assert hour * 3600 == seconds([texts], formats)[0] - seconds(["2020-01-01 00:00:00"], formats)[0]
+
+
+@pytest.mark.parametrize("text", ["2020-01-01x", "2020-01-011", "2020-02-30", "20200101", "1.1", ""])
+def test_what_is_nearly_a_date_is_none(text):
+    assert np.isnan(seconds([text], ["%Y-%m-%d"])[0])
+
+
+def test_far_years_do_not_overflow():
+    far = ["1600-01-01", "9999-12-31", "1969-12-31", "2020-06-15"] * 10
+    schema, _ = fit(far)
+    days, findings = days_of(schema, far)
+
+    assert () == findings
+    assert since_1970(*(dt.date.fromisoformat(text) for text in far)) == days
+
+
+@pytest.mark.parametrize("unit", ["s", "ms", "us", "ns"])
+def test_moments_of_every_unit_are_the_same(unit):
+    moments = pa.array([dt.datetime(2020, 1, 1 + place, place) for place in range(20)] + [None]).cast(
+        pa.timestamp(unit)
+    )
+    schema, _ = fit(moments)
+    days, _ = days_of(schema, moments)
+
+    assert [round(18_262 + place + place / 24, 2) for place in range(20)] == [round(day, 2) for day in days[:20]]
+    assert days[20] is None
+
+
+def test_missing_moments_of_pandas_are_missing():
+    values = pd.to_datetime([*DAYS, None])
+    schema, _ = fit(values)
+
+    assert [*since_1970(*DAYS), None] == days_of(schema, values)[0]
+
+
+def test_parts_are_those_of_the_calendar():
+    moments = [
+        dt.datetime(2020, 2, 29, 6),
+        dt.datetime(1999, 12, 31),
+        dt.datetime(1900, 3, 1, 23, 30),
+    ]
+    stamps = np.array([moment.replace(tzinfo=dt.UTC).timestamp() for moment in moments] + [np.nan])
+    parts = date_parts(stamps, reference=0.0)
+
+    assert set(PARTS) == set(parts)
+    for place, moment in enumerate(moments):
+        found = {part: float(values[place]) for part, values in parts.items() if part != "days"}
+        expected = {
+            "year": moment.year,
+            "month": moment.month,
+            "day": moment.day,
+            "weekday": moment.weekday(),
+            "yearday": moment.timetuple().tm_yday,
+            "hour": moment.hour + moment.minute / 60,
+        }
+
+        assert expected == found
+    assert all(np.isnan(values[3]) for values in parts.values())
+    assert {np.dtype(np.float32)} == {values.dtype for values in parts.values()}
+
+
+def test_parts_are_the_same_by_the_calendar_and_one_by_one():
+    """Many rows of few days go through a table of days, few rows that are far apart do not."""
+    stamps = np.random.default_rng(0).integers(-(10**10), 10**10, 50).astype(float)
+    alone = [date_parts(stamps[place : place + 1], 5.0) for place in range(50)]
+    for whole in (date_parts(stamps, 5.0), date_parts(np.append(np.repeat(stamps, 5000), np.nan), 5.0)):
+        step = len(whole["day"]) // 50
+        for part in PARTS:
+            assert [one[part][0] for one in alone] == whole[part][: 50 * step : step].tolist()
+
+
+@pytest.mark.parametrize("stamps", [[], [np.nan, np.nan]])
+def test_no_moments_have_no_parts(stamps):
+    parts = date_parts(np.array(stamps), 0.0)
+
+    assert all(len(stamps) == len(values) and np.isnan(values).all() for values in parts.values())
+
+
+def test_parts_that_do_not_vary_are_left_out():
+    day, hour = 86_400.0, 3600.0
+
+    assert ["days", "hour"] == varying_parts(np.array([0, hour, 2 * hour]))
+    assert ["days", "day", "weekday", "yearday"] == varying_parts(np.array([0, day, 2 * day]))
+    assert ["days", "year", "weekday"] == varying_parts(np.array([0, 365 * day]))
+
+
+def test_dates_are_categories_of_month_and_weekday_too():
+    schema, _ = fit(DAYS)
+    data, _ = schema.encode(read_table({"x": [*DAYS, None], "z": np.zeros(61)}).table)
+    months, weekdays = (data.codes[:, schema.layout.categories.index(name)] for name in ("x month", "x weekday"))
+
+    assert [*(day.month - 1 for day in DAYS), -1] == months.tolist()
+    assert [*(day.weekday() for day in DAYS), -1] == weekdays.tolist()
+
+
+def test_an_asked_date_is_a_date_with_few_readable_cells():
+    schema, _ = fit(["2020-01-01", "2021-05-05", "x", "y"] * 5, kind="date")
+
+    assert [None, None] == days_of(schema, ["x", None])[0]
+
+
+def test_numbers_where_dates_were_are_counted():
+    schema, _ = fit(DAYS)
+    days, (finding,) = days_of(schema, [20200101, None])
+
+    assert [None, None] == days
+    assert "1 values are no dates ('20200101')" in finding.message
