@@ -43,10 +43,11 @@ def hash_counts(texts: list[str | None], buckets: int) -> csr_matrix:
 
 
 def text_numbers(column: Any) -> dict[str, NDArray[np.float64]]:
-    """Length in characters and number of words of each text; NaN for missing."""
+    """Length in characters and number of words of each text; NaN for missing, as an empty text is."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
+    column = pc.if_else(pc.equal(column, ""), pa.scalar(None, pa.string()), column)
     length = pc.cast(pc.utf8_length(column), pa.float64())
     words = pc.cast(pc.count_substring_regex(column, r"\S+"), pa.float64())
     return {"length": length.to_numpy(), "words": words.to_numpy()}

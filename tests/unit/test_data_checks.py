@@ -1,0 +1,158 @@
+"""The look at the finished table: leaks, repeated rows, few rows; and nothing where nothing is wrong."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from automl.data.checks import check_table, refuse_if_strict
+from automl.data.read import read_table
+from automl.data.records import Finding
+from automl.data.schema import Roles, fit_schema
+from automl.data.weights import read_weights
+from automl.errors import DataError
+
+RNG = np.random.default_rng(0)
+ROWS = 400
+
+
+def checked(columns, target):
+    """Codes of the findings on a table with this target, with the columns they name."""
+    raw = read_table(columns)
+    schema, _ = fit_schema(raw, Roles(target=None))
+    data = replace(schema.encode(raw.table)[0], target=np.asarray(target))
+    return [(one.code, one.column) for one in check_table(raw, schema, data, Roles(target=None))]
+
+
+def noise(rows=ROWS):
+    return {"a": RNG.normal(size=rows), "b": RNG.normal(size=rows), "c": RNG.choice(list("uvwxyz"), rows)}
+
+
+def classes(rows=ROWS, count=2):
+    return RNG.integers(0, count, rows)
+
+
+def test_a_plain_table_has_no_findings():
+    assert [] == checked(noise(), classes())
+    assert [] == checked(noise(), RNG.normal(size=ROWS))
+
+
+@pytest.mark.parametrize("count", [2, 3])
+@pytest.mark.parametrize("kind", ["number", "shifted", "category", "text number"])
+def test_copies_of_a_class_are_told(count, kind):
+    target = classes(count=count)
+    copies = {
+        "number": target * 2.5,
+        "shifted": target * 100 + RNG.normal(size=ROWS),
+        "category": np.array(["no", "yes", "may"])[target],
+        "text number": [f"${value}" for value in target],
+    }
+
+    assert ("possible-leak", "copy") in checked({**noise(), "copy": copies[kind]}, target)
+
+
+@pytest.mark.parametrize("bend", [lambda y: y, lambda y: -3 * y + 5, np.exp])
+def test_copies_of_a_quantity_are_told_however_bent(bend):
+    target = RNG.normal(size=ROWS)
+
+    assert [("possible-leak", "copy")] == checked({**noise(), "copy": bend(target)}, target)
+
+
+def test_good_columns_are_no_leaks():
+    target = RNG.normal(size=ROWS)
+    near = target + 0.3 * RNG.normal(size=ROWS)
+
+    assert [] == checked({**noise(), "near": near}, target)
+    assert [] == checked({**noise(), "near": near}, (target > 0).astype(int))
+
+
+def test_a_level_for_nearly_each_row_is_no_leak():
+    """Names of people give every target away and mean nothing."""
+    names = np.array([f"person {place % 300}" for place in range(ROWS)])
+
+    assert [] == checked({**noise(), "name": names}, classes())
+
+
+def test_a_leak_with_gaps_is_told():
+    target = classes()
+    copy = np.where(RNG.random(ROWS) < 0.3, np.nan, target * 1.5)
+
+    assert ("possible-leak", "copy") in checked({**noise(), "copy": copy}, target)
+
+
+def test_repeated_rows_are_counted():
+    columns = {name: np.tile(values[:200], 2) for name, values in noise().items()}
+
+    assert [("repeated-rows", None)] == checked(columns, classes())
+
+
+def test_few_repeated_rows_are_usual():
+    columns = {name: np.concatenate([values[:390], values[:10]]) for name, values in noise().items()}
+
+    assert [] == checked(columns, classes())
+
+
+def test_few_rows_are_told():
+    assert [("few-rows", None)] == checked(noise(30), classes(30))
+
+
+def test_columns_that_are_hardly_there_are_told():
+    rare = np.where(np.arange(ROWS) < 10, RNG.normal(size=ROWS), np.nan)
+
+    assert [("mostly-missing", "rare")] == checked({**noise(), "rare": rare}, classes())
+
+
+def test_large_tables_are_judged_by_a_part(monkeypatch):
+    monkeypatch.setattr("automl.data.checks.ROWS_LOOKED_AT", 100)
+    target = classes()
+
+    assert ("possible-leak", "copy") in checked({**noise(), "copy": target * 2.5}, target)
+
+
+def test_messages_say_what_to_do():
+    target = classes()
+    raw = read_table({**noise(), "copy": target * 2.5})
+    schema, _ = fit_schema(raw, Roles(target=None))
+    data = replace(schema.encode(raw.table)[0], target=target)
+    (finding,) = check_table(raw, schema, data, Roles(target=None))
+
+    assert finding.message == (
+        "possible leak: column 'copy' alone gives the target away; drop it (--drop) if it is not known in advance"
+    )
+
+
+def test_strict_refuses_all_but_information():
+    def one(level):
+        return Finding(level=level, code=level, message=f"a {level}")
+
+    refuse_if_strict([one("info")])
+    with pytest.raises(DataError, match="--strict: 2 findings in the data: a repair; a warning"):
+        refuse_if_strict([one("info"), one("repair"), one("warning")])
+
+
+# -- weights --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("values", [[1, 0, 2], [0.5, 0.0, 1e6], ["1", "2", "0.5"]])
+def test_weights_are_numbers(values):
+    column = read_table({"w": values}).table.column("w")
+
+    assert [float(value) for value in values] == read_weights(column, "w").tolist()
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ([1, None, 2], "weight column 'w' has 1 missing weights (row 2)"),
+        ([1, -1, -2], "has 2 negative weights (row 2, 3)"),
+        ([1, np.inf], "has 1 infinite weights (row 2)"),
+        ([0, 0, 0], "is zero in every row; give some rows a weight above 0"),
+        (["1", "heavy"], "holds something that is no number"),
+        ([None, None], "has 2 missing weights (row 1, 2)"),
+    ],
+)
+def test_wrong_weights_are_refused_with_their_rows(values, words):
+    import re
+
+    with pytest.raises(DataError, match=re.escape(words)):
+        read_weights(read_table({"w": values}).table.column("w"), "w")
