@@ -23,7 +23,9 @@ def check_scheduler(scheduler: str | SchedulerSpec, options: Mapping[str, float 
 
     Budgets are in (0, 1]; only trials that are done are promoted, to a larger budget, and to each budget once;
     it waits only while something runs, and so never stops a run for good; it is a function of the history, so
-    that a run can be rebuilt from its record; trials may fail, all of them too, and several run at once.
+    that a run can be rebuilt from its record, also from one that lacks the trials that a kill cut off; trials
+    may fail, all of them too, and several run at once. Where it has a method ``without_samples(history)``, asked
+    when there is no new configuration left, its answers keep the same rules and come to an end.
 
     Args:
         scheduler: a registered name, or a spec.
@@ -54,7 +56,10 @@ def _check_run(
     The first trial runs at the whole budget, whatever the scheduler said: so do strategies.
     """
     scheduler = _make(spec, options)
-    candidates = toy_space().sample(TRIALS + 1, seed=run.seed)
+    # Samplers do not repeat themselves, while parts of the toy space are so small that chance does.
+    drawn = toy_space().sample(3 * TRIALS, seed=run.seed)
+    candidates = list({candidate.id: candidate for candidate in drawn}.values())
+    require(len(candidates) >= TRIALS, f"the toy space gave only {len(candidates)} configurations")
     while len(run.history) < TRIALS:
         decision = _decide(spec, options, scheduler, run.history)
         if isinstance(decision, Done):
@@ -66,46 +71,87 @@ def _check_run(
             started = len(run.history)
             if exhausted_after is None or started < exhausted_after:
                 run.start(candidates[started], budget)
-            elif run.history.running():
-                run.finish_one()  # strategies wait here: a promotion may follow
-            else:
+            elif not _go_on(spec, options, scheduler, run):
                 break
         else:
-            require(
-                run.history.running(),
-                f"scheduler {spec.name!r} waits although nothing is running, after "
-                f"{len(run.history)} trials: it would wait for ever. Sample, Promote or Done",
-            )
             run.finish_one()
         while run.busy:
             run.finish_one()
 
 
-def _decide(spec: SchedulerSpec, options: Mapping[str, Any], scheduler: Any, history: History) -> Decision:
+def _go_on(spec: SchedulerSpec, options: Mapping[str, Any], scheduler: Any, run: Simulation) -> bool:
+    """What strategies do without a new configuration: ask for promotions, else wait while trials are running."""
+    if callable(getattr(scheduler, "without_samples", None)):
+        decision = _decide(spec, options, scheduler, run.history, method="without_samples")
+        if isinstance(decision, Promote):
+            run.start(run.history[decision.trial].candidate, decision.budget, decision.trial)
+            return True
+    if not run.history.running():
+        return False
+    run.finish_one()
+    return True
+
+
+def _decide(
+    spec: SchedulerSpec, options: Mapping[str, Any], scheduler: Any, history: History, *, method: str = "next"
+) -> Decision:
     """One checked decision."""
     owner = f"scheduler {spec.name!r}"
     counts = f"{len(history.finished())} done, {len(history.running())} running, {len(history.failed())} failed"
     with rule(owner, f"must decide after trials that are {counts}"):
-        decision: Decision = scheduler.next(history)
-        again = scheduler.next(history)
-        fresh = _make(spec, options).next(History(list(history)))
+        decision: Decision = getattr(scheduler, method)(history)
+        again = getattr(scheduler, method)(history)
+        fresh = getattr(_make(spec, options), method)(History(list(history)))
     require(
         isinstance(decision, Sample | Promote | Wait | Done),
         f"{owner} answered {decision!r}; it must be Sample, Promote, Wait or Done",
     )
+    require(
+        method == "next" or not isinstance(decision, Sample),
+        f"{owner} answered {decision} in without_samples; there is no new configuration: Promote, Wait or Done",
+    )
     for other, words in ((again, "asked twice"), (fresh, "made anew")):
-        require(
-            decision == other,
-            f"{owner}, {words} with the same history of {len(history)} trials, answers {other} after {decision}; "
-            "it must be a function of the history",
-        )
+        _require_same(owner, words, history, decision, other)
+    if len(history) % 5 == 0:  # reading a record again takes time
+        _check_shorter_record(spec, options, scheduler, history, method)
     if not len(history):
         require(isinstance(decision, Sample), f"{owner} answered {decision} to an empty history; it must Sample")
+    if isinstance(decision, Wait):
+        require(
+            history.running(),
+            f"scheduler {spec.name!r} waits although nothing is running, after {len(history)} trials: it would wait "
+            "for ever. Sample, Promote or Done",
+        )
     if isinstance(decision, Sample | Promote):
         require(0 < decision.budget <= 1, f"{owner} answered {decision}; a budget is in (0, 1]")
     if isinstance(decision, Promote):
         _check_promotion(owner, decision, history)
     return decision
+
+
+def _check_shorter_record(
+    spec: SchedulerSpec, options: Mapping[str, Any], scheduler: Any, history: History, method: str
+) -> None:
+    """What is kept from one question to the next must not show: not in a record without the trials that a kill
+    cut off, and not in the longer one after it.
+    """
+    owner = f"scheduler {spec.name!r}"
+    cut_off = History([trial for trial in history if trial.status != "running"])
+    with rule(owner, "must decide on a record without the trials that were running"):
+        before = getattr(scheduler, method)(history)
+        shorter = getattr(scheduler, method)(cut_off)
+        fresh = getattr(_make(spec, options), method)(cut_off)
+        after = getattr(scheduler, method)(history)
+    _require_same(owner, "asked after a longer record", cut_off, fresh, shorter)
+    _require_same(owner, "asked after a shorter record", history, before, after)
+
+
+def _require_same(owner: str, words: str, history: History, first: Decision, other: Decision) -> None:
+    require(
+        first == other,
+        f"{owner}, {words} with the same history of {len(history)} trials, answers {other} after {first}; "
+        "it must be a function of the history",
+    )
 
 
 def _check_promotion(owner: str, decision: Promote, history: History) -> None:

@@ -7,24 +7,57 @@ from automl import SchedulerSpec, StrategySpec, hookimpl
 
 @hookimpl
 def register_schedulers() -> list[SchedulerSpec]:
-    """Full training only."""
+    """Full training, halving in its three forms, screening and racing."""
+    package = "automl_plugins.schedulers"
     return [
         SchedulerSpec(
             name="full",
             summary="Every configuration gets the whole budget.",
-            factory="automl_plugins.schedulers.full:Full",
-        )
+            factory=f"{package}.full:Full",
+            partial=False,
+        ),
+        SchedulerSpec(
+            name="successive_halving",
+            summary="Many at a small budget, the best third at three times it, and so on (Jamieson, Talwalkar 2016).",
+            factory=f"{package}.successive_halving:SuccessiveHalving",
+        ),
+        SchedulerSpec(
+            name="hyperband",
+            summary="Halving with many small and few large starts in turn (Li et al. 2018).",
+            factory=f"{package}.hyperband:Hyperband",
+        ),
+        SchedulerSpec(
+            name="asha",
+            summary="Halving that promotes whenever it can and never waits (Li et al. 2020).",
+            factory=f"{package}.asha:Asha",
+        ),
+        SchedulerSpec(
+            name="screen",
+            summary="All at a small budget once, the best few at the whole one (Egele et al. 2023).",
+            factory=f"{package}.screen:Screen",
+        ),
+        SchedulerSpec(
+            name="race",
+            summary="Fold by fold while the first folds are not hopeless (Bergman et al. 2024).",
+            factory=f"{package}.race:Race",
+            fidelity="folds",
+        ),
     ]
 
 
 @hookimpl
 def register_strategies() -> list[StrategySpec]:
-    """Random search at full budget."""
+    """Named pairs; any other pair is written SAMPLER+SCHEDULER."""
     return [
-        StrategySpec(
-            name="random",
-            summary="Default configurations, then random search at full budget.",
-            sampler="random",
-            scheduler="full",
+        StrategySpec(name=name, summary=summary, sampler=sampler, scheduler=scheduler)
+        for name, sampler, scheduler, summary in (
+            ("random", "random", "full", "Default configurations, then random search at full budget."),
+            ("grid", "grid", "full", "Every point of a grid at full budget; ends when exhausted."),
+            ("local", "local", "full", "One change at a time to the best configuration, at full budget."),
+            ("smac", "smac", "full", "Bayesian optimisation with random forests at full budget."),
+            ("hyperband", "random", "hyperband", "Random search, small budgets first (Li et al. 2018)."),
+            ("asha", "random", "asha", "Random search, small budgets first, never waiting (Li et al. 2020)."),
+            ("bohb", "kde", "hyperband", "Kernel densities, small budgets first (Falkner et al. 2018)."),
+            ("smac+hyperband", "smac", "hyperband", "Random forests, small budgets first (Lindauer et al. 2022)."),
         )
     ]
