@@ -1,0 +1,40 @@
+"""What the tree models share: weights that balance classes, and signs of monotone columns."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from automl import Config, TableData, Task, TreeColumns
+
+
+def class_factors(train: TableData, task: Task, config: Config) -> NDArray[np.float64] | None:
+    """What a row of each class counts for, ``(classes,)``, so that all classes count the same; None: as they are."""
+    if config.get("class_weight") != "balanced" or not task.is_classification:
+        return None
+    counts = np.bincount(np.asarray(train.target), minlength=task.class_count)
+    return np.asarray(len(train) / (task.class_count * np.maximum(counts, 1)), dtype=np.float64)
+
+
+def row_weights(rows: TableData, factors: NDArray[np.float64] | None) -> NDArray[np.float64] | None:
+    """Weights ``(rows,)``: the user's times those of the classes; None when all rows count the same."""
+    weight = None if rows.weight is None else np.asarray(rows.weight, dtype=np.float64)
+    if factors is None:
+        return weight
+    balanced = factors[np.asarray(rows.target)]
+    return balanced if weight is None else balanced * weight
+
+
+def monotone_signs(columns: TreeColumns, train: TableData, task: Task) -> list[int] | None:
+    """1, -1 or 0 for each column of `columns`; None when the user asked for nothing.
+
+    Only numbers rise or fall: a category of the same name holds codes, whose order means nothing.
+    """
+    if not task.monotone:
+        return None
+    numbers = len(train.layout.numbers)
+    return [task.monotone.get(name, 0) if place < numbers else 0 for place, name in enumerate(columns.names)]
