@@ -187,16 +187,21 @@ def date_parts(
     return {part: parts[part] for part in wanted}
 
 
-def varying_parts(seconds: NDArray[np.float64]) -> list[str]:
-    """Parts that are not the same for all of these known moments."""
+def days_there(seconds: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Different days, since 1970, of known moments, in order."""
     import numpy as np
 
     days = np.floor(seconds / DAY)
-    calendar = _calendar(np.unique(days))
+    if not len(days) or days.max() - days.min() > 4 * len(days) + 1000:
+        return np.asarray(np.unique(days))
+    first = days.min()
+    return np.asarray(np.flatnonzero(np.bincount((days - first).astype(np.int64))) + first)
+
+
+def varying_parts(days: NDArray[np.float64]) -> list[str]:
+    """Parts that are not the same for all of these days."""
+    calendar = _calendar(days)
     varied = {part for part, values in calendar.items() if values.min() != values.max()}
-    hours = seconds - days * DAY
-    varied |= {"hour"} if hours.min() != hours.max() else set()
-    varied |= {"days"} if seconds.min() != seconds.max() else set()
     return [part for part in PARTS if part in varied]
 
 

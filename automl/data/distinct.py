@@ -96,4 +96,4 @@ def _label(value: Any) -> str | None:
 
 def number_label(value: float) -> str:
     """Text of a number; 2.0 and 2 are the same."""
-    return str(int(value)) if value.is_integer() and abs(value) < 2**53 else str(value)
+    return str(int(value)) if float(value).is_integer() and abs(value) < 2**53 else str(value)

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from automl.data.dates import CATEGORY_PARTS, date_parts
 from automl.data.distinct import category_labels, distinct
-from automl.data.fitted import LARGEST
+from automl.data.fitted import BLOCK_ROWS, LARGEST
 from automl.data.records import Finding, TableData
 from automl.data.text import bucket_count, hash_counts, text_numbers
-from automl.data.values import to_booleans, to_codes, to_number_codes, to_numbers, to_seconds
+from automl.data.values import NOTHING, Unread, Unseen, to_booleans, to_codes, to_number_codes, to_numbers, to_seconds
 from automl.errors import DataError
 
 if TYPE_CHECKING:
@@ -20,10 +21,10 @@ if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
 
     from automl.data.schema import Column, Schema
-    from automl.data.values import Unread, Unseen
 
-Encoded = tuple[list["NDArray[np.floating[Any]]"], list["NDArray[np.int32]"], list[Finding]]
-"""Number columns, code columns and findings of one column."""
+BLOCK_LEVELS = 2000
+Encoded = tuple[list["NDArray[np.floating[Any]]"], list["NDArray[np.int32]"], "Noticed"]
+"""Number columns, code columns, and what was noticed."""
 
 
 def encode_table(schema: Schema, table: pa.Table, *, allow_missing: bool) -> tuple[TableData, tuple[Finding, ...]]:
@@ -44,12 +45,7 @@ def encode_table(schema: Schema, table: pa.Table, *, allow_missing: bool) -> tup
 
     def encode(place: tuple[Column, int, int]) -> list[Finding]:
         column, first_number, first_code = place
-        found_numbers, found_codes, found = encode_column(column, values_of(column))
-        for offset, array in enumerate(found_numbers):
-            numbers[:, first_number + offset] = array
-        for offset, places_of in enumerate(found_codes):
-            codes[:, first_code + offset] = places_of
-        return found
+        return _encode_into(column, values_of(column), numbers[:, first_number:], codes[:, first_code:])
 
     places, number, code = [], 0, 0
     for column in used:
@@ -103,26 +99,76 @@ def _extra_columns(schema: Schema, table: pa.Table) -> list[Finding]:
     return [Finding(level="info", code="extra-columns", count=len(extra), message=message)]
 
 
-def encode_column(column: Column, values: Any) -> Encoded:
-    """Number columns, code columns and findings of one column."""
+@dataclass(frozen=True, kw_only=True)
+class Noticed:
+    """What was out of order in some rows of one column."""
+
+    unread: Unread = NOTHING
+    unseen: Unseen = (0, ())
+    far: int = 0
+    """Infinite or huge numbers."""
+
+    def joined(self, later: Noticed, start: int) -> Noticed:
+        """Together with what was noticed in the rows from `start` on."""
+        count, example, rows = later.unread
+        return Noticed(
+            unread=(
+                self.unread[0] + count,
+                self.unread[1] if self.unread[0] else example,
+                np.concatenate([self.unread[2], rows + start])[:5],
+            ),
+            unseen=(
+                self.unseen[0] + later.unseen[0],
+                tuple(dict.fromkeys((*self.unseen[1], *later.unseen[1])))[:3],
+            ),
+            far=self.far + later.far,
+        )
+
+
+def _encode_into(column: Column, values: Any, numbers: NDArray[np.float32], codes: NDArray[np.int32]) -> list[Finding]:
+    """Fill the places of one column, block by block: blocks fit into a core's cache, whole columns do not."""
     import pyarrow as pa
 
     if pa.types.is_null(values.type):
         values = values.cast(pa.string())
+    # Levels are looked up in a table that is made anew for each block.
+    rows = BLOCK_ROWS if len(column.params.get("levels", ())) <= BLOCK_LEVELS else max(len(values), 1)
+    noticed = Noticed()
+    for start in range(0, len(values), rows):
+        found_numbers, found_codes, more = encode_column(column, values.slice(start, rows))
+        for place, array in enumerate(found_numbers):
+            numbers[start : start + rows, place] = array
+        for place, places in enumerate(found_codes):
+            codes[start : start + rows, place] = places
+        noticed = noticed.joined(more, start)
+    return _findings(column, noticed)
+
+
+def encode_column(column: Column, values: Any) -> Encoded:
+    """Number columns, code columns, and what was noticed in some rows of one column."""
+    params = column.params
     match column.kind:
         case "category":
-            codes, unseen = to_codes(column.params["levels"], values)
-            return [], [codes], _unseen_finding(column, unseen)
+            codes, unseen = to_codes(params["levels"], values)
+            return [], [codes], Noticed(unseen=unseen)
         case "text":
             counted = text_numbers(_as_text(values))
-            return [counted["length"], counted["words"]], [], []
+            return [counted["length"], counted["words"]], [], Noticed()
         case "date":
             return _encode_date(column, values)
         case "boolean":
             booleans, unread = to_booleans(values)
-            return [booleans], [], _unread_finding(column, unread, "yes or no")
-        case _:
-            return _encode_number(column, values)
+            return [booleans], [], Noticed(unread=unread)
+    numbers, unread = to_numbers(values, params)
+    found_codes, unseen = [], (0, ())
+    if column.kind == "integer_code":
+        codes, unseen = to_number_codes(params["levels"], numbers)
+        found_codes = [codes]
+    far = np.abs(numbers) > LARGEST
+    count = int(np.count_nonzero(far))
+    numbers = np.where(far, np.nan, numbers) if count else numbers
+    numbers = numbers - params["centre"] if params["centre"] else numbers
+    return [numbers], found_codes, Noticed(unread=unread, unseen=unseen, far=count)
 
 
 def _encode_date(column: Column, values: Any) -> Encoded:
@@ -134,30 +180,26 @@ def _encode_date(column: Column, values: Any) -> Encoded:
         for part in CATEGORY_PARTS
         if part in kept
     ]
-    return [parts[part] for part in kept], codes, _unread_finding(column, unread, "dates")
+    return [parts[part] for part in kept], codes, Noticed(unread=unread)
 
 
-def _encode_number(column: Column, values: Any) -> Encoded:
-    params = column.params
-    numbers, unread = to_numbers(values, params)
-    if unread[0] and not params.get("as_text"):
-        rows = ", ".join(str(row) for row in unread[2])
+def _findings(column: Column, noticed: Noticed) -> list[Finding]:
+    """What was noticed, in words; DataError for words where plain numbers were."""
+    count, example, first = noticed.unread
+    if count and column.kind in ("number", "integer_code") and not column.params.get("as_text"):
+        rows = ", ".join(str(row) for row in first)
         raise DataError(
-            f"column {column.name!r} held numbers in training, but {unread[0]:,} values are none, such as {unread[1]!r} "
+            f"column {column.name!r} held numbers in training, but {count:,} values are none, such as {example!r} "
             f"(row {rows}); mend them, or leave those cells empty"
         )
-    findings = _unread_finding(column, unread, "numbers")
-    codes = []
-    if column.kind == "integer_code":
-        places, unseen = to_number_codes(params["levels"], numbers)
-        codes, findings = [places], [*findings, *_unseen_finding(column, unseen)]
-    far = np.abs(numbers) > LARGEST
-    count = int(np.count_nonzero(far))
-    if count:
-        numbers = np.where(far, np.nan, numbers)
-        message = f"column {column.name!r}: {count:,} infinite or huge values count as missing"
-        findings.append(Finding(level="repair", code="infinite", column=column.name, count=count, message=message))
-    return [numbers - params["centre"] if params["centre"] else numbers], codes, findings
+    what = {"date": "dates", "boolean": "yes or no"}.get(column.kind, "numbers")
+    findings = [*_unread_finding(column, noticed.unread, what), *_unseen_finding(column, noticed.unseen)]
+    if noticed.far:
+        message = f"column {column.name!r}: {noticed.far:,} infinite or huge values count as missing"
+        findings.append(
+            Finding(level="repair", code="infinite", column=column.name, count=noticed.far, message=message)
+        )
+    return findings
 
 
 def _unread_finding(column: Column, unread: Unread, what: str) -> list[Finding]:

@@ -6,16 +6,21 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from automl.data.dates import CATEGORY_PARTS, DAY, varying_parts
-from automl.data.distinct import Distinct, category_labels, distinct, merged
+from automl.data.dates import CATEGORY_PARTS, DAY, PARTS, days_there, varying_parts
+from automl.data.distinct import Distinct, category_labels, distinct, merged, number_label
 from automl.data.records import Finding, Kind
 from automl.data.schema import Column
-from automl.data.values import number_levels, to_booleans, to_numbers, to_seconds
+from automl.data.values import to_booleans, to_numbers, to_seconds
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from numpy.typing import NDArray
 
 Fitted = tuple[Column, list[Finding]]
+Counted = tuple["NDArray[Any]", "NDArray[np.int64]"]
+"""Different values and how often each occurs."""
+BLOCK_ROWS = 1 << 16
 MOST_LEVELS = 100_000
 """Levels of a category that are told apart, by frequency; the others count as unseen."""
 LARGEST = 3.0e38
@@ -29,21 +34,24 @@ def unused(name: str, kind: Kind, reason: str, **params: Any) -> Column:
     return Column(name=name, kind=kind, reason=reason, used=False, params=params)
 
 
+def blocks(column: Any) -> Iterator[Any]:
+    """A column piece by piece: small pieces are quick to get memory for, and stay in a core's cache."""
+    for start in range(0, len(column), BLOCK_ROWS):
+        yield column.slice(start, BLOCK_ROWS)
+
+
 def number(name: str, column: Any, reason: str, params: dict[str, Any] | None = None) -> Column:
     """A quantity."""
-    values, _ = to_numbers(column, params or {})
-    return _number(name, values, reason, params or {})
-
-
-def _number(name: str, values: NDArray[np.float64], reason: str, params: dict[str, Any]) -> Column:
-    params = {**params, "centre": centre_of(values)}
+    params = params or {}
+    step = max(1, len(column) // SAMPLE)
+    some = [to_numbers(block, params)[0][::step] for block in blocks(column)]
+    params = {**params, "centre": centre_of(np.concatenate(some)) if some else 0.0}
     return Column(name=name, kind="number", reason=reason, used=True, params=params, numbers=(name,))
 
 
 def centre_of(values: NDArray[np.float64]) -> float:
     """What to subtract so that float32 keeps the differences between values; 0 when it does anyway."""
-    some = values[:: max(1, len(values) // SAMPLE)]
-    some = some[np.abs(some) <= LARGEST]
+    some = values[np.abs(values) <= LARGEST]
     if not len(some):
         return 0.0
     middle, spread = float(np.median(some)), float(np.std(some))
@@ -51,14 +59,19 @@ def centre_of(values: NDArray[np.float64]) -> float:
     return middle if abs(middle) > 1e4 * max(spread, 1e-300) or largest > 2**24 > spread else 0.0
 
 
-def integer_code(name: str, column: Any, reason: str, params: dict[str, Any] | None = None) -> Fitted:
-    """A number that is a category as well."""
-    params = params or {}
-    values, _ = to_numbers(column, params)
-    levels, lost = number_levels(values, MOST_LEVELS)
+def integer_code(
+    name: str, column: Any, reason: str, params: dict[str, Any] | None = None, *, seen: Counted | None = None
+) -> Fitted:
+    """A number that is a category as well; `seen` may bring its different values and their counts along."""
+    if seen is None:
+        values, _ = to_numbers(column, params or {})
+        seen = np.unique(values[np.isfinite(values)], return_counts=True)
+    values, counts = seen
+    order = np.lexsort((values, -counts))[:MOST_LEVELS]
+    levels = [number_label(value) for value in values[order].tolist()]
     if not levels:
         return unused(name, "constant", "all values are missing"), []
-    plain = _number(name, values, reason, params)
+    plain = number(name, column, reason, params)
     return (
         Column(
             name=name,
@@ -69,7 +82,7 @@ def integer_code(name: str, column: Any, reason: str, params: dict[str, Any] | N
             numbers=(name,),
             categories=((name, len(levels)),),
         ),
-        _rare(name, lost, len(levels)),
+        _rare(name, len(values) - len(levels), len(levels)),
     )
 
 
@@ -119,12 +132,23 @@ def _rare(name: str, lost: int, kept: int) -> list[Finding]:
 
 def date(name: str, column: Any, formats: list[str], reason: str) -> Column:
     """Moments, of which those parts are used that vary."""
-    seconds, _ = to_seconds(column, {"formats": formats})
-    known = seconds[~np.isnan(seconds)]
-    if not len(known) or known.min() == known.max():
-        return unused(name, "constant", "all dates are the same" if len(known) else "no date can be read")
-    reference = float(np.floor(np.median(known) / DAY) * DAY)
-    varied = varying_parts(known)
+    step = max(1, len(column) // SAMPLE)
+    some, days, hours = [], [], []
+    lowest, highest = np.inf, -np.inf
+    for block in blocks(column):
+        seconds, _ = to_seconds(block, {"formats": formats})
+        known = seconds[~np.isnan(seconds)]
+        if len(known):
+            clock = known % DAY
+            hours += [clock.min(), clock.max()]
+            lowest, highest = min(lowest, known.min()), max(highest, known.max())
+            days.append(days_there(known))
+            some.append(known[::step])
+    if lowest >= highest:
+        return unused(name, "constant", "all dates are the same" if some else "no date can be read")
+    reference = float(np.floor(np.median(np.concatenate(some)) / DAY) * DAY)
+    found = {"days", *varying_parts(np.concatenate(days)), *({"hour"} if min(hours) != max(hours) else ())}
+    varied = [part for part in PARTS if part in found]
     return Column(
         name=name,
         kind="date",

@@ -15,7 +15,7 @@ from automl.data.schema import USED_KINDS
 from automl.errors import SettingsError
 
 if TYPE_CHECKING:
-    from automl.data.fitted import Fitted
+    from automl.data.fitted import Counted, Fitted
     from automl.data.records import Kind
 
 FEW_CODES = 30
@@ -60,7 +60,8 @@ def _numeric_column(name: str, column: Any) -> Fitted:
     named = bool(ID_NAME.search(name))
     if high - low + 1 > 3 * rows and not named:  # neither an id nor dense, however many values differ
         return fitted.number(name, column, between), []
-    count = _count_whole(column, low, high)
+    seen = _count_whole(column, low, high)
+    count = len(seen[0])
     if count == rows and rows > 20 and (named or high - low == rows - 1):
         why = "its name says so" if named else "they are consecutive"
         return fitted.unused(name, "id", f"{rows:,} whole numbers, all different, and {why}"), []
@@ -68,20 +69,21 @@ def _numeric_column(name: str, column: Any) -> Fitted:
     often = rows >= 5 * count
     if dense and often and (3 <= count <= FEW_CODES or (count >= MANY_CODES and low >= 0)):
         reason = f"{count:,} different whole numbers from {low} to {high} that occur again and again"
-        return fitted.integer_code(name, column, reason)
+        return fitted.integer_code(name, column, reason, seen=seen)
     return fitted.number(name, column, f"{count:,} different {between}"), []
 
 
-def _count_whole(column: Any, low: int, high: int) -> int:
-    """Number of different whole numbers, without a hash table where their range is narrow."""
-    import pyarrow.compute as pc
-
+def _count_whole(column: Any, low: int, high: int) -> Counted:
+    """Different whole numbers and how often each occurs, without a hash table where their range is narrow."""
     if high - low > 4 * len(column) + 1000:
-        return int(pc.count_distinct(column).as_py())
-    there = np.zeros(high - low + 1, dtype=bool)
-    for chunk in column.chunks:
-        there[chunk.drop_null().to_numpy() - low] = True
-    return int(there.sum())
+        seen = distinct(column)
+        return seen.values.to_numpy(), seen.counts
+    counts = np.zeros(high - low + 1, dtype=np.int64)
+    for chunk in fitted.blocks(column):
+        found = np.bincount(chunk.drop_null().to_numpy() - low)
+        counts[: len(found)] += found
+    there = np.flatnonzero(counts)
+    return there + low, counts[there]
 
 
 def _as_wanted(name: str, column: Any, wanted: Kind) -> Fitted:

@@ -116,13 +116,6 @@ def _find_by_value(table: NDArray[np.int32], levels: Sequence[str], values: Any)
         table[place] = known.get(value, len(levels))
 
 
-def number_levels(numbers: NDArray[np.float64], most: int) -> tuple[list[str], int]:
-    """Levels of numbers as text, the most frequent first, and how many more there are."""
-    values, counts = np.unique(numbers[np.isfinite(numbers)], return_counts=True)
-    order = np.lexsort((values, -counts))
-    return [number_label(value) for value in values[order[:most]].tolist()], max(0, len(values) - most)
-
-
 def to_number_codes(levels: Sequence[str], numbers: NDArray[np.float64]) -> tuple[NDArray[np.int32], Unseen]:
     """Like `to_codes` for numbers ``(rows,)``, by their value and not by how they are written."""
     import pyarrow as pa

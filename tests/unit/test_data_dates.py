@@ -7,7 +7,16 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from automl.data.dates import FORMATS, PARTS, date_parts, fallback_formats, find_formats, parse_with, varying_parts
+from automl.data.dates import (
+    FORMATS,
+    PARTS,
+    date_parts,
+    days_there,
+    fallback_formats,
+    find_formats,
+    parse_with,
+    varying_parts,
+)
 from automl.data.read import read_table
 from automl.data.schema import Roles, fit_schema
 
@@ -187,11 +196,17 @@ def test_no_moments_have_no_parts(stamps):
 
 
 def test_parts_that_do_not_vary_are_left_out():
-    day, hour = 86_400.0, 3600.0
+    hours = [dt.datetime(2020, 1, 1, place) for place in range(20)]
 
-    assert ["days", "hour"] == varying_parts(np.array([0, hour, 2 * hour]))
-    assert ["days", "day", "weekday", "yearday"] == varying_parts(np.array([0, day, 2 * day]))
-    assert ["days", "year", "weekday"] == varying_parts(np.array([0, 365 * day]))
+    assert ("x days", "x hour") == fit(hours)[0].layout.numbers[:2]
+    assert "z" == fit(hours)[0].layout.numbers[2]
+    assert ["day", "weekday", "yearday"] == varying_parts(np.array([0.0, 1.0, 2.0]))
+    assert ["year", "weekday"] == varying_parts(np.array([0.0, 365.0]))
+
+
+@pytest.mark.parametrize("moments", [[0.5, 86_400.0, 86_401.0, -1.0], [0.0, 1e12], []])
+def test_days_are_found_by_counting_and_by_sorting(moments):
+    assert np.unique(np.floor(np.array(moments) / 86_400)).tolist() == days_there(np.array(moments)).tolist()
 
 
 def test_dates_are_categories_of_month_and_weekday_too():

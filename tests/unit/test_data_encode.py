@@ -9,6 +9,7 @@ import pytest
 
 from automl.data.read import read_table
 from automl.data.schema import Roles, fit_schema
+from automl.errors import DataError
 
 
 def codes_of(trained, later, kind=None):
@@ -143,3 +144,45 @@ def test_wide_tables_are_encoded():
     schema, _ = fit_schema(read_table(table), Roles(target=None))
 
     assert (4, 3000) == schema.encode(table)[0].numbers.shape
+
+
+def test_blocks_give_the_same_as_the_whole(monkeypatch):
+    """Long columns are encoded piece by piece; counts, examples and row numbers are those of the whole."""
+    rows = np.arange(300)
+    table = {
+        "number": np.where(rows % 7 == 0, np.nan, rows / 3),
+        "code": rows % 12,
+        "town": np.array(list("abcde"))[rows % 5],
+        "truth": np.array(["yes", "no"])[rows % 2],
+        "day": (rows * 86_400 * 3).astype("datetime64[s]"),
+        "price": [f"${row}" for row in rows],
+    }
+    raw = read_table(table)
+    later = read_table(
+        {
+            **table,
+            "number": np.where(rows % 50 == 49, np.inf, rows),
+            "town": ["a"] * 150 + [f"new {row}" for row in range(150)],
+            "price": ["$1"] * 200 + ["x"] * 50 + ["y"] * 50,
+        }
+    ).table
+    schema, _ = fit_schema(raw, Roles(target=None))
+    whole, told = schema.encode(later)
+    monkeypatch.setattr("automl.data.encode.BLOCK_ROWS", 64)
+    monkeypatch.setattr("automl.data.fitted.BLOCK_ROWS", 64)
+    again, _ = fit_schema(raw, Roles(target=None))
+    pieces, told_of_pieces = schema.encode(later)
+
+    assert schema.to_dict() == again.to_dict()
+    assert np.array_equal(whole.numbers, pieces.numbers, equal_nan=True)
+    assert np.array_equal(whole.codes, pieces.codes)
+    assert told == told_of_pieces
+    assert ["infinite", "unseen-levels", "unread"] == [one.code for one in told]
+
+
+def test_rows_of_what_cannot_be_read_are_those_of_the_whole_table(monkeypatch):
+    monkeypatch.setattr("automl.data.encode.BLOCK_ROWS", 10)
+    schema, _ = fit_schema(read_table({"x": np.arange(50) / 7}), Roles(target=None))
+
+    with pytest.raises(DataError, match=r"but 3 values are none, such as 'low' \(row 5, 25, 26\)"):
+        schema.encode(read_table({"x": ["1"] * 4 + ["low"] + ["2"] * 19 + ["mid", "high"] + ["3"] * 9}).table)
