@@ -88,6 +88,11 @@ class Forest:
         if not wanted:
             return []
         forest = self._make(train, effort)
+        target, level = np.asarray(train.target), 0.0
+        if not self._task.is_classification:
+            # Variances are differences of squares: of values near 1e9, all digits of a small spread would be lost.
+            level = float(target.mean())
+            target = target - level
         step, done = (wanted, 0) if effort.deadline is None else (1, 0)
         started = time.monotonic()
         while done < wanted:
@@ -96,7 +101,7 @@ class Forest:
             state = np.random.RandomState(self._seed % (2**32 - 1))
             state.randint(np.iinfo(np.int32).max, size=before)
             forest.set_params(n_estimators=done, random_state=state)
-            forest.fit(features, train.target, sample_weight=train.weight)
+            forest.fit(features, target, sample_weight=train.weight)
             if effort.deadline is None:
                 continue
             each = (time.monotonic() - started) / done
@@ -105,7 +110,11 @@ class Forest:
             step = max(1, min(wanted - done, done, int(0.6 * left / max(each, 1e-6))))
             if left < 1.5 * each:
                 break
-        return [estimator.tree_ for estimator in forest.estimators_]
+        trees = [estimator.tree_ for estimator in forest.estimators_]
+        for tree in trees:
+            # Shares are rounded as they are stored, so that loading changes nothing.
+            tree.value[...] = tree.value.astype(np.float32) if self._task.is_classification else tree.value + level
+        return trees
 
     def _make(self, train: TableData, effort: Effort) -> Any:
         """scikit-learn's forest, without trees."""
@@ -145,11 +154,13 @@ class Forest:
         states = [tree.__getstate__() for tree in self._trees]
         nodes = np.concatenate([state["nodes"] for state in states])
         fields = {f"node_{name}": nodes[name] for name in nodes.dtype.names or ()}
+        kind = np.float32 if self._task.is_classification else np.float64
         np.savez(
             folder / "forest.npz",
             counts=np.array([state["node_count"] for state in states]),
             depths=np.array([state["max_depth"] for state in states]),
-            values=np.concatenate([state["values"][:, 0, :] for state in states]).astype(np.float32),
+            # Shares need no more digits, values do: 1e9 + 1 is 1e9 in float32.
+            values=np.concatenate([state["values"][:, 0, :] for state in states]).astype(kind),
             width=np.array(self._width),
             **fields,
         )
