@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from automl.data.read import read_table
-from automl.data.schema import KINDS, Roles, fit_schema
+from automl.data.schema import Roles, fit_schema
 from automl.errors import DataError, SettingsError
 
 RNG = np.random.default_rng(0)
@@ -219,14 +219,6 @@ def test_a_kind_that_leaves_nothing_makes_the_column_constant():
     assert ["no value reads as yes or no", "every value is 'a'", "all values are missing"] == [
         column.reason for column in found
     ]
-
-
-def test_every_kind_is_documented():
-    from pathlib import Path
-
-    text = (Path(__file__).parents[2] / "docs" / "data.md").read_text()
-
-    assert [] == [kind for kind in KINDS if f"| `{kind}` |" not in text]
 
 
 # -- roles --------------------------------------------------------------------------------------------
