@@ -38,8 +38,10 @@ class ModelAxes:
 
         self.model = model
         self._space = space
+        # By keys and columns: ConfigSpace 1.2.2 renames hyperparameters that stand in a clause when their space is
+        # added to another one, the original ones too.
+        self.names = [str(name) for name in space]
         self._parameters = list(space.values())
-        self.names = [str(parameter.name) for parameter in self._parameters]
         self.kinds: list[Kind] = []
         for parameter in self._parameters:
             kind: Kind = "number"
@@ -53,11 +55,9 @@ class ModelAxes:
         self.sizes = [parameter.size for parameter in self._parameters]
         self._defaults = np.array([float(p.to_vector(p.default_value)) for p in self._parameters])
         self._forbidden = list(space.forbidden_clauses)
-        self._conditions = {
-            column: space.parent_conditions_of[name]
-            for column, name in enumerate(self.names)
-            if space.parent_conditions_of[name]
-        }
+        self._conditions: dict[int, list[Any]] = {}
+        for condition in space.conditions:
+            self._conditions.setdefault(int(condition.child_vector_id), []).append(condition)
         self._rows: dict[str, Row | None] = {}
 
     def __len__(self) -> int:
@@ -68,13 +68,19 @@ class ModelAxes:
         """Columns, parents before their children."""
         order: list[int] = []
         while len(order) < len(self):
-            done = {self.names[column] for column in order}
             order += [
                 column
-                for column, name in enumerate(self.names)
-                if name not in done and all(parent.name in done for parent in self._space.parents_of[name])
+                for column in range(len(self))
+                if column not in order and all(self._parents(c) <= set(order) for c in self._conditions.get(column, ()))
             ]
         return order
+
+    @staticmethod
+    def _parents(condition: Any) -> set[int]:
+        """Columns of a condition's parents; a conjunction has several."""
+        if hasattr(condition, "parent_vector_ids"):
+            return {int(column) for column in condition.parent_vector_ids}
+        return {int(condition.parent_vector_id)}
 
     @property
     def default(self) -> Row:
@@ -125,12 +131,21 @@ class ModelAxes:
         config: dict[str, Any] = {}
         for name, parameter, value in zip(self.names, self._parameters, row.tolist(), strict=True):
             if value == value:  # noqa: PLR0124 - NaN is inactive
-                plain: Any = parameter.to_value(value)
-                config[name] = plain.item() if isinstance(plain, np.generic) else plain
+                config[name] = self._plain(parameter, parameter.to_value(value))
         found = Candidate(model=self.model, config=config, origin=origin)
         if self._forbidden and self._encode(config) is None:  # rounding an integer moved it into a forbidden region
             return None
         return found
+
+    @staticmethod
+    def _plain(parameter: Any, value: Any) -> Any:
+        """A plain Python value; floats without the noise of going to a row and back, which would give a
+        configuration that is known already another id.
+        """
+        value = value.item() if isinstance(value, np.generic) else value
+        if isinstance(value, float) and parameter.size == float("inf"):
+            return min(max(float(f"{value:.13g}"), float(parameter.lower)), float(parameter.upper))
+        return value
 
     def default_position(self, column: int) -> float:
         """Where the default of a hyperparameter lies."""
