@@ -57,7 +57,7 @@ def _check_run(
     """
     scheduler = _make(spec, options)
     # Samplers do not repeat themselves, while parts of the toy space are so small that chance does.
-    drawn = toy_space().sample(3 * TRIALS, seed=run.seed)
+    drawn = toy_space().sample(2 * TRIALS, seed=run.seed)
     candidates = list({candidate.id: candidate for candidate in drawn}.values())
     require(len(candidates) >= TRIALS, f"the toy space gave only {len(candidates)} configurations")
     while len(run.history) < TRIALS:
