@@ -12,7 +12,7 @@ from automl_plugins.trees.rows import class_factors, monotone_signs, row_weights
 from automl import Config, Effort, PredictorError, TableData, Task, TreeColumns, boosting_patience
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
     from pathlib import Path
 
     from ConfigSpace import ConfigurationSpace
@@ -100,18 +100,19 @@ class LightGBM:
     def _boost(
         self, lgb: Any, parameters: dict[str, Any], data: Any, held: Any, rounds: int, effort: Effort, rows: int
     ) -> Any:
-        callbacks: list[Callable[..., None]] = []
-        if held is not None and "rounds" not in effort.fidelity:
-            callbacks.append(lgb.early_stopping(boosting_patience(rows), verbose=False))
-        if effort.deadline is not None:
-            callbacks.append(_deadline_callback(lgb, effort.deadline, float(parameters["learning_rate"])))
+        watch = _Watch(
+            lgb,
+            deadline=effort.deadline,
+            rate=float(parameters["learning_rate"]),
+            rows=rows if held is not None and "rounds" not in effort.fidelity else None,
+        )
         booster = lgb.train(
             parameters,
             data,
             num_boost_round=rounds,
             valid_sets=[held] if held is not None else None,
             init_model=self._booster,
-            callbacks=callbacks,
+            callbacks=[watch],
         )
         if booster.best_iteration <= 0 and held is not None:
             booster.best_iteration = booster.current_iteration()
@@ -213,26 +214,48 @@ class LightGBM:
         return model
 
 
-def _deadline_callback(lgb: Any, deadline: float, rate: float) -> Callable[[Any], None]:
-    """Stop in time, and learn faster when the rounds that the time allows are too few for the rate."""
-    times: list[float] = []
+class _Watch:
+    """LightGBM callback: stops early and in time, and learns faster where the time allows too few rounds.
 
-    def look(environment: Any) -> None:
-        now = time.monotonic()
-        times.append(now)
-        done = len(times)
-        per_round = (now - times[0]) / (done - 1) if done > 1 else 0.0
+    With `rows`, training stops when the validation loss has not fallen for `boosting_patience` rounds, and whatever ends
+    it, the rounds after the best one are dropped: the time may be over long before the patience is.
+    """
+
+    order = 40  # after LightGBM's own evaluation
+    before_iteration = False
+
+    def __init__(self, lgb: Any, *, deadline: float | None, rate: float, rows: int | None) -> None:
+        self._stop = lgb.callback.EarlyStopException
+        self._deadline = deadline
+        self._rate = rate
+        self._rows = rows
+        self._times: list[float] = []
+        self._best: tuple[float, int] | None = None
+
+    def __call__(self, environment: Any) -> None:
+        now, round_number = time.monotonic(), environment.iteration
+        self._times.append(now)
+        results = environment.evaluation_result_list or []
+        if self._rows is not None and results:
+            loss = float(results[0][2])
+            if self._best is None or loss < self._best[0]:
+                self._best = loss, round_number
+            elif round_number - self._best[1] >= boosting_patience(self._rows, self._best[1]):
+                raise self._stop(self._best[1], results)
+        if self._best is not None and round_number == environment.end_iteration - 1:
+            raise self._stop(self._best[1], results)
+        if self._deadline is not None:
+            self._look_at_the_clock(environment, now, self._deadline, results)
+
+    def _look_at_the_clock(self, environment: Any, now: float, deadline: float, results: Any) -> None:
+        done = len(self._times)
+        per_round = (now - self._times[0]) / (done - 1) if done > 1 else 0.0
         # Two rounds and a little are kept free for the round under way, predicting and saving.
         if now + 2.0 * per_round + 0.05 > deadline:
-            best = environment.evaluation_result_list or []
-            raise lgb.callback.EarlyStopException(environment.iteration, best)
+            raise self._stop(environment.iteration if self._best is None else self._best[1], results)
         if done == FIRST_LOOK and per_round > 0:
             possible = (deadline - now) / per_round
-            wanted = WANTED_STEPS / rate
+            wanted = WANTED_STEPS / self._rate
             if possible < wanted:
-                faster = min(FASTEST_RATE, rate * wanted / max(possible, 1.0))
-                environment.model.reset_parameter({"learning_rate": max(faster, rate)})
-
-    look.order = 40  # type: ignore[attr-defined]  # after evaluation and early stopping
-    look.before_iteration = False  # type: ignore[attr-defined]
-    return look
+                faster = min(FASTEST_RATE, self._rate * wanted / max(possible, 1.0))
+                environment.model.reset_parameter({"learning_rate": max(faster, self._rate)})

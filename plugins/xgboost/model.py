@@ -65,21 +65,18 @@ class XGBoost:
         data = self._matrix(xgb, features, train, effort)
         held = None if valid is None else self._matrix(xgb, self._columns.transform(valid), valid, effort)
         wanted = max(1, int(effort.fidelity.get("rounds", MOST_ROUNDS)) - self._rounds)
-        callbacks: list[Any] = [] if effort.deadline is None else [_stop_in_time(xgb, effort.deadline)]
-        early = boosting_patience(len(train)) if held is not None and "rounds" not in effort.fidelity else None
+        early = held is not None and "rounds" not in effort.fidelity
+        watch = _watch(xgb, effort.deadline, len(train) if early else None, self._rounds)
         booster = xgb.train(
             self._parameters(effort, train),
             data,
             num_boost_round=wanted,
             evals=[] if held is None else [(held, "valid")],
-            early_stopping_rounds=early,
             verbose_eval=False,
             xgb_model=before,
-            callbacks=callbacks,
+            callbacks=[watch],
         )
-        # The clock may have ended training before early stopping noted its first best round.
-        best = booster.attr("best_iteration") if early is not None else None
-        last = booster.num_boosted_rounds() if best is None else int(best) + 1
+        last = booster.num_boosted_rounds() if watch.best is None else watch.best[1] + 1
         self._booster, self._rounds = booster[:last], int(last)
         return {"rounds": float(self._rounds)}
 
@@ -152,17 +149,28 @@ class XGBoost:
         return model
 
 
-def _stop_in_time(xgb: Any, deadline: float) -> Any:
-    class StopInTime(xgb.callback.TrainingCallback):  # type: ignore[misc]
-        """Ends training when one more round might pass the deadline."""
+def _watch(xgb: Any, deadline: float | None, rows: int | None, before: int) -> Any:
+    """A callback that ends training in time and, with `rows`, when the validation loss stops falling.
 
+    Its `best` is then loss and number of the best round, counted from the first of all, `before` continued ones included.
+    """
+
+    class Watch(xgb.callback.TrainingCallback):  # type: ignore[misc]
         def __init__(self) -> None:
             super().__init__()
             self.last = time.monotonic()
+            self.best: tuple[float, int] | None = None
 
         def after_iteration(self, model: Any, epoch: int, evals_log: Any) -> bool:
             now = time.monotonic()
             taken, self.last = now - self.last, now
-            return now + 2.0 * taken + 0.05 > deadline
+            if rows is not None:
+                loss = float(next(iter(evals_log["valid"].values()))[-1])
+                number = before + epoch
+                if self.best is None or loss < self.best[0]:
+                    self.best = loss, number
+                elif number - self.best[1] >= boosting_patience(rows, self.best[1]):
+                    return True
+            return deadline is not None and now + 2.0 * taken + 0.05 > deadline
 
-    return StopInTime()
+    return Watch()

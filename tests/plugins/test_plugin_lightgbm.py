@@ -6,11 +6,11 @@ from dataclasses import replace
 import lightgbm as lgb
 import numpy as np
 import pytest
-from automl_plugins.trees.lightgbm_model import FASTEST_RATE, LightGBM, _deadline_callback
+from automl_plugins.trees.lightgbm_model import FASTEST_RATE, LightGBM, _Watch
 from threadpoolctl import threadpool_limits
 from tree_tools import blind, conformance, fitted, make, noise, saved_and_loaded, slope, table, task_of
 
-from automl import Effort, PredictorError
+from automl import Effort, PredictorError, boosting_patience
 from automl.testing import toy_table, toy_task
 
 
@@ -176,13 +176,31 @@ def test_a_rate_too_slow_for_the_time_left_is_raised():
     """Eight rounds show that five rounds a second fit before the deadline."""
     booster = type("Booster", (), {"reset_parameter": lambda self, values: found.append(values["learning_rate"])})()
     found = []
-    look = _deadline_callback(lgb, time.monotonic() + 3.0, 0.01, keep_best=False)
+    look = _Watch(lgb, deadline=time.monotonic() + 3.0, rate=0.01, rows=None)
     for iteration in range(8):
         look(lgb.callback.CallbackEnv(booster, {}, iteration, 0, 2000, None))
         time.sleep(0.05)
 
     assert 1 == len(found)
     assert 0.01 < found[0] <= FASTEST_RATE
+
+
+def test_the_deadline_keeps_the_best_round_not_the_last():
+    """With noise for a target the loss only rises, and the time is over before the patience is."""
+    rng = np.random.default_rng(0)
+    train, valid = (table(rng.normal(size=(rows, 5)), rng.integers(0, 2, rows)) for rows in (3000, 1000))
+    # Slow enough that the patience of 40 rounds cannot be reached.
+    effort = Effort(deadline=time.monotonic() + 0.6)
+    model = make("lightgbm", task_of(train, "binary", 2), num_leaves=200, learning_rate=0.2, min_data_in_leaf=1)
+    model._columns.fit_transform(train)
+    facts = model.fit(train, valid, effort)
+
+    assert facts["rounds"] < model._booster.current_iteration() or model._booster.current_iteration() < 5
+
+
+def test_patience_grows_with_the_rounds_that_led_to_the_best():
+    assert [40, 65, 290, 300] == [boosting_patience(1000, best) for best in (0, 100, 1000, 5000)]
+    assert [40, 60, 20] == [boosting_patience(rows, 1000) for rows in (75_000, 50_000, 10_000_000)]
 
 
 # -- objectives -----------------------------------------------------------------------------------
