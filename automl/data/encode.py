@@ -9,7 +9,7 @@ import numpy as np
 
 from automl.data.dates import CATEGORY_PARTS, date_parts
 from automl.data.distinct import category_labels, distinct
-from automl.data.fitted import BLOCK_ROWS, LARGEST
+from automl.data.fitted import LARGEST
 from automl.data.records import Finding, TableData
 from automl.data.text import bucket_count, hash_counts, text_numbers
 from automl.data.values import NOTHING, Unread, Unseen, to_booleans, to_codes, to_number_codes, to_numbers, to_seconds
@@ -22,15 +22,14 @@ if TYPE_CHECKING:
 
     from automl.data.schema import Column, Schema
 
-BLOCK_LEVELS = 2000
+BLOCK_ROWS = 1 << 16
+BLOCK_LEVELS = 1000
 Encoded = tuple[list["NDArray[np.floating[Any]]"], list["NDArray[np.int32]"], "Noticed"]
 """Number columns, code columns, and what was noticed."""
 
 
 def encode_table(schema: Schema, table: pa.Table, *, allow_missing: bool) -> tuple[TableData, tuple[Finding, ...]]:
     """See `Schema.encode`."""
-    from concurrent.futures import ThreadPoolExecutor
-
     import pyarrow as pa
 
     used = [column for column in schema.columns if column.used]
@@ -43,18 +42,9 @@ def encode_table(schema: Schema, table: pa.Table, *, allow_missing: bool) -> tup
     def values_of(column: Column) -> Any:
         return table.column(column.name) if column.name in there else pa.chunked_array([pa.nulls(rows, pa.string())])
 
-    def encode(place: tuple[Column, int, int]) -> list[Finding]:
-        column, first_number, first_code = place
-        return _encode_into(column, values_of(column), numbers[:, first_number:], codes[:, first_code:])
-
-    places, number, code = [], 0, 0
-    for column in used:
-        places.append((column, number, code))
-        number, code = number + len(column.numbers), code + len(column.categories)
-    # Arrow and numpy release the interpreter lock for most of the work.
-    with ThreadPoolExecutor(max_workers=2) as pool:
-        for found in pool.map(encode, places):
-            findings += found
+    noticed = _fill([(column, values_of(column)) for column in used], numbers, codes)
+    for column, one in zip(used, noticed, strict=True):
+        findings += _findings(column, one)
     for column in schema.columns:
         if column.kind == "constant" and column.name in there:
             findings += _no_longer_constant(column, values_of(column))
@@ -125,23 +115,49 @@ class Noticed:
         )
 
 
-def _encode_into(column: Column, values: Any, numbers: NDArray[np.float32], codes: NDArray[np.int32]) -> list[Finding]:
-    """Fill the places of one column, block by block: blocks fit into a core's cache, whole columns do not."""
+def _fill(columns: list[tuple[Column, Any]], numbers: NDArray[np.float32], codes: NDArray[np.int32]) -> list[Noticed]:
+    """Encode columns into the arrays, block of rows by block of rows: blocks stay in a core's cache.
+
+    Columns of many levels, which are looked up in a table that is made anew each time, are encoded at once before.
+    """
+    from concurrent.futures import ThreadPoolExecutor
+
     import pyarrow as pa
 
-    if pa.types.is_null(values.type):
-        values = values.cast(pa.string())
-    # Levels are looked up in a table that is made anew for each block.
-    rows = BLOCK_ROWS if len(column.params.get("levels", ())) <= BLOCK_LEVELS else max(len(values), 1)
-    noticed = Noticed()
-    for start in range(0, len(values), rows):
-        found_numbers, found_codes, more = encode_column(column, values.slice(start, rows))
-        for place, array in enumerate(found_numbers):
-            numbers[start : start + rows, place] = array
-        for place, places in enumerate(found_codes):
-            codes[start : start + rows, place] = places
-        noticed = noticed.joined(more, start)
-    return _findings(column, noticed)
+    rows = len(numbers)
+    columns = [
+        (column, values.cast(pa.string()) if pa.types.is_null(values.type) else values) for column, values in columns
+    ]
+    at_once = [
+        place for place, (column, _) in enumerate(columns) if len(column.params.get("levels", ())) > BLOCK_LEVELS
+    ]
+
+    def fill(start: int) -> list[Noticed]:
+        stop, number, code, noticed = min(start + BLOCK_ROWS, rows), 0, 0, []
+        for place, (column, values) in enumerate(columns):
+            if place in done:
+                found_numbers, found_codes, _ = done[place]
+                found_numbers = [array[start:stop] for array in found_numbers]
+                found_codes, more = [array[start:stop] for array in found_codes], Noticed()
+            else:
+                found_numbers, found_codes, more = encode_column(column, values.slice(start, stop - start))
+            for array in found_numbers:
+                numbers[start:stop, number] = array
+                number += 1
+            for places in found_codes:
+                codes[start:stop, code] = places
+                code += 1
+            noticed.append(more)
+        return noticed
+
+    # Arrow and numpy release the interpreter lock for most of the work.
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        done = dict(zip(at_once, pool.map(lambda place: encode_column(*columns[place]), at_once), strict=True))
+        joined = [done[place][2] if place in done else Noticed() for place in range(len(columns))]
+        starts = range(0, rows, BLOCK_ROWS)
+        for start, found in zip(starts, pool.map(fill, starts), strict=True):
+            joined = [one.joined(more, start) for one, more in zip(joined, found, strict=True)]
+    return joined
 
 
 def encode_column(column: Column, values: Any) -> Encoded:
