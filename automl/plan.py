@@ -77,6 +77,8 @@ def _why_not(spec: ModelSpec, registry: Registry, task: Task, memory_bytes: int)
         return f"is for {spec.modality}, not for {task.modality}"
     if spec.needs_text and not task.texts:
         return "is for tables with text columns"
+    if task.monotone and not spec.is_baseline and task.problem_type not in spec.monotone:
+        return f"cannot keep predictions monotone in {', '.join(map(repr, task.monotone))}"
     unusable = registry.unusable(spec)
     if unusable:
         return unusable

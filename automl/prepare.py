@@ -76,7 +76,13 @@ def prepare(source: Any, settings: Settings, registry: Registry) -> Prepared:
     )
     raw = RawTable(table=table, findings=raw.findings, source=raw.source)
     schema, found = fit_schema(raw, roles, strict=settings.strict)
+    codes = {column.name: "number" for column in schema.columns if column.kind == "integer_code"}
+    ordered = {name: kind for name, kind in codes.items() if name in settings.monotone}
+    if ordered:  # as a category besides, a column would not be bound by its constraint
+        roles = replace(roles, columns={**roles.columns, **ordered})
+        schema, found = fit_schema(raw, roles, strict=settings.strict)
     findings += found
+    _check_monotone(settings, schema, coding)
     data, found = schema.encode(table)
     findings += found
     validation_rows = 0
@@ -130,6 +136,20 @@ def _check_columns(raw: RawTable, settings: Settings) -> None:
     for name in settings.monotone:
         if name not in names:
             raise SettingsError(f"monotone constraint for {name!r}, which is not a column; {nearest(name, names)}")
+
+
+def _check_monotone(settings: Settings, schema: Schema, coding: TargetCoding) -> None:
+    """Only numbers rise, and only one value or probability can rise with them."""
+    if settings.monotone and coding.problem_type == "multiclass":
+        raise SettingsError(
+            f"monotone constraints need a binary target or a number, and {coding.name!r} has {len(coding.classes)} classes"
+        )
+    for column in schema.columns:
+        if column.name in settings.monotone and column.used and column.name not in column.numbers:
+            raise SettingsError(
+                f"monotone constraint for {column.name!r}, which is a {column.kind} and has no order; "
+                f"use --column {column.name}=number if it holds numbers"
+            )
 
 
 def _usable_rows(table: pa.Table, coding: TargetCoding, settings: Settings) -> tuple[NDArray[Any], pa.Table]:

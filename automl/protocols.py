@@ -37,7 +37,8 @@ class Effort:
     threads: int = 1
     device: str = "cpu"
     checkpoint: Path | None = None
-    """Folder that `save` of the same configuration and fold wrote at a lower budget: continue from it."""
+    """Folder that `save` of the same configuration and fold wrote at a lower budget: continue from it. The rows are the
+    same; what was fitted on their target (target means) must be fitted again out of fold, as it was the first time."""
 
     def seconds_left(self) -> float:
         """Seconds until the deadline, infinity without one."""

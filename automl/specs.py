@@ -104,6 +104,8 @@ class ModelSpec(Spec):
     """Above this many classes the plan skips the model, and says so."""
     priority: int = 100
     """Place in the first round of default configurations: lower runs earlier."""
+    monotone: tuple[ProblemType, ...] = ()
+    """Problem types for which the model obeys `Task.monotone`; where a user asks for that, others are skipped."""
     needs_text: bool = False
     """Whether the model is for tables with text columns only."""
     is_baseline: bool = False

@@ -29,7 +29,11 @@ class Check:
     case: Case
 
     def __call__(self) -> None:
-        self.run(self.case)
+        """Run it with one thread, as jobs do: libraries that take all cores slow each other down."""
+        from threadpoolctl import threadpool_limits
+
+        with threadpool_limits(1):
+            self.run(self.case)
 
     @property
     def name(self) -> str:

@@ -6,7 +6,7 @@ import pytest
 
 import automl
 from automl.api import fit_run, make_settings
-from automl.errors import DataError
+from automl.errors import DataError, SettingsError
 from automl.store import open_run
 
 FAST = {"models": ["linear"], "executor": "inline", "seed": 1}
@@ -88,3 +88,43 @@ def test_log_of_the_workers_stays_with_the_run(tmp_path):
     assert died
     assert "workers.log" in died[0]
     assert (tmp_path / "run" / "workers.log").stat().st_size
+
+
+# -- monotone constraints -------------------------------------------------------------------------
+
+
+def rising(rows=200, seed=0):
+    rng = np.random.default_rng(seed)
+    data = pd.DataFrame({"size": rng.uniform(0, 10, rows), "colour": rng.choice(list("rgb"), rows)})
+    return data.assign(price=data["size"] + rng.normal(scale=3, size=rows))
+
+
+def test_predictions_of_the_whole_ensemble_rise_with_a_monotone_column(tmp_path):
+    settings = make_settings("price", {"monotone": {"size": 1}, "trials": 4, "executor": "inline", "folds": 3})
+    outcome = fit_run(rising(), settings, out=tmp_path / "run")
+    line = pd.DataFrame({"size": np.linspace(0, 10, 200), "colour": "r"})
+
+    assert (np.diff(outcome.predictor.predict(line)) >= -1e-6).all()
+    assert any("not used: linear: cannot keep predictions monotone in 'size'" in reason for reason in outcome.reasons)
+
+
+def test_monotone_column_of_codes_is_a_number_only(tmp_path):
+    data = rising(1000).assign(size=lambda frame: frame["size"].round().astype(int))
+    before = automl.check(data, target="price")
+    after = automl.check(data, target="price", monotone={"size": 1})
+
+    assert ["integer_code", "number"] == [report.schema.columns[0].kind for report in (before, after)]
+
+
+@pytest.mark.parametrize(
+    ("target", "column", "message"),
+    [
+        ("price", "colour", "'colour', which is a category and has no order"),
+        ("kind", "size", "'kind' has 3 classes"),
+    ],
+)
+def test_monotone_constraints_without_a_meaning_are_refused(target, column, message):
+    data = rising().assign(kind=np.tile(["a", "b", "c"], 67)[:200])
+
+    with pytest.raises(SettingsError, match=message):
+        automl.check(data, target=target, monotone={column: 1})
