@@ -18,8 +18,18 @@ if TYPE_CHECKING:
     from automl import History, Trial
 
 CANCELLED = "cancelled"
-"""Kind of trials that the end of a search cut off. They say nothing about their configuration, so schedulers
-treat them as never started: a resumed run asks for the same promotion again."""
+"""Kind of trials that the end of a search cut off."""
+SKIPPED = "skipped"
+"""Kind of trials that were not started, as the time left was too short or their model failed too often."""
+
+
+def says_nothing(trial: Trial) -> bool:
+    """Whether a trial counts as never started, so that the scheduler asks again for what it asked for then.
+
+    One that was cut off or skipped says nothing about its configuration. A skipped promotion does count, as a
+    failure: asked for again, it would be skipped again, for ever.
+    """
+    return trial.kind == CANCELLED or (trial.kind == SKIPPED and trial.parent is None)
 
 
 class Follower(ABC):
@@ -52,7 +62,7 @@ class Follower(ABC):
             if trials[index].status != "running":
                 self.settle(trials[index])
         for trial in trials[known:]:
-            if trial.kind != CANCELLED:
+            if not says_nothing(trial):
                 self.place(trial)
                 if trial.status != "running":
                     self.settle(trial)
@@ -62,7 +72,7 @@ class Follower(ABC):
 def _went_on(before: Trial, now: Trial) -> bool:
     """Whether `now` is the same trial as `before`, which may have finished meanwhile."""
     same = (before.id, before.budget, before.parent) == (now.id, now.budget, now.parent)
-    return same and before.status == "running" and now.kind != CANCELLED
+    return same and before.status == "running" and not says_nothing(now)
 
 
 def rank_key(trial: Trial) -> tuple[float, int] | None:

@@ -177,6 +177,41 @@ def test_trials_cut_off_by_the_end_count_as_never_started(kind):
 
 
 @pytest.mark.parametrize("kind", PARTIAL)
+def test_configurations_that_were_skipped_count_as_never_started(kind):
+    """Too slow for the time that was left: other trials of the rung are compared as if they had not been asked."""
+    plain = play(kind(0), trials=60)
+    skipped = Trial(
+        id=0, candidate=Candidate(model="one", config={}), budget=kind(0).next(History()).budget, status="failed"
+    )
+    mixed = []
+    for trial in plain:
+        mixed += [trial, replace(skipped, id=1000 + trial.id, kind="skipped")]
+
+    assert kind(0).next(plain) == kind(0).next(History(mixed))
+
+
+@pytest.mark.parametrize("kind", PARTIAL)
+def test_a_promotion_that_was_skipped_is_not_asked_for_again(kind):
+    """Its model may be resting for good."""
+    history, scheduler = History(), kind(0)
+    refused = []
+    while len(history) < 150:
+        decision, number = scheduler.next(history), history.next_id
+        if isinstance(decision, Promote):
+            refused.append(decision)
+            trial = Trial(
+                id=number, candidate=history[decision.trial].candidate, budget=decision.budget, parent=decision.trial
+            )
+            history = history.with_trial(replace(trial, status="failed", kind="skipped"))
+        else:
+            trial = Trial(id=number, candidate=Candidate(model="one", config={"x": number}), budget=decision.budget)
+            history = history.with_trial(replace(trial, status="done", loss=float(number % 17), score=0.0))
+
+    assert refused
+    assert len(refused) == len({decision.trial for decision in refused})
+
+
+@pytest.mark.parametrize("kind", PARTIAL)
 @pytest.mark.parametrize("workers", [1, 4])
 @pytest.mark.parametrize("spare", [1, 2, 5, 20, 40])
 def test_small_spaces_come_to_full_training_and_an_end(kind, workers, spare):
