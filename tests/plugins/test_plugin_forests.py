@@ -87,7 +87,7 @@ def test_large_values_keep_their_digits(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("field", "place", "value"), [("node_left_child", 0, 10**6), ("node_feature", 0, 99), ("values", 0, np.nan)]
+    ("field", "place", "value"), [("node_left_child", 0, 10**6), ("node_feature", 0, 99), ("leaf_values", 0, np.nan)]
 )
 def test_a_damaged_forest_is_a_predictor_error(field, place, value, tmp_path):
     train, _ = toy_table("binary")
