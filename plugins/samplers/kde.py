@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import heapq
 from typing import TYPE_CHECKING
 
 import numpy as np
 from automl_plugins.samplers.axes import Axes, first_new, generator
-from automl_plugins.samplers.local import loss_order
 
 from automl import History
 
@@ -61,7 +59,7 @@ class KernelDensities:
         done = [trial for trial in history.at_best_budget(len(models) + 2) if trial.candidate.model in self._axes.of]
         if len(done) < len(models) + 2:
             return None
-        good = heapq.nsmallest(good_count(len(done), len(models) + 1), done, key=loss_order)
+        good = by_loss(done)[: good_count(len(done), len(models) + 1)]
         counts = self._axes.shares.copy()
         for trial in good:
             counts[models.index(trial.candidate.model)] += 1.0
@@ -76,14 +74,13 @@ class KernelDensities:
         done = History(own).at_best_budget(at_least=least + 1)
         if len(done) <= least:
             return list(axes.draw(DRAWS, int(rng.integers(2**31))))
-        good = heapq.nsmallest(good_count(len(done), least), done, key=loss_order)
-        bad = thinned(worst(done, max(least, len(done) - len(good))))
-        finished = {trial.candidate.id for trial in own if trial.status == "done"}
-        bad += [
-            trial
-            for trial in thinned([trial for trial in own if trial.status != "done" and trial.kind != "cancelled"])
-            if trial.candidate.id not in finished
-        ]
+        ordered = by_loss(done)
+        good = ordered[: good_count(len(done), least)]
+        bad = thinned(ordered[-max(least, len(done) - len(good)) :])
+        unfinished = [trial for trial in own if trial.status != "done" and trial.kind != "cancelled"]
+        if unfinished:
+            finished = {trial.candidate.id for trial in own if trial.status == "done"}
+            bad += thinned([trial for trial in unfinished if trial.candidate.id not in finished])
         good_rows, bad_rows = encoded(axes, good), encoded(axes, bad)
         if not len(good_rows) or not len(bad_rows):
             return list(axes.draw(DRAWS, int(rng.integers(2**31))))
@@ -98,10 +95,10 @@ def good_count(count: int, least: int) -> int:
     return min(max(least, int(GOOD_SHARE * count)), MOST_GOOD, count)
 
 
-def worst(trials: list[Trial], count: int) -> list[Trial]:
-    """The `count` worst trials, in the order of asking."""
-    best = {trial.id for trial in heapq.nsmallest(len(trials) - count, trials, key=loss_order)}
-    return [trial for trial in trials if trial.id not in best]
+def by_loss(trials: list[Trial]) -> list[Trial]:
+    """The best first, the earlier one on a tie."""
+    losses = np.array([np.inf if trial.loss is None else trial.loss for trial in trials])
+    return [trials[index] for index in np.argsort(losses, kind="stable").tolist()]
 
 
 def thinned(trials: list[Trial]) -> list[Trial]:

@@ -19,11 +19,12 @@ if TYPE_CHECKING:
 
     from automl import Candidate
 
-INITIAL = 8  # finished trials, the stored candidates' included, before there is anything to learn
-RANDOM_SHARE = 0.1  # SMAC interleaves random configurations, so that a wrong surrogate cannot lock the search in
+INITIAL = 10  # finished trials, the stored candidates' included, before there is anything to learn
+RANDOM_SHARE = 0.2  # as in SMAC: a forest is sure of itself where it has few points, and would stay with one model
 AHEAD = 64  # ranked configurations per training; what was asked meanwhile is skipped
 MOST_RESULTS = 1000  # training on more takes longer than a short job
 WARM_UP_SECONDS = 1.0  # the import takes seconds of a core: it waits until the first jobs are out
+ONE_AT_A_TIME = threading.Lock()  # scikit-learn changes the process's warning filters while it fits
 ORIGIN = re.compile(r"smac(?: \(running: ([0-9 ]+)\))?")
 
 
@@ -134,12 +135,13 @@ class SmacSampler:
         losses += [(history[number].candidate, float("inf")) for number in knowledge.failed]
         known = {candidate.id for candidate, _ in losses}
         pending = [history[number].candidate for number in knowledge.pending]
-        return self._surrogate.ranked(
-            losses,
-            [candidate for candidate in pending if candidate.id not in known],
-            count=AHEAD,
-            seed=int(generator(self._seed, knowledge.after, 1).integers(2**31)),
-        )
+        with ONE_AT_A_TIME:
+            return self._surrogate.ranked(
+                losses,
+                [candidate for candidate in pending if candidate.id not in known],
+                count=AHEAD,
+                seed=int(generator(self._seed, knowledge.after, 1).integers(2**31)),
+            )
 
 
 def last_suggestion(history: History) -> Trial | None:

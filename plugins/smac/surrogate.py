@@ -165,14 +165,13 @@ class Score:
 
 
 def log_losses(losses: Row) -> Row:
-    """Losses as the forest learns them: logarithms of the distance from a little below the best one.
+    """Losses as the forest learns them: their logarithms, as in SMAC's facade for hyperparameter optimisation.
 
-    SMAC's logarithm of the plain loss tells good ones apart only where the best loss is near zero. A failure counts
-    as the worst loss seen: infinity would end in NaN.
+    Losses are distances from a perfect score; one of nearly zero would tower over all else, so a hundredth of the
+    median is the least. A failure counts as the worst loss seen: infinity would end in NaN.
     """
     finite = losses[np.isfinite(losses)]
     if not len(finite):
         return np.zeros(len(losses))
     losses = np.where(np.isfinite(losses), losses, finite.max())
-    spread = float(np.median(losses) - losses.min()) or float(np.ptp(losses)) or 1.0
-    return np.asarray(np.log((losses - losses.min()) / spread + 0.1))
+    return np.asarray(np.log(np.maximum(losses, max(0.01 * float(np.median(losses)), 1e-12))))

@@ -385,6 +385,7 @@ def test_learners_beat_random_search():
     assert all(found < random - 0.02 for found in learners.values()), (random, learners)
 
 
+@pytest.mark.slow
 def test_kernel_densities_learn_with_four_workers():
     assert mean_best(KernelDensities, workers=4) < mean_best(RandomSearch) - 0.02
 
