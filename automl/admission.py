@@ -32,14 +32,21 @@ class Admission:
         self._context = context
         self._workers = workers
         self._costs = Costs(context.models, context.fit_seconds)
+        self._partial: dict[tuple[str, float], list[float]] = {}
+        """Seconds of jobs by model and budget: early stopping and fixed costs keep them from being that share of
+        a whole job's."""
         self._imported: set[str] = set()
 
     def job_done(self, trial: Trial, seconds: float) -> None:
         """A job of this trial took so long. Continued jobs tell little about whole ones, so they do not count."""
         model = trial.candidate.model
         self._imported.add(model)
-        if trial.parent is None:
-            self._costs.add(model, seconds / partial_training(self._context, model, trial.budget).job_share)
+        if trial.parent is not None:
+            return
+        if partial_training(self._context, model, trial.budget).job_share >= 1.0:
+            self._costs.add(model, seconds)
+        else:
+            self._partial.setdefault((model, trial.budget), []).append(seconds)
 
     def why_skip(self, start: Start, history: History, waiting: int) -> str:
         """Why this trial should not start now; empty when it should, and always without a time budget,
@@ -71,6 +78,9 @@ class Admission:
             jobs = max(jobs - before.folds, 1) if partial.fidelity == FOLDS.name else jobs
             share = max(share - before.job_share, 0.0) if partial.resumable else share
         job = self._costs.job_seconds(start.candidate.model) * share
+        measured = self._partial.get((start.candidate.model, start.budget))
+        if measured and start.parent is None:
+            job = sum(measured) / len(measured)
         if partial.resumable:  # a model that can go on later can also stop early, at its soft limit
             job = min(job, max(self.soft_seconds(0) or job, LEAST_SHARE * job))
         return job * -(-jobs // self._workers), job

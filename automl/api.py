@@ -259,6 +259,7 @@ def _context(run: _Run, folder: Path, splits: Sequence[Split]) -> RunContext:
         memory_bytes=run.machine.memory_bytes,
         trials=run.settings.trials,
         fit_seconds=run.ready.plan.fit_seconds,
+        partial=strategy_parts(run.settings.strategy, run.registry)[1].partial,
         fidelity=_wanted_fidelity(run.settings, run.registry),
     )
 
@@ -348,9 +349,7 @@ def _check_names(registry: Registry, settings: Settings) -> None:
     for spec in registry.models.values():
         known |= {one if isinstance(one, str) else one.name for one in spec.fidelities}
     if settings.fidelity is not None and settings.fidelity not in known:
-        raise UnknownNameError(
-            f"no fidelity is called {settings.fidelity!r}; known are {', '.join(sorted(known))}"
-        )
+        raise UnknownNameError(f"no fidelity is called {settings.fidelity!r}; known are {', '.join(sorted(known))}")
 
 
 def _default_folder() -> Path:

@@ -49,6 +49,8 @@ class RunContext:
     memory_bytes: int | None = None
     trials: int | None = None
     fit_seconds: float = 1.0
+    partial: bool = False
+    """Whether the scheduler gives less than the whole budget."""
     fidelity: str | None = None
     """The fidelity that partial budgets scale where a model has it; None: each model's default."""
 

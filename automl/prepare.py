@@ -38,7 +38,7 @@ class Prepared:
     data: TableData
     """With target and weight."""
     table: pa.Table
-    """The raw rows behind `data`, in the same order."""
+    """The raw columns that have a role (group, time, split, weight), row by row as `data`."""
     findings: tuple[Finding, ...]
     constant: tuple[float, ...]
     """The best constant prediction: class shares, or the mean."""
@@ -103,13 +103,15 @@ def prepare(source: Any, settings: Settings, registry: Registry) -> Prepared:
     if settings.strict:
         refuse_if_strict(findings)
     task = _task(coding, schema, data, settings, metric)
+    # Only these are read again: the rest of the raw table would double the memory of the run.
+    used = {settings.weight, settings.group, settings.time_column, settings.split_column}
     return Prepared(
         task=task,
         metric=metric or load_metric(task.metric, registry),
         schema=schema,
         coding=coding,
         data=data,
-        table=table,
+        table=table.select([name for name in table.column_names if name in used]),
         findings=tuple(findings),
         constant=_constant(task, values, weight),
         validation_rows=validation_rows,

@@ -115,7 +115,11 @@ Decision = Sample | Promote | Wait | Done
 
 @runtime_checkable
 class Scheduler(Protocol):
-    """Chooses the budget and who goes on; knows nothing of hyperparameters."""
+    """Chooses the budget and who goes on; knows nothing of hyperparameters.
+
+    A scheduler may also have ``without_samples(history) -> Promote | Wait | Done``: it is asked instead when the
+    sampler has no configuration any more, so that the best of a small space still get the whole budget.
+    """
 
     def next(self, history: History) -> Decision:
         """The next step: a pure function of the history."""

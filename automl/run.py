@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from automl.admission import Admission
 from automl.errors import RunError
 from automl.fidelity import FOLDS
+from automl.finals import finalist, finals_are_due
 from automl.fold_jobs import JOB_CALL, RunContext, keep_folds, make_fold_job, partial_training
 from automl.history import Candidate, History, Trial
 from automl.live_ensemble import LiveEnsemble
@@ -141,7 +142,7 @@ class Search:
         for _ in range(SKIPS_IN_A_ROW):
             if self._exhausted or self._strategy is None or self._trials_used_up():
                 return False
-            match self._strategy.ask(self.history):
+            match self._next_step(self._strategy):
                 case Start() as start:
                     reason = self._admission.why_skip(start, self.history, len(self._pending) + len(self._jobs))
                     if not reason:
@@ -155,6 +156,13 @@ class Search:
         self._passed_over += SKIPS_IN_A_ROW
         self._exhausted = self._exhausted or self._passed_over >= SKIPS_IN_ALL
         return False
+
+    def _next_step(self, strategy: Strategy) -> Start | Wait | Done:
+        if self.context.partial and finals_are_due(self.context.clock):
+            start = finalist(self.history)
+            if start is not None:
+                return start
+        return strategy.ask(self.history)
 
     def _trials_used_up(self) -> bool:
         if self.context.trials is None:

@@ -45,13 +45,11 @@ class Strategy:
             case Sample(budget=budget):
                 queued = self._next_queued(history)
                 if queued is not None:
-                    return Start(
-                        candidate=queued, budget=1.0 if not history.full() and not history.running() else budget
-                    )
+                    return Start(candidate=queued, budget=budget if self._has_full_default(history) else 1.0)
                 suggested = self._sampler.suggest(history)
                 if suggested is not None:
                     return Start(candidate=suggested, budget=budget)
-                return Wait() if history.running() else Done()
+                return self._without_samples(history)
             case Promote(trial=trial, budget=budget):
                 return Start(candidate=history[trial].candidate, budget=budget, parent=trial)
             case Wait():
@@ -62,6 +60,20 @@ class Strategy:
                 return Done()
             case other:
                 raise PluginError(f"the scheduler answered {other!r}; it must be Sample, Promote, Wait or Done")
+
+    def _without_samples(self, history: History) -> Start | Wait | Done:
+        """What is left when the sampler has no configuration any more: promotions, if the scheduler knows of any."""
+        ask = getattr(self._scheduler, "without_samples", None)
+        match ask(history) if ask is not None else None:
+            case Promote(trial=trial, budget=budget):
+                return Start(candidate=history[trial].candidate, budget=budget, parent=trial)
+            case _:
+                return Wait() if history.running() else Done()
+
+    def _has_full_default(self, history: History) -> bool:
+        """Whether a candidate of the queue has, or is getting, the whole budget."""
+        queue = {candidate.id for candidate in self._queue}
+        return any(trial.is_full and trial.status != "failed" and trial.candidate.id in queue for trial in history)
 
     def queued(self, history: History) -> int:
         """How many candidates of the queue were not asked yet."""
@@ -102,4 +114,11 @@ def make_strategy(
 ) -> Strategy:
     """The strategy called `name` over a space, with `queue` in front of its sampler; see `strategy_parts`."""
     sampler, scheduler, options = strategy_parts(name, registry)
-    return Strategy(sampler.load()(space, seed), scheduler.load()(seed, **options), queue)
+    try:
+        made = scheduler.load()(seed, **options)
+    except TypeError as error:
+        told = ", ".join(f"{name}={value!r}" for name, value in options.items())
+        raise PluginError(
+            f"scheduler {scheduler.name!r} cannot be made with {told or 'no options'}: {error}"
+        ) from error
+    return Strategy(sampler.load()(space, seed), made, queue)

@@ -136,6 +136,35 @@ def test_the_first_stored_candidate_gets_the_whole_budget():
     assert [1.0, 0.25, 0.25] == [budget for _, budget, _ in asked]
 
 
+def test_a_baseline_does_not_take_the_whole_budget_from_the_first_stored_candidate():
+    dummy = Trial(id=1, candidate=Candidate(model="dummy", config={}), status="done", loss=1.0)
+    stored = Candidate(model="first", config={"x": 1})
+
+    start = Strategy(_Says(None), _Says(Sample(budget=0.25)), [stored]).ask(History([dummy]))
+
+    assert 1.0 == start.budget
+
+
+def test_a_failed_first_candidate_gives_the_whole_budget_to_the_next():
+    first, second = (Candidate(model="first", config={"x": number}) for number in (1, 2))
+    failed = Trial(id=1, candidate=first, status="failed", kind="error")
+
+    start = Strategy(_Says(None), _Says(Sample(budget=0.25)), [first, second]).ask(History([failed]))
+
+    assert (second, 1.0) == (start.candidate, start.budget)
+
+
+def test_an_exhausted_sampler_leaves_promotions_to_the_scheduler():
+    small = Trial(id=1, candidate=Candidate(model="first", config={}), budget=0.25, status="done", loss=1.0)
+    scheduler = _Says(Sample(budget=0.25))
+    scheduler.without_samples = lambda history: Promote(trial=1, budget=1.0)
+
+    sampler = type("Empty", (), {"suggest": lambda self, history: None})()
+    start = Strategy(sampler, scheduler).ask(History([small]))
+
+    assert (1, 1.0) == (start.parent, start.budget)
+
+
 def test_waiting_for_nothing_is_an_error():
     with pytest.raises(PluginError, match="nothing is running"):
         Strategy(_Says(None), _Says(Wait())).ask(History())
@@ -148,5 +177,5 @@ def test_a_wrong_decision_is_an_error():
 
 @pytest.mark.parametrize("name", ["randm", "random+ful", "magic+full"])
 def test_unknown_strategies_name_what_is_there(name):
-    with pytest.raises(UnknownNameError, match="random|full"):
+    with pytest.raises(UnknownNameError, match="random|full|smac"):
         make_strategy(name, load_registry(), _space(), seed=0)
