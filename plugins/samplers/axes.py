@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from ConfigSpace import ConfigurationSpace
     from numpy.typing import NDArray
 
-    from automl import Config, JointSpace, Trial
+    from automl import Config, History, JointSpace, Trial
 
     Row = NDArray[np.float64]
 
@@ -183,10 +183,29 @@ class Axes:
         shares = np.array([space.weights[name] for name in space.models], dtype=float)
         self.shares: Row = shares / shares.sum()
         self.of = {name: ModelAxes(name, space.subspaces[name]) for name in space.models}
+        self._asked: set[str] = set()
+        self._last: Trial | None = None
 
     def encode(self, candidate: Candidate) -> Row | None:
         """The row of a candidate in its model's space; None when it lies outside the joint space."""
         return self.of[candidate.model].encode(candidate) if candidate.model in self.of else None
+
+    def asked(self, history: History) -> set[str]:
+        """Ids of all configurations asked so far; only what is new since the last call is looked at.
+
+        A history that does not go on from the last one, or whose ids do not count from 1, is read as a whole.
+        """
+        count = len(history)
+        start = 1
+        if self._last is not None and self._last.id <= count and history.next_id == count + 1:
+            same = history[self._last.id].candidate is self._last.candidate
+            start = self._last.id + 1 if same else 1
+        if history.next_id != count + 1 or start == 1:
+            self._asked = history.config_ids()
+        else:
+            self._asked.update(history[number].candidate.id for number in range(start, count + 1))
+        self._last = history[count] if count and history.next_id == count + 1 else None
+        return self._asked
 
     def inside(self, trials: Iterable[Trial]) -> list[Trial]:
         """Those trials whose candidate lies in this space: a queue may bring models that are switched off."""

@@ -36,7 +36,7 @@ class Evolution:
 
     def suggest(self, history: History) -> Candidate | None:
         """A mutant of a tournament's winner, random at first; None when the space is exhausted."""
-        asked = history.config_ids()
+        asked = self._axes.asked(history)
         rng = generator(self._seed, history.next_id)
         population = self._population(history)
         if len(asked) >= POPULATION and len(population) >= TOURNAMENT:

@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 from automl_plugins.samplers.axes import Axes, first_new, generator
 
-from automl import History
-
 if TYPE_CHECKING:
     from automl_plugins.samplers.axes import ModelAxes, Row
 
-    from automl import Candidate, JointSpace, Trial
+    from automl import Candidate, History, JointSpace, Trial
+
+    Groups = dict[float, list[Trial]]
 
 RANDOM_SHARE = 1 / 3  # BOHB's share of random configurations, which keeps Hyperband's guarantee
 GOOD_SHARE = 0.15  # BOHB's share of trials that count as good
 MOST_GOOD = 50  # more kernels cost time and only blur the best region
-MOST_BAD = 256
+MOST_BAD = 128
 DRAWS = 64  # BOHB's number of draws from the good density, of which the best ratio is taken
 
 
@@ -40,23 +40,24 @@ class KernelDensities:
 
     def suggest(self, history: History) -> Candidate | None:
         """The most promising of the draws that was not asked yet; None when the space is exhausted."""
-        asked = history.config_ids()
+        asked = self._axes.asked(history)
         rng = generator(self._seed, history.next_id)
         if rng.random() >= RANDOM_SHARE:
-            model = self._choose_model(history, rng)
+            groups = by_budget(history)
+            model = self._choose_model(groups, rng)
             if model is not None:
                 axes = self._axes.of[model]
-                found = first_new(axes, self._promising(axes, history, rng), asked, "kde")
+                found = first_new(axes, self._promising(axes, history, groups, rng), asked, "kde")
                 if found is not None:
                     return found
         return self._axes.random(rng, asked, "kde")
 
-    def _choose_model(self, history: History, rng: np.random.Generator) -> str | None:
+    def _choose_model(self, groups: Groups, rng: np.random.Generator) -> str | None:
         """A model drawn by its share of the good trials; None without enough trials."""
         models = self._axes.models
         if len(models) == 1:
             return models[0]
-        done = [trial for trial in history.at_best_budget(len(models) + 2) if trial.candidate.model in self._axes.of]
+        done = [trial for trial in enough(groups, len(models) + 2) if trial.candidate.model in self._axes.of]
         if len(done) < len(models) + 2:
             return None
         good = by_loss(done)[: good_count(len(done), len(models) + 1)]
@@ -65,21 +66,24 @@ class KernelDensities:
             counts[models.index(trial.candidate.model)] += 1.0
         return models[int(rng.choice(len(models), p=counts / counts.sum()))]
 
-    def _promising(self, axes: ModelAxes, history: History, rng: np.random.Generator) -> list[Row]:
+    def _promising(self, axes: ModelAxes, history: History, groups: Groups, rng: np.random.Generator) -> list[Row]:
         """Rows of one model, the most promising first."""
         from automl_plugins.samplers.densities import Density
 
-        own = [trial for trial in history if trial.candidate.model == axes.model]
         least = len(axes) + 1
-        done = History(own).at_best_budget(at_least=least + 1)
+        done = enough(groups, least + 1, axes.model)
         if len(done) <= least:
             return list(axes.draw(DRAWS, int(rng.integers(2**31))))
         ordered = by_loss(done)
         good = ordered[: good_count(len(done), least)]
         bad = thinned(ordered[-max(least, len(done) - len(good)) :])
-        unfinished = [trial for trial in own if trial.status != "done" and trial.kind != "cancelled"]
+        unfinished = [
+            trial
+            for trial in history
+            if trial.status != "done" and trial.kind != "cancelled" and trial.candidate.model == axes.model
+        ]
         if unfinished:
-            finished = {trial.candidate.id for trial in own if trial.status == "done"}
+            finished = {trial.candidate.id for trials in groups.values() for trial in trials}
             bad += thinned([trial for trial in unfinished if trial.candidate.id not in finished])
         good_rows, bad_rows = encoded(axes, good), encoded(axes, bad)
         if not len(good_rows) or not len(bad_rows):
@@ -88,6 +92,28 @@ class KernelDensities:
         drawn = better.sample(DRAWS, rng)
         ratio = better.log(drawn) - Density(axes, bad_rows).log(drawn)
         return [drawn[index] for index in np.argsort(-ratio, kind="stable").tolist()]
+
+
+def by_budget(history: History) -> Groups:
+    """Finished trials of each budget, in the order of asking."""
+    groups: Groups = {}
+    for trial in history:
+        if trial.status == "done":
+            if trial.budget not in groups:
+                groups[trial.budget] = []
+            groups[trial.budget].append(trial)
+    return groups
+
+
+def enough(groups: Groups, at_least: int, model: str | None = None) -> list[Trial]:
+    """As `History.at_best_budget`, for one model or all: read once for both, it is most of a suggestion's time."""
+    fullest: list[Trial] = []
+    for budget in sorted(groups, reverse=True):
+        trials = groups[budget] if model is None else [t for t in groups[budget] if t.candidate.model == model]
+        if len(trials) >= at_least:
+            return trials
+        fullest = max(fullest, trials, key=len)
+    return fullest
 
 
 def good_count(count: int, least: int) -> int:

@@ -32,7 +32,7 @@ class LocalSearch:
 
     def suggest(self, history: History) -> Candidate | None:
         """A new neighbour of the incumbent; None when the space is exhausted."""
-        asked = history.config_ids()
+        asked = self._axes.asked(history)
         rng = generator(self._seed, history.next_id)
         centres = self._centres(history)
         for centre in centres:

@@ -30,7 +30,7 @@ class RandomSearch:
 
     def suggest(self, history: History) -> Candidate | None:
         """The stream's next configuration that was not asked yet; None when the space is exhausted."""
-        asked = history.config_ids()
+        asked = self._axes.asked(history)
         start = sum(trial.parent is None for trial in history)  # promotions are no new configurations
         for position in range(start, start + ATTEMPTS * BATCH):
             model, row = self._draw(position)

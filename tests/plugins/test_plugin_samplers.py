@@ -9,7 +9,7 @@ from automl_plugins.samplers.axes import Axes
 from automl_plugins.samplers.densities import Density
 from automl_plugins.samplers.evolution import POPULATION, Evolution
 from automl_plugins.samplers.grid import GridSearch
-from automl_plugins.samplers.kde import KernelDensities
+from automl_plugins.samplers.kde import KernelDensities, by_budget
 from automl_plugins.samplers.local import LocalSearch
 from automl_plugins.samplers.random_search import RandomSearch
 from ConfigSpace import (
@@ -157,6 +157,15 @@ def test_what_lies_outside_has_no_row(config):
 
     assert not space.is_legal(candidate)
     assert Axes(space).encode(candidate) is None
+
+
+def test_what_was_asked_is_read_again_for_another_history():
+    axes = Axes(mixed())
+    first, second = drive(RandomSearch(mixed(), 1), 12), drive(RandomSearch(mixed(), 2), 20)
+    longer = first.with_trial(replace(second[3], id=13))
+
+    for history in (first, longer, second, first, History(), longer):
+        assert history.config_ids() == axes.asked(history)
 
 
 # -- random ---------------------------------------------------------------------------------------
@@ -340,7 +349,7 @@ def test_kde_uses_the_highest_budget_with_enough_trials():
         full = replace(trials[2 * (number - 41)], id=number, budget=1.0, parent=1)
         trials.append(replace(full, loss=abs(2 * (number - 41) - 35.0)))  # 1e2 is best at the whole budget
     sampler = KernelDensities(JointSpace({"single": mixed().subspaces["single"]}), 0)
-    promising = sampler._promising(axes, History(trials), np.random.default_rng(0))
+    promising = sampler._promising(axes, History(trials), by_budget(History(trials)), np.random.default_rng(0))
 
     assert axes.decode(promising[0], "").config["strength"] > 1.0
 
