@@ -6,6 +6,7 @@ import hashlib
 import json
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
@@ -67,42 +68,94 @@ class Trial:
         return self.budget >= 1.0
 
 
+class _Record:
+    """Trials as they came in, and the views of the last state, kept up to date with each of them."""
+
+    def __init__(self) -> None:
+        self.log: list[Trial] = []
+        """Every version of every trial, in the order of coming in."""
+        self.trials: dict[int, Trial] = {}
+        self.asked: dict[str, int] = {}
+        """Configuration id -> trials that have it."""
+        self.running: dict[int, Trial] = {}
+        self.done: dict[float, dict[int, Trial]] = {}
+        """Budget -> done trials by number."""
+        self.last_id = 0
+
+    def add(self, trial: Trial) -> None:
+        """Add a trial, or put it in the place of the one with its number."""
+        before = self.trials.get(trial.id)
+        if before is not None:
+            self._forget(before)
+        self.log.append(trial)
+        self.trials[trial.id] = trial
+        self.last_id = max(self.last_id, trial.id)
+        self.asked[trial.candidate.id] = self.asked.get(trial.candidate.id, 0) + 1
+        if trial.status == "running":
+            self.running[trial.id] = trial
+        elif trial.status == "done":
+            self.done.setdefault(trial.budget, {})[trial.id] = trial
+
+    def _forget(self, trial: Trial) -> None:
+        self.running.pop(trial.id, None)
+        if trial.status == "done":
+            del self.done[trial.budget][trial.id]
+        self.asked[trial.candidate.id] -= 1
+        if not self.asked[trial.candidate.id]:
+            del self.asked[trial.candidate.id]
+
+
 class History:
     """All trials of a run in the order of asking, with the views that strategies need.
 
-    Immutable: `with_trial` returns a new history that shares what did not change.
+    Immutable: `with_trial` returns a new history. Histories that follow each other share one record, so that a step
+    costs the same after twenty thousand trials as after ten; an older one rebuilds its own when it is read again.
     """
 
     def __init__(self, trials: Iterable[Trial] = ()) -> None:
-        self._trials: dict[int, Trial] = {trial.id: trial for trial in trials}
+        self._record = _Record()
+        for trial in trials:
+            self._record.add(trial)
+        self._end = len(self._record.log)
+
+    @property
+    def _state(self) -> _Record:
+        if self._end != len(self._record.log):  # another history went on from here
+            own = _Record()
+            for trial in self._record.log[: self._end]:
+                own.add(trial)
+            self._record = own
+        return self._record
 
     def __len__(self) -> int:
-        return len(self._trials)
+        return len(self._state.trials)
 
     def __iter__(self) -> Iterator[Trial]:
-        return iter(self._trials.values())
+        return iter(list(self._state.trials.values()))
 
     def __getitem__(self, trial_id: int) -> Trial:
-        return self._trials[trial_id]
+        return self._state.trials[trial_id]
 
     def with_trial(self, trial: Trial) -> History:
         """This history with `trial` added, or replaced when its id is there already."""
+        state = self._state
+        state.add(trial)
         new = History()
-        new._trials = {**self._trials, trial.id: trial}
+        new._record, new._end = state, len(state.log)
         return new
 
     @property
     def next_id(self) -> int:
         """Id of the next trial."""
-        return max(self._trials, default=0) + 1
+        return self._state.last_id + 1
 
     def finished(self) -> list[Trial]:
         """Trials that are done, in the order of asking."""
-        return [trial for trial in self if trial.status == "done"]
+        return _in_order(self._state.done.values())
 
     def running(self) -> list[Trial]:
         """Trials that are not finished yet."""
-        return [trial for trial in self if trial.status == "running"]
+        return _in_order([self._state.running])
 
     def failed(self) -> list[Trial]:
         """Trials that failed."""
@@ -110,7 +163,7 @@ class History:
 
     def full(self) -> list[Trial]:
         """Trials that are done at the whole budget."""
-        return [trial for trial in self.finished() if trial.is_full]
+        return _in_order(trials for budget, trials in self._state.done.items() if budget >= 1.0)
 
     def incumbent(self) -> Trial | None:
         """The best full-budget trial so far, the earlier one on a tie."""
@@ -119,17 +172,26 @@ class History:
 
     def at_best_budget(self, at_least: int) -> list[Trial]:
         """Done trials of the highest budget that has `at_least` of them, else of the fullest one."""
-        by_budget: dict[float, list[Trial]] = {}
-        for trial in self.finished():
-            by_budget.setdefault(trial.budget, []).append(trial)
-        enough = [budget for budget, trials in by_budget.items() if len(trials) >= at_least]
-        if enough:
-            return by_budget[max(enough)]
-        return max(by_budget.values(), key=len, default=[])
+        done = {budget: trials for budget, trials in self._state.done.items() if trials}
+        if not done:
+            return []
+        enough = [budget for budget, trials in done.items() if len(trials) >= at_least]
+        most = max(len(trials) for trials in done.values())
+        chosen = max(enough) if enough else min(budget for budget, trials in done.items() if len(trials) == most)
+        return _in_order([done[chosen]])
 
     def config_ids(self) -> set[str]:
         """Ids of every configuration asked so far."""
-        return {trial.candidate.id for trial in self}
+        return set(self._state.asked)
+
+    def was_asked(self, candidate_id: str) -> bool:
+        """Whether a configuration of this id was asked so far; quicker than `config_ids`."""
+        return candidate_id in self._state.asked
+
+
+def _in_order(groups: Iterable[dict[int, Trial]]) -> list[Trial]:
+    """The trials of several groups by number."""
+    return [trial for _, trial in sorted((item for group in groups for item in group.items()), key=itemgetter(0))]
 
 
 def finished_trial(trial: Trial, **changes: Any) -> Trial:

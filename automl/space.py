@@ -5,6 +5,7 @@ ConfigSpace is imported when a space is built, not before: it costs more than a 
 
 from __future__ import annotations
 
+from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
 from automl.errors import PluginError
@@ -74,7 +75,8 @@ class JointSpace:
                 joint.add_configuration_space(
                     prefix=name,
                     delimiter=SEPARATOR,
-                    configuration_space=self.subspaces[name],
+                    # A copy: ConfigSpace renames what stands in forbidden clauses in the original, too.
+                    configuration_space=deepcopy(self.subspaces[name]),
                     parent_hyperparameter={"parent": root, "value": name},
                 )
             self._joint = joint

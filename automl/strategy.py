@@ -73,16 +73,14 @@ class Strategy:
     def _has_full_default(self, history: History) -> bool:
         """Whether a candidate of the queue has, or is getting, the whole budget."""
         queue = {candidate.id for candidate in self._queue}
-        return any(trial.is_full and trial.status != "failed" and trial.candidate.id in queue for trial in history)
+        return any(trial.is_full and trial.candidate.id in queue for trial in (*history.running(), *history.full()))
 
     def queued(self, history: History) -> int:
         """How many candidates of the queue were not asked yet."""
-        asked = history.config_ids()
-        return sum(candidate.id not in asked for candidate in self._queue)
+        return sum(not history.was_asked(candidate.id) for candidate in self._queue)
 
     def _next_queued(self, history: History) -> Candidate | None:
-        asked = history.config_ids()
-        return next((candidate for candidate in self._queue if candidate.id not in asked), None)
+        return next((candidate for candidate in self._queue if not history.was_asked(candidate.id)), None)
 
 
 def strategy_parts(name: str, registry: Registry) -> tuple[SamplerSpec, SchedulerSpec, dict[str, float | int | str]]:

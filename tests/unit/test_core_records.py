@@ -148,3 +148,52 @@ def test_costs_are_measured_then_scaled_for_models_not_seen():
     costs.add("a", 4.0)
     assert costs.job_seconds("a") == 3.0
     assert costs.job_seconds("b") == 12.0
+
+
+# -- histories that follow each other share their record ------------------------------------------
+
+
+def _numbered(number, status="done", budget=1.0, x=None):
+    candidate = Candidate(model="toy", config={"x": number if x is None else x})
+    return Trial(id=number, candidate=candidate, status=status, budget=budget, loss=1.0 / number)
+
+
+def _views(history):
+    return (
+        [trial.id for trial in history],
+        [trial.id for trial in history.running()],
+        [trial.id for trial in history.finished()],
+        [trial.id for trial in history.at_best_budget(1)],
+        history.config_ids(),
+        history.next_id,
+        history.incumbent(),
+    )
+
+
+def test_an_older_history_does_not_see_what_came_later():
+    first = History([_numbered(1), _numbered(2, "running")])
+    before = _views(first)
+    second = first.with_trial(_numbered(2)).with_trial(_numbered(3, "running"))
+
+    assert [1, 2] == [trial.id for trial in second.finished()]
+    assert before == _views(first)
+
+
+def test_two_histories_may_go_on_from_one():
+    start = History([_numbered(1)])
+    left, right = start.with_trial(_numbered(2, x="left")), start.with_trial(_numbered(2, "failed", x="right"))
+
+    assert ["left", "right"] == [history[2].candidate.config["x"] for history in (left, right)]
+    assert ([1, 2], [1]) == tuple([trial.id for trial in history.finished()] for history in (left, right))
+    assert not left.was_asked(right[2].candidate.id)
+
+
+def test_views_of_a_shared_record_equal_those_of_one_made_anew():
+    history = History()
+    for number in range(1, 40):
+        history = history.with_trial(_numbered(number, "running", budget=1.0 if number % 3 else 0.25, x=number % 7))
+        if number % 2:
+            status = "failed" if number % 5 == 0 else "done"
+            history = history.with_trial(_numbered(number, status, budget=1.0 if number % 3 else 0.25, x=number % 7))
+
+    assert _views(History(list(history))) == _views(history)
