@@ -78,7 +78,8 @@ class LiveEnsemble:
     def update(self, trials: Sequence[Trial], baselines: Sequence[Trial], *, final: bool) -> bool:
         """Weigh these full trials again if it is due; whether the weights were computed.
 
-        Baselines may join, so that the predictor is never worse than a constant where there is nothing to learn.
+        A baseline that is better than all models together takes their place, so that the predictor is never worse
+        than a constant where there is nothing to learn.
         Without a clock only the end counts, so that the result does not depend on timing.
         """
         if not final:
@@ -88,9 +89,11 @@ class LiveEnsemble:
                 return False
         started = time.monotonic()
         pooled = [trial for trial in trials if trial.id in self._predictions]
-        if pooled or not trials:
-            pooled += [trial for trial in baselines if trial.id in self._predictions]
-        self.current = self._select(pooled or list(trials[:1]) or list(baselines[:1]), final=final)
+        self.current = self._select(pooled or list(trials[:1]), final=final)
+        floor = min(baselines, key=lambda trial: (trial.loss, trial.id), default=None)
+        # A baseline never joins models: to a ranking metric it is no harm, but to the probabilities it is.
+        if floor is not None and floor.loss is not None and (self.current is None or floor.loss < self.current.loss):
+            self.current = Ensemble(weights={floor.id: 1.0}, loss=floor.loss)
         self._seen = len(trials)
         self._prune(trials)
         self._seconds += time.monotonic() - started
