@@ -9,7 +9,8 @@
 TIME ?= 60s
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
-PYTEST := $(BIN)/python -m pytest -q $(if $(CI)$(SLOW),,-m "not slow")
+# Two processes: most tests wait for workers or imports, and a file's tests stay together.
+PYTEST := $(BIN)/python -m pytest -q -n 2 --dist loadfile $(if $(CI)$(SLOW),,-m "not slow")
 
 # The first Python found that is new enough; PYTHON=... chooses another.
 FITS := -c 'import sys; sys.exit(sys.version_info < (3, 11))'
