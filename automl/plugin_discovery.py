@@ -165,7 +165,8 @@ def _sources_elsewhere() -> Iterator[PluginSource]:
 
     found = list(distributions(path=files)) if files else []
     for finder in finders:
-        found += finder.find_distributions(DistributionFinder.Context())
+        # Some search sys.path once more (the importlib_metadata backport): they are given what was not read yet.
+        found += finder.find_distributions(DistributionFinder.Context(path=files))
     for distribution in found:
         for entry in distribution.entry_points.select(group=GROUP):
             yield PluginSource(

@@ -126,3 +126,22 @@ def test_plugin_of_an_import_hook(site, monkeypatch):
     monkeypatch.setattr(sys, "meta_path", [*sys.meta_path, Hook()])
 
     assert [("toy", "automl-toy", "1.0")] == listed(installed_sources())
+
+
+def test_a_second_finder_of_the_same_folders_adds_nothing(site, monkeypatch):
+    """Packages of others bring importlib_metadata, whose finder searches ``sys.path`` unless told where to look."""
+    site.add_metadata("automl-toy", "1.0", "[automl]\ntoy = json\n")
+    asked = []
+
+    class Backport:
+        def find_spec(self, *args):
+            return None
+
+        def find_distributions(self, context):
+            asked.append(list(context.path))
+            return []
+
+    monkeypatch.setattr(sys, "meta_path", [*sys.meta_path, Backport()])
+
+    assert [("toy", "automl-toy", "1.0")] == listed(installed_sources())
+    assert [[]] == asked
