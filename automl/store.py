@@ -111,10 +111,14 @@ class Store:
         except (OSError, sqlite3.Error) as error:
             raise RunError(f"the run folder {folder} cannot be written: {error}") from error
         self.folder = folder
-        self._db.execute("PRAGMA journal_mode=WAL")
-        # A crash of the process loses nothing; only a power cut may lose the last trials.
-        self._db.execute("PRAGMA synchronous=NORMAL")
-        self._db.executescript(_TABLES)
+        try:
+            self._db.execute("PRAGMA journal_mode=WAL")
+            # A crash of the process loses nothing; only a power cut may lose the last trials.
+            self._db.execute("PRAGMA synchronous=NORMAL")
+            self._db.executescript(_TABLES)
+        except sqlite3.Error as error:
+            self._db.close()
+            raise RunError(f"the run folder {folder} cannot be written: {error}") from error
         self.set_meta("schema_version", SCHEMA_VERSION)
         self.set_meta("status", "running")
 
@@ -192,13 +196,14 @@ class RunReader:
             raise RunError(
                 f"{folder} is not a run folder: it has no {DATABASE}; give the folder that `automl fit --out` made"
             )
+        self._db = sqlite3.connect(path, timeout=10)
         try:
-            self._db = sqlite3.connect(path, timeout=10)
             self._db.row_factory = sqlite3.Row
             self.meta: dict[str, Any] = {
                 row["key"]: json.loads(row["value"]) for row in self._db.execute("SELECT * FROM meta")
             }
         except (sqlite3.Error, ValueError) as error:
+            self._db.close()
             raise RunError(f"{path} is damaged and cannot be read: {error}") from error
         self.folder = Path(folder)
 
