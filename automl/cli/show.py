@@ -44,11 +44,16 @@ def leaderboard_command(output: Output, run: str) -> None:
 @click.command("show", epilog=EPILOG)
 @click.argument("run")
 @click.option("--trial", type=int, metavar="N", help="One trial: its configuration and folds, and why it failed.")
+@click.option("--rungs", is_flag=True, help="What each budget cost, and whether cheap ones rank as dear ones do.")
 @output_options
-def show_command(output: Output, run: str, trial: int | None) -> None:
+def show_command(output: Output, run: str, trial: int | None, *, rungs: bool) -> None:
     """Show what RUN was asked, what was found in the data, what was decided and why, and what came of it."""
     with open_run_of(run) as reader:
-        if trial is not None:
+        if rungs:
+            from automl.cli.rungs import show_rungs
+
+            show_rungs(output, reader)
+        elif trial is not None:
             _show_trial(output, reader, trial)
         elif output.as_json:
             document = {**reader.meta, "folder": str(reader.folder), "events": reader.events()}
