@@ -14,6 +14,10 @@ if TYPE_CHECKING:
 
 MEMORY_SHARE = 0.8
 """Share of the usable memory that the workers may have together."""
+PRELOAD_SHARE = 0.2
+"""Share of the time budget that importing libraries for the workers may take."""
+IMPORT_SECONDS = 1.0
+"""What importing the libraries of one model takes, roughly."""
 DISTRIBUTIONS = (
     "automl-pluggy", "numpy", "scipy", "scikit-learn", "lightgbm", "xgboost-cpu", "catboost", "pyarrow",
 )  # fmt: skip
@@ -49,11 +53,24 @@ def find_machine(settings: Settings) -> Machine:
 
 
 def modules_to_preload(registry: Registry, settings: Settings) -> tuple[str, ...]:
-    """Modules that workers will need, once each."""
+    """Modules that workers will need, once each, those of the models that are tried first in front.
+
+    No job can start before all are imported, so a short budget preloads only for its first models; workers of the
+    others import theirs when they are used.
+    """
     asked = settings.models or tuple(registry.models)
     specs = [registry.models[name] for name in asked if name in registry.models]
-    modules = ["automl.evaluate", *(module for spec in specs if not spec.missing() for module in spec.preload)]
-    return tuple(dict.fromkeys(modules))
+    usable = sorted(
+        (spec for spec in specs if not spec.missing()), key=lambda spec: (not spec.is_baseline, spec.priority, spec.name)
+    )
+    modules, seconds, spent = ["automl.evaluate"], settings.budget_seconds, 0.0
+    for spec in usable:
+        new = [module for module in spec.preload if module not in modules]
+        spent += IMPORT_SECONDS * bool(new)
+        if seconds is not None and spent > max(PRELOAD_SHARE * seconds, IMPORT_SECONDS):
+            break
+        modules += new
+    return tuple(modules)
 
 
 def versions() -> dict[str, str]:
