@@ -61,7 +61,8 @@ def modules_to_preload(registry: Registry, settings: Settings) -> tuple[str, ...
     asked = settings.models or tuple(registry.models)
     specs = [registry.models[name] for name in asked if name in registry.models]
     usable = sorted(
-        (spec for spec in specs if not spec.missing()), key=lambda spec: (not spec.is_baseline, spec.priority, spec.name)
+        (spec for spec in specs if not spec.missing()),
+        key=lambda spec: (not spec.is_baseline, spec.priority, spec.name),
     )
     modules, seconds, spent = ["automl.evaluate"], settings.budget_seconds, 0.0
     for spec in usable:
