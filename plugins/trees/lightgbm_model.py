@@ -7,6 +7,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from automl_plugins.trees.lightgbm_text import check_text
 from automl_plugins.trees.rows import class_factors, monotone_signs, row_weights
 
 from automl import Config, Effort, PredictorError, TableData, Task, TreeColumns, boosting_patience
@@ -202,8 +203,7 @@ class LightGBM:
         try:
             model._log_target = bool(json.loads((folder / "lightgbm.json").read_text())["log_target"])
             text = (folder / "booster.txt").read_text()
-            if not text.startswith("tree") or "end of trees" not in text:
-                raise ValueError("the text is cut off")
+            check_text(text, len(model._columns.names))
             model._booster = lgb.Booster(model_str=text)
         except (OSError, ValueError, KeyError, TypeError, lgb.basic.LightGBMError) as error:
             raise PredictorError(

@@ -242,3 +242,20 @@ def test_a_damaged_file_is_a_predictor_error(cut, tmp_path):
 
     with pytest.raises(PredictorError, match="missing or damaged"):
         LightGBM.load(tmp_path, {}, toy_task("binary"), 0)
+
+
+# -- forged files ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("field", "number"), [("split_feature", 99), ("left_child", 0), ("left_child", 99999), ("right_child", -99999)]
+)
+def test_a_forged_tree_is_refused_instead_of_walked_for_ever(tmp_path, field, number):
+    train, _ = toy_table("binary")
+    fitted("lightgbm", train, toy_task("binary"), effort=Effort(fidelity={"rounds": 10.0})).save(tmp_path)
+    path = tmp_path / "booster.txt"
+    head, _, tail = path.read_text().partition(f"{field}=")
+    path.write_text(f"{head}{field}={number}{tail[tail.index(' ') :]}")
+
+    with pytest.raises(PredictorError, match="damaged"):
+        LightGBM.load(tmp_path, {}, toy_task("binary"), 0)
