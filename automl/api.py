@@ -10,7 +10,7 @@ import tempfile
 import time
 import uuid
 from contextlib import closing
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -211,19 +211,17 @@ def _search_and_save(run: _Run, store: Store, executor: Executor) -> FitOutcome:
     _describe(store, run, reasons)
     save_table(folder / DATA_FOLDER, prepared.data)
     save_splits(folder, list(resampling.splits))
-    trackers = TrackerGroup(
-        {**run.listeners, **{name: run.registry.get("trackers", name).load()() for name in settings.trackers}},
-        warn=lambda message: store.event("warning", "tracker", message),
-    )
+    trackers = _trackers(run, store)
     trackers.run_started(_run_info(run, folder, reasons))
     search = Search(_context(run, folder, resampling.splits), strategy, baselines, executor, store, trackers)
     result = search.run()
     refitted: set[int] = set()
-    if settings.refit and result.ensemble is not None:
+    if settings.refit and result.ensemble is not None and not result.interrupted:
         from automl.refit import refit_members
 
         trials = [result.history[number] for number in result.ensemble.weights]
-        refitted, notes = refit_members(search, trials, result, executor, store)
+        refitted, notes, interrupted = refit_members(search, trials, result, executor, store)
+        result = replace(result, interrupted=interrupted)
         reasons = (*reasons, *notes)
     members = member_records(result, run.registry, folder, refitted)
     outcome = finish_run(store, prepared, result, members, registry=run.registry, clock=run.clock, reasons=reasons)
@@ -239,6 +237,18 @@ def _search_and_save(run: _Run, store: Store, executor: Executor) -> FitOutcome:
         )
     )
     return outcome
+
+
+def _trackers(run: _Run, store: Store) -> TrackerGroup:
+    """The listeners; one that cannot even be made is left out with one warning."""
+    made = dict(run.listeners)
+    for name in run.settings.trackers:
+        factory = run.registry.get("trackers", name).load()
+        try:
+            made[name] = factory()
+        except Exception as error:  # noqa: BLE001 - whatever a listener does, the run goes on
+            store.event("warning", "tracker", f"tracker {name!r} is left out: {type(error).__name__}: {error}")
+    return TrackerGroup(made, warn=lambda message: store.event("warning", "tracker", message))
 
 
 def _context(run: _Run, folder: Path, splits: Sequence[Split]) -> RunContext:
@@ -354,4 +364,7 @@ def _check_names(registry: Registry, settings: Settings) -> None:
 
 def _default_folder() -> Path:
     now = datetime.now().strftime("%Y%m%d-%H%M%S")  # noqa: DTZ005 - the user's clock shows local time
-    return Path("runs") / now
+    folder, number = Path("runs") / now, 2
+    while folder.exists():
+        folder, number = Path("runs") / f"{now}-{number}", number + 1
+    return folder

@@ -48,6 +48,7 @@ def select(
     predictions: Mapping[int, NDArray[np.float32]],
     loss: Loss,
     *,
+    known: Mapping[int, float] | None = None,
     rounds: int = ROUNDS,
     deadline: float | None = None,
 ) -> Ensemble:
@@ -55,13 +56,15 @@ def select(
 
     `predictions` maps trial ids to arrays ``(rows, classes)`` or ``(rows,)`` over the same rows; ties go to the
     lower id, so that the result does not depend on the order of finishing. A candidate whose loss cannot be
-    computed is an error of the caller. Stops at `deadline` (`time.monotonic()`) with the best bag so far.
+    computed is an error of the caller. `known` are losses of single candidates that need not be computed again. Stops
+    at `deadline` (`time.monotonic()`) with the best bag so far.
     Raises ValueError without candidates.
     """
     if not predictions:
         raise ValueError("an ensemble needs at least one candidate")
     ids = sorted(predictions)
-    singles = {trial: loss(_as_double(predictions[trial])) for trial in ids}
+    known = known or {}
+    singles = {trial: known[trial] if trial in known else loss(_as_double(predictions[trial])) for trial in ids}
     first = min(ids, key=lambda trial: (singles[trial], trial))
     bag = [first]
     total = _as_double(predictions[first]).copy()

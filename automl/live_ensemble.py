@@ -112,9 +112,11 @@ class LiveEnsemble:
         deadline: float | None = None
         if self._clock.end is not None:
             deadline = time.monotonic() + (0.3 * self._clock.left() if final else 0.5)
+        chosen = choose_candidates(trials)
         return select(
-            {trial.id: self._predictions[trial.id] for trial in choose_candidates(trials)},
+            {trial.id: self._predictions[trial.id] for trial in chosen},
             lambda mean: self._metric.loss(truth, mean, weight),
+            known={trial.id: trial.loss for trial in chosen if trial.loss is not None},
             deadline=deadline,
         )
 

@@ -19,8 +19,9 @@ if TYPE_CHECKING:
 
 def refit_members(
     search: Search, trials: Sequence[Trial], result: SearchResult, executor: Executor, store: Store
-) -> tuple[set[int], list[str]]:
-    """Refit these trials on all rows; returns the ids that succeeded and notes on those that did not.
+) -> tuple[set[int], list[str], bool]:
+    """Refit these trials on all rows; returns the ids that succeeded, notes on those that did not, and whether the
+    user stopped it.
 
     A member trains for as long as its folds did on average (``rounds``, ``trees`` or ``epochs`` among its facts).
     Members that fail or for which time runs out keep their fold models: the predictor is complete either way.
@@ -51,11 +52,16 @@ def refit_members(
         )
     done: set[int] = set()
     notes: list[str] = []
+    interrupted = False
     while names:
         left = context.clock.left() - 0.3
         if left <= 0:
             break
-        outcome = executor.wait(min(left, 0.5))
+        try:
+            outcome = executor.wait(min(left, 0.5))
+        except KeyboardInterrupt:
+            interrupted = True
+            break
         if outcome is None or outcome.id not in names:
             continue
         trial = names.pop(outcome.id)
@@ -73,8 +79,10 @@ def refit_members(
             notes.append(f"refit: trial {trial.id} keeps its fold models ({outcome.kind}: {outcome.message})")
     for number, trial in names.items():
         executor.cancel(number)
-        notes.append(f"refit: trial {trial.id} keeps its fold models (no time was left)")
-    return done, notes
+        notes.append(
+            f"refit: trial {trial.id} keeps its fold models ({'stopped by the user' if interrupted else 'no time was left'})"
+        )
+    return done, notes, interrupted
 
 
 def _weight(result: SearchResult, trial: Trial) -> float:

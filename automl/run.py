@@ -14,7 +14,7 @@ from automl.fold_jobs import JOB_CALL, RunContext, keep_folds, make_fold_job, pa
 from automl.history import Candidate, History, Trial
 from automl.live_ensemble import LiveEnsemble
 from automl.protocols import Done, Executor, Job, JobResult, Wait
-from automl.store import SKIPPED, Store
+from automl.store import SKIPPED, UNCOUNTED, Store
 from automl.strategy import Start, Strategy
 
 if TYPE_CHECKING:
@@ -167,7 +167,7 @@ class Search:
     def _trials_used_up(self) -> bool:
         if self.context.trials is None:
             return False
-        used = sum(not self._is_baseline(trial) for trial in self.history)
+        used = sum(not self._is_baseline(trial) and trial.kind not in UNCOUNTED for trial in self.history)
         return used >= self.context.trials
 
     def _is_baseline(self, trial: Trial) -> bool:

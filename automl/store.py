@@ -172,8 +172,12 @@ class Store:
     def set_weights(self, weights: Mapping[int, float]) -> None:
         """Replace the ensemble's weights."""
         self._db.execute("BEGIN")
-        self._db.execute("DELETE FROM weights")
-        self._db.executemany("INSERT INTO weights VALUES (?, ?)", list(weights.items()))
+        try:
+            self._db.execute("DELETE FROM weights")
+            self._db.executemany("INSERT INTO weights VALUES (?, ?)", list(weights.items()))
+        except BaseException:  # Ctrl+C too: the next call must be able to begin
+            self._db.execute("ROLLBACK")
+            raise
         self._db.execute("COMMIT")
 
     def event(self, level: str, code: str, message: str) -> None:

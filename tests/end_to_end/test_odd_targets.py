@@ -128,3 +128,58 @@ def test_monotone_constraints_without_a_meaning_are_refused(target, column, mess
 
     with pytest.raises(SettingsError, match=message):
         automl.check(data, target=target, monotone={column: 1})
+
+
+# -- what happens around the search ---------------------------------------------------------------
+
+
+class DeadServer:
+    def __init__(self):
+        raise ConnectionError("no tracking server")
+
+
+def test_a_tracker_that_cannot_be_made_does_not_stop_the_run(tmp_path):
+    from automl import TrackerSpec, hookimpl
+    from automl.registry import load_registry
+
+    class Plugin:
+        @hookimpl
+        def register_trackers(self):
+            return [TrackerSpec(name="dead", summary="Down.", factory=f"{__name__}:DeadServer")]
+
+    settings = make_settings("y", {"trials": 1, "trackers": ["dead"], **FAST})
+    outcome = fit_run(
+        frame(40, list("yn") * 20), settings, out=tmp_path / "run", registry=load_registry().register(Plugin(), "dead")
+    )
+
+    assert not outcome.only_baseline
+    with open_run(tmp_path / "run") as run:
+        assert ["tracker 'dead' is left out: ConnectionError: no tracking server"] == [
+            event["message"] for event in run.events() if event["code"] == "tracker"
+        ]
+
+
+def test_ctrl_c_during_refit_keeps_the_fold_models(tmp_path, monkeypatch):
+    from automl_plugins.executors.inline import Inline
+
+    original = Inline.wait
+    monkeypatch.setattr(Inline, "wait", lambda self, seconds=None: _interrupt_at_refit(self, original, seconds))
+    settings = make_settings("y", {"trials": 2, "refit": True, **FAST})
+    outcome = fit_run(frame(60, list("yn") * 30), settings, out=tmp_path / "run")
+
+    assert outcome.interrupted
+    assert any("stopped by the user" in reason for reason in outcome.reasons)
+    assert 60 == len(outcome.predictor.predict(frame(60, list("yn") * 30)))
+
+
+def _interrupt_at_refit(executor, original, seconds):
+    if any(job.argument.fold < 0 for job in executor._queue):
+        raise KeyboardInterrupt
+    return original(executor, seconds)
+
+
+def test_fits_in_a_row_get_folders_of_their_own(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    folders = {automl.fit(frame(40, list("yn") * 20), target="y", trials=1, **FAST).folder for _ in range(3)}
+
+    assert 3 == len(folders)

@@ -92,3 +92,17 @@ def test_some_folds_cover_only_their_rows():
 
     assert [1] == rows.tolist()
     assert [[0.25, 0.75]] == values.tolist()
+
+
+def test_known_losses_are_not_computed_again():
+    """With a metric that takes long, the deadline must not be passed before it is looked at."""
+    calls = []
+
+    def loss(mean):
+        calls.append(1)
+        return float(np.mean((mean - 1.0) ** 2))
+
+    predictions = {1: np.full(4, 0.5, dtype=np.float32), 2: np.full(4, 0.9, dtype=np.float32)}
+    found = select(predictions, loss, known={1: 0.25, 2: 0.01}, deadline=0.0)
+
+    assert ({2: 1.0}, 0.01, []) == (dict(found.weights), found.loss, calls)
