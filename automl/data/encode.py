@@ -48,18 +48,20 @@ def encode_table(schema: Schema, table: pa.Table, *, allow_missing: bool) -> tup
     for column in schema.columns:
         if column.kind == "constant" and column.name in there:
             findings += _no_longer_constant(column, values_of(column))
-    text = _hashed([values_of(column) for column in used if column.kind == "text"])
+    text = _hashed([(column, values_of(column)) for column in used if column.kind == "text"])
     return TableData(layout=layout, numbers=numbers, codes=codes, text=text), tuple(findings)
 
 
-def _hashed(columns: list[Any]) -> csr_matrix | None:
+def _hashed(columns: list[tuple[Column, Any]]) -> csr_matrix | None:
     """Counts of all text columns side by side, ``(rows, buckets)``."""
     if not columns:
         return None
     from scipy.sparse import hstack
 
     buckets = bucket_count(len(columns))
-    texts = [hash_counts(_as_text(values).to_pylist(), buckets) for values in columns]
+    texts = [
+        hash_counts(_as_text(values).to_pylist(), buckets, column.params["characters"]) for column, values in columns
+    ]
     return hstack(texts, format="csr") if len(texts) > 1 else texts[0]
 
 

@@ -10,6 +10,7 @@ from automl.data.dates import CATEGORY_PARTS, DAY, PARTS, days_there, varying_pa
 from automl.data.distinct import Distinct, category_labels, distinct, merged, number_label
 from automl.data.records import Finding, Kind
 from automl.data.schema import Column
+from automl.data.text import characters_hashed
 from automl.data.values import to_booleans, to_numbers, to_seconds
 
 if TYPE_CHECKING:
@@ -86,9 +87,16 @@ def integer_code(
     )
 
 
-def text(name: str, reason: str) -> Column:
-    """Words."""
-    return Column(name=name, kind="text", reason=reason, used=True, numbers=(f"{name} length", f"{name} words"))
+def text(name: str, reason: str, rows: int) -> Column:
+    """Words. How much of a text is hashed is settled here, so that a text is encoded alike in any table."""
+    return Column(
+        name=name,
+        kind="text",
+        reason=reason,
+        used=True,
+        params={"characters": characters_hashed(rows)},
+        numbers=(f"{name} length", f"{name} words"),
+    )
 
 
 def boolean(name: str, column: Any, reason: str) -> Column:

@@ -94,7 +94,7 @@ def _as_wanted(name: str, column: Any, wanted: Kind) -> Fitted:
     if wanted == "category":
         return fitted.category(name, column, reason)
     if wanted == "text":
-        return fitted.text(name, reason), []
+        return fitted.text(name, reason, len(column)), []
     if wanted == "boolean":
         return fitted.boolean(name, column, reason), []
     if wanted == "date":

@@ -147,7 +147,7 @@ def _words(texts: _Texts) -> Fitted:
     unique = count / rows
     figures = f"{count:,} different texts in {rows:,} rows, {words:.1f} words on average"
     if (words >= 5 and length >= 25 and count > 20 and unique > 0.05) or (words >= 1.8 and unique > 0.5 and count > 50):
-        return fitted.text(name, figures), []
+        return fitted.text(name, figures, rows), []
     if unique > 0.95 and rows > 20 and words < 1.8:
         return fitted.unused(name, "id", f"{figures}: nearly every row has its own"), []
     return fitted.category(name, texts.column, figures, seen=texts.seen)

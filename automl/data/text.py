@@ -13,7 +13,7 @@ FEATURES = 1 << 15
 """Hash buckets of one text column; several columns share four times as many."""
 TOTAL_FEATURES = 1 << 17
 CHARACTERS = 60_000_000
-"""Characters of one column that are hashed; longer columns have their texts cut evenly."""
+"""Characters of one column that are hashed; longer columns have their texts cut evenly when they are fitted."""
 
 
 def bucket_count(columns: int) -> int:
@@ -21,16 +21,22 @@ def bucket_count(columns: int) -> int:
     return min(FEATURES, TOTAL_FEATURES // max(columns, 1))
 
 
-def hash_counts(texts: list[str | None], buckets: int) -> csr_matrix:
-    """Counts ``(rows, buckets)``, float32, of words and pairs (Weinberger et al. 2009, without signs)."""
+def characters_hashed(rows: int) -> int:
+    """Characters of each text that are hashed in a column of so many training rows."""
+    return max(200, CHARACTERS // max(rows, 1))
+
+
+def hash_counts(texts: list[str | None], buckets: int, characters: int = CHARACTERS) -> csr_matrix:
+    """Counts ``(rows, buckets)``, float32, of words and pairs in the first `characters` of each text (Weinberger et
+    al. 2009, without signs).
+    """
     import numpy as np
     from scipy.sparse import csr_matrix
     from sklearn.feature_extraction.text import HashingVectorizer
 
     if not texts:
         return csr_matrix((0, buckets), dtype=np.float32)
-    longest = max(200, CHARACTERS // len(texts))
-    cut = [(text or "")[:longest] for text in texts]
+    cut = [(text or "")[:characters] for text in texts]
     vectorizer = HashingVectorizer(
         n_features=buckets,
         alternate_sign=False,

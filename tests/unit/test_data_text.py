@@ -1,11 +1,12 @@
 """Text as hashed words: the same words give the same counts, whatever stands beside them."""
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from automl.data.read import read_table
 from automl.data.schema import Roles, fit_schema
-from automl.data.text import FEATURES, TOTAL_FEATURES, bucket_count, hash_counts, text_numbers
+from automl.data.text import FEATURES, TOTAL_FEATURES, bucket_count, characters_hashed, hash_counts, text_numbers
 
 NOTES = [f"the note of row {place} speaks of house {place * 7 % 50} and its garden" for place in range(80)]
 
@@ -40,11 +41,22 @@ def test_rows_do_not_depend_on_each_other():
     assert 0 == (whole[7] != hash_counts(NOTES[7:8], 1 << 12)).nnz
 
 
-def test_very_long_texts_are_bounded(monkeypatch):
-    monkeypatch.setattr("automl.data.text.CHARACTERS", 100)
-    counts = hash_counts(["a " * 10_000], 64)
+def test_very_long_texts_are_bounded():
+    counts = hash_counts(["a " * 10_000], 64, 200)
 
     assert counts.sum() <= 200
+    assert [60_000_000, 60_000, 200] == [characters_hashed(rows) for rows in (1, 1000, 10**7)]
+
+
+def test_a_long_text_is_encoded_alike_in_a_table_of_any_size(monkeypatch):
+    """How much of it is hashed was settled when the schema was fitted."""
+    monkeypatch.setattr("automl.data.text.CHARACTERS", 80 * 300)
+    long = [f"{note} " * 40 for note in NOTES]
+    schema, data = encoded({"a": long})
+    alone, _ = schema.encode(pa.table({"a": long[7:8]}))
+
+    assert data.text[7].nnz
+    assert 0 == (data.text[7] != alone.text[0]).nnz
 
 
 def test_several_columns_share_the_buckets():
