@@ -13,6 +13,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import os
@@ -185,8 +186,10 @@ class Store:
         self._db.execute("INSERT INTO events VALUES (?, ?, ?, ?)", (time.time(), level, code, message))
 
     def close(self) -> None:
-        """Fold the write-ahead log into the database and close it."""
+        """Fold the write-ahead log into the database and close it; then it can be read from read-only media, too."""
         self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        with contextlib.suppress(sqlite3.OperationalError):  # somebody reads it at this moment: it stays as it is
+            self._db.execute("PRAGMA journal_mode=DELETE")
         self._db.close()
 
 
