@@ -9,8 +9,8 @@
 TIME ?= 60s
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
-# Two processes: most tests wait for workers or imports, and a file's tests stay together.
-PYTEST := $(BIN)/python -m pytest -q -n 2 --dist loadfile $(if $(CI)$(SLOW),,-m "not slow")
+# The quick tests run in two processes; the slow ones, which look at the clock, alone.
+PYTEST := $(BIN)/python -m pytest -q
 
 # The first Python found that is new enough; PYTHON=... chooses another.
 FITS := -c 'import sys; sys.exit(sys.version_info < (3, 11))'
@@ -25,7 +25,8 @@ demo: .venv/.run-stamp
 	$(BIN)/automl fit "$$folder/train.csv" --target diagnosis --time $(TIME) --out "$$folder/run" --test "$$folder/test.csv"
 
 test: .venv/.dev-stamp
-	$(PYTEST) $(PYTEST_OPTIONS)
+	$(PYTEST) -n 2 --dist loadfile -m "not slow" $(PYTEST_OPTIONS)
+	$(if $(CI)$(SLOW),$(PYTEST) -m slow $(PYTEST_OPTIONS))
 
 lint: .venv/.dev-stamp
 	$(BIN)/ruff check .
