@@ -266,6 +266,7 @@ def _context(run: _Run, folder: Path, splits: Sequence[Split]) -> RunContext:
         clock=run.clock,
         seed=run.settings.seed,
         threads=run.machine.threads,
+        devices=run.ready.plan.devices,
         memory_bytes=run.machine.memory_bytes,
         trials=run.settings.trials,
         fit_seconds=run.ready.plan.fit_seconds,

@@ -60,6 +60,7 @@ class AutoEstimator(BaseEstimator):  # type: ignore[misc]
         monotone: column name -> 1 or -1.
         random_state: seed; None draws one.
         n_jobs: most cores to use; None or -1: all that the process may use.
+        device: where models train that can choose: ``"auto"``, ``"cpu"``, ``"cuda"``, ``"cuda:1"`` or ``"mps"``.
         executor: where jobs run, ``"processes"`` or ``"inline"``.
         memory_bytes: memory limit of each worker.
         out: run folder to keep; None: a temporary one that is removed after `fit`.
@@ -80,6 +81,7 @@ class AutoEstimator(BaseEstimator):  # type: ignore[misc]
         monotone: Mapping[str, int] | None = None,
         random_state: Any = 0,
         n_jobs: int | None = None,
+        device: str = "auto",
         executor: str = "processes",
         memory_bytes: int | None = None,
         out: str | Path | None = None,
@@ -96,6 +98,7 @@ class AutoEstimator(BaseEstimator):  # type: ignore[misc]
         self.monotone = monotone
         self.random_state = random_state
         self.n_jobs = n_jobs
+        self.device = device
         self.executor = executor
         self.memory_bytes = memory_bytes
         self.out = out
@@ -150,6 +153,7 @@ class AutoEstimator(BaseEstimator):  # type: ignore[misc]
                 columns={**dict.fromkeys(numeric, "number"), **(self.columns or {})},
                 monotone=dict(self.monotone or {}),
                 seed=_seed(self.random_state),
+                device=self.device,
                 jobs=None if self.n_jobs in (None, -1) else self.n_jobs,
                 executor=self.executor,
                 memory_bytes=self.memory_bytes,

@@ -55,6 +55,7 @@ class FoldJob:
     fold: int
     seed: int
     fidelity: Mapping[str, float] = field(default_factory=dict)
+    full: Mapping[str, float] = field(default_factory=dict)
     rows_share: float = 1.0
     soft_seconds: float | None = None
     """Seconds after which `fit` should return with what it has; None: no limit."""
@@ -134,6 +135,7 @@ def run_fold(job: FoldJob) -> FoldResult:
     prepared = time.monotonic()
     effort = Effort(
         fidelity=dict(job.fidelity),
+        full=dict(job.full),
         deadline=_deadline(job, started),
         threads=job.threads,
         device=job.device,

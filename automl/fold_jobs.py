@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from automl.evaluate import FoldJob
@@ -46,6 +46,8 @@ class RunContext:
     clock: Clock
     seed: int
     threads: int = 1
+    devices: Mapping[str, str] = field(default_factory=dict)
+    """Model -> the device that it trains on; a model that is absent uses the CPU."""
     memory_bytes: int | None = None
     trials: int | None = None
     fit_seconds: float = 1.0
@@ -105,6 +107,13 @@ def partial_training(context: RunContext, model: str, budget: float) -> Partial:
     )
 
 
+def full_training(context: RunContext, spec: ModelSpec) -> dict[str, float]:
+    """Values of the model's own fidelities at full training."""
+    own = [context.fidelities[one] if isinstance(one, str) else one for one in spec.fidelities]
+    engine = {one.name for one in ENGINE_FIDELITIES}
+    return {one.name: one.high for one in own if one.name not in engine}
+
+
 def make_fold_job(context: RunContext, trial: Trial, fold: int, soft: float | None) -> FoldJob:
     """What a worker is told to fit one fold of a trial."""
     spec = context.models[trial.candidate.model]
@@ -123,10 +132,12 @@ def make_fold_job(context: RunContext, trial: Trial, fold: int, soft: float | No
         fold=fold,
         seed=derive_seed(context.seed, trial.candidate.id, fold),
         fidelity=partial.values,
+        full=full_training(context, spec),
         rows_share=partial.rows_share,
         soft_seconds=soft,
         end=context.clock.search_end,
         threads=context.threads,
+        device=context.devices.get(spec.name, "cpu"),
         checkpoint=checkpoint,
         folder=fold_folder(context.folder, trial.id, fold),
     )

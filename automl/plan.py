@@ -8,11 +8,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from automl.devices import CPU, choose_devices, device_reasons
 from automl.errors import SettingsError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from automl.devices import Device
     from automl.registry import Registry
     from automl.settings import Settings
     from automl.specs import ModelSpec
@@ -35,6 +37,8 @@ class Plan:
     """Usable models in the order of their first trials; baselines first."""
     skipped: Mapping[str, str]
     """Model name -> why it cannot be used here."""
+    devices: Mapping[str, str]
+    """Model name -> the device that it trains on."""
     holdout: bool
     folds: int
     repeats: int
@@ -89,6 +93,25 @@ def _why_not(spec: ModelSpec, registry: Registry, task: Task, memory_bytes: int)
     need = int(task.rows * max(task.features, 1) * 8 * spec.memory_factor)
     if need > memory_bytes and not spec.is_baseline:
         return f"would need about {need / 2**30:.1f} GiB of {memory_bytes / 2**30:.1f} GiB for each worker"
+    return ""
+
+
+def _too_slow(
+    spec: ModelSpec, device: Device | None, trial_seconds: float, core_seconds: float | None, trials: int | None
+) -> str:
+    """Why a model for long runs should not be tried in this one; empty when it should.
+
+    `trial_seconds` are those of a trial of relative cost 1, `core_seconds` those of all workers.
+    """
+    if spec.cpu_share is None or (device is not None and device.name != CPU):
+        return ""
+    if core_seconds is not None and trial_seconds * spec.relative_cost > spec.cpu_share * core_seconds:
+        return (
+            f"one trial takes about {trial_seconds * spec.relative_cost:.0f} of the {core_seconds:.0f} s of all CPUs, "
+            f"more than pays; --models {spec.name} uses it all the same"
+        )
+    if trials is not None and spec.cpu_share * trials < 1.0:
+        return f"pays on a CPU from {1 / spec.cpu_share:.0f} trials on; --models {spec.name} uses it all the same"
     return ""
 
 
@@ -147,12 +170,25 @@ def make_plan(
     """Decide from the task's size, the machine and the seconds that are left; None: no time limit."""
     models, skipped = usable_models(registry, task, settings, memory_bytes)
     holdout, folds, repeats, why = choose_folds(task, settings, seconds, workers)
+    devices = choose_devices(models, settings, registry, skipped)
+    if not settings.models:
+        trial_seconds = fit_seconds(task) * folds * repeats
+        core_seconds = None if seconds is None else seconds * workers
+        slow = {
+            spec.name: why_not
+            for spec in models
+            if (why_not := _too_slow(spec, devices.get(spec.name), trial_seconds, core_seconds, settings.trials))
+        }
+        skipped |= slow
+        models = tuple(spec for spec in models if spec.name not in slow)
     names = ", ".join(spec.name for spec in models)
     reasons = [f"task: {reason}" for reason in task.reasons] + [f"models, in this order: {names}"]
+    reasons += device_reasons(devices, models)
     reasons += [f"not used: {name}: {reason}" for name, reason in skipped.items()]
     return Plan(
         models=models,
         skipped=skipped,
+        devices={name: device.name for name, device in devices.items()},
         holdout=holdout,
         folds=folds,
         repeats=repeats,

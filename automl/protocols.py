@@ -32,10 +32,14 @@ class Effort:
     fidelity: Mapping[str, float] = field(default_factory=dict)
     """Values of the model's own fidelities for this budget, e.g. ``{"rounds": 250.0}``; a name that is
     absent means full training."""
+    full: Mapping[str, float] = field(default_factory=dict)
+    """Values of the same fidelities at full training, which schedules of learning rates run towards; a name that is
+    absent means what the model's spec says."""
     deadline: float | None = None
     """`time.monotonic()` by which `fit` should have returned with what it has; None: no limit."""
     threads: int = 1
     device: str = "cpu"
+    """``cpu``, or one of the kinds that the spec names, perhaps with a number: ``cuda:1``."""
     checkpoint: Path | None = None
     """Folder that `save` of the same configuration and fold wrote at a lower budget: continue from it. The rows are the
     same; what was fitted on their target (target means) must be fitted again out of fold, as it was the first time."""

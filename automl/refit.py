@@ -32,11 +32,13 @@ def refit_members(
         spec = context.models[trial.candidate.model]
         own = {fidelity if isinstance(fidelity, str) else fidelity.name for fidelity in spec.fidelities}
         base = make_fold_job(context, trial, 0, None)
+        values = {name: value for name, value in trial.facts.items() if name in own}
         job = replace(
             base,
             fold=REFIT_FOLD,
             folder=fold_folder(context.folder, trial.id, REFIT_FOLD),
-            fidelity={name: value for name, value in trial.facts.items() if name in own},
+            fidelity=values,
+            full={**base.full, **values},  # schedules end where this training ends
             end=None if context.clock.end is None else context.clock.end - 0.5,
             checkpoint=None,
         )

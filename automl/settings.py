@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _TIME = re.compile(r"^\s*(\d+(?:\.\d+)?)\s*(s|sec|m|min|h)?\s*$", re.IGNORECASE)
+_DEVICE = re.compile(r"^[a-z]+(:\d+)?$")
 _SECONDS = {"s": 1.0, "sec": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
 DEFAULT_SECONDS = 600.0
 
@@ -48,6 +49,8 @@ class Settings:
     fidelity: str | None = None
     """Fidelity that partial budgets scale where a model has it; None: the strategy's wish or each model's default."""
     seed: int = 0
+    device: str = "auto"
+    """``auto`` (the best that is there), ``cpu``, ``cuda``, ``cuda:1`` or ``mps``, for the models that can choose."""
     jobs: int | None = None
     """Most cores to use; None: all that the process may really use."""
     memory_bytes: int | None = None
@@ -90,6 +93,8 @@ class Settings:
             raise SettingsError(
                 f"task {self.task!r} is not known; use binary, multiclass, classification or regression"
             )
+        if not isinstance(self.device, str) or _DEVICE.match(self.device) is None:
+            raise SettingsError(f"device {self.device!r} is not understood; use auto, cpu, cuda, cuda:1 or mps")
         structures = [n for n in ("group", "time_column", "split_column", "validation") if getattr(self, n)]
         if len(structures) > 1:
             raise SettingsError(f"{' and '.join(structures)} were both given; choose one way to validate")

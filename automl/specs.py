@@ -94,8 +94,15 @@ class ModelSpec(Spec):
     """The model's own ways of partial training, the default first; a string names a registered one.
     Rows and folds belong to the engine and are always there."""
     devices: tuple[str, ...] = ("cpu",)
+    """Kinds of devices that it can train on: ``cpu``, ``cuda``, ``mps``."""
+    find_device: str = ""
+    """``"package.module:function"``: takes ``"auto"`` or a device such as ``"cuda:1"`` and returns the device to use
+    and why, in words; SettingsError when it is not there. Needed by models that can use more than the CPU."""
     relative_cost: float = 1.0
     """Seconds of one default fit relative to LightGBM's default on the same rows."""
+    cpu_share: float | None = None
+    """On a CPU the plan uses the model, unasked, only where its default trial should take at most this share of the
+    run; None: always. For models that pay in long runs only."""
     memory_factor: float = 3.0
     """Peak memory of a fit in multiples of its training data as float64."""
     max_rows: int | None = None

@@ -113,6 +113,9 @@ _DATA_OPTIONS: tuple[Decorator, ...] = (
     click.option(
         "--time", "seconds", type=TIME, metavar="TIME", help="For everything: 90, 90s, 10m, 1h (default 10m)."
     ),
+    click.option(
+        "--device", default="auto", metavar="DEVICE", help="Where networks train: auto, cpu, cuda, cuda:1, mps."
+    ),
     click.option("--jobs", type=int, metavar="N", help="Use at most so many cores."),
     click.option("--memory", "memory_bytes", type=SIZE, metavar="SIZE", help="Limit for each worker: 500MB, 2GB."),
     click.option("--seed", type=int, default=0, metavar="S", help="Seed of everything random (default 0)."),

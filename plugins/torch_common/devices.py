@@ -1,0 +1,149 @@
+"""Which device networks train on, and what a process does to its threads for them. Imports torch only where it must."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import contextmanager
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from automl import SettingsError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import torch
+
+KINDS = ("cpu", "cuda", "mps")
+"""Devices for `ModelSpec.devices` of a network."""
+FIND_DEVICE = "automl_plugins.torch_common.devices:find_device"
+"""For `ModelSpec.find_device` of a network."""
+GPU_FILES = ("/dev/nvidiactl", "/dev/nvidia0", "/dev/dxg", "/dev/kfd")
+"""A Linux machine whose GPU can be used has one of these: NVIDIA, the same under Windows' subsystem, AMD."""
+
+
+def find_device(asked: str) -> tuple[str, str]:
+    """The device for ``auto`` or one asked for, and why in words.
+
+    Raises SettingsError, saying what there is instead, when the device asked for is not there.
+    """
+    if asked == "auto":
+        return _best()
+    kind, _, number = asked.partition(":")
+    if kind == "cpu":
+        return "cpu", "as asked"
+    if kind == "mps":
+        _check_mps(asked)
+        return "mps", "as asked"
+    if kind != "cuda":
+        raise SettingsError(f"device {asked!r} is not known; use auto, cpu, cuda, cuda:1 or mps")
+    return _cuda(asked, int(number or 0))
+
+
+def _cuda(asked: str, number: int) -> tuple[str, str]:
+    import torch
+
+    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    if not count:
+        build = f"torch {torch.__version__} is a build for the CPU only" if torch.version.cuda is None else (
+            f"torch {torch.__version__} finds no GPU and driver here"
+        )  # fmt: skip
+        raise SettingsError(f"device {asked!r} was asked for, but {build}; use --device cpu, or auto")
+    if number >= count:
+        there = ", ".join(f"cuda:{place} ({torch.cuda.get_device_name(place)})" for place in range(count))
+        raise SettingsError(f"device {asked!r} was asked for, but there is only {there}")
+    return f"cuda:{number}", f"{torch.cuda.get_device_name(number)}, as asked"
+
+
+def _check_mps(asked: str) -> None:
+    import torch
+
+    if not torch.backends.mps.is_available():
+        raise SettingsError(f"device {asked!r} was asked for, but this is no Mac with Metal; use --device cpu, or auto")
+    if asked not in ("mps", "mps:0"):
+        raise SettingsError(f"device {asked!r} was asked for, but there is only mps")
+
+
+def _best() -> tuple[str, str]:
+    why = _why_no_gpu()
+    if why:
+        return "cpu", why
+    import torch
+
+    if torch.cuda.is_available() and torch.cuda.device_count():
+        return "cuda:0", f"{torch.cuda.get_device_name(0)}, the first GPU that torch finds"
+    if torch.backends.mps.is_available():
+        return "mps", "the GPU of this Mac"
+    return "cpu", "torch finds no GPU it can use"
+
+
+def _why_no_gpu() -> str:
+    """Why there can be no GPU, found out without importing torch, which takes seconds; empty when there may be one."""
+    if not sys.platform.startswith("linux"):
+        return ""
+    try:
+        if metadata.version("torch").endswith("+cpu"):
+            return "the installed torch is a build for the CPU only"
+    except metadata.PackageNotFoundError:
+        return ""
+    return "" if any(Path(file).exists() for file in GPU_FILES) else "this machine has no GPU"
+
+
+@contextmanager
+def torch_threads(threads: int) -> Iterator[None]:
+    """Let torch use so many threads on the CPU, and as many as before afterwards.
+
+    Under load more threads than cores make small networks many times slower.
+    """
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(max(threads, 1))
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+@contextmanager
+def seeded(seed: int, device: str) -> Iterator[None]:
+    """Run with torch's random numbers seeded, and give the caller's back afterwards: fits do not disturb each other."""
+    import torch
+
+    kind = device.partition(":")[0]
+    devices = [torch.device(device)] if kind == "cuda" else []
+    with torch.random.fork_rng(devices=devices):
+        torch.manual_seed(seed)
+        yield
+
+
+@contextmanager
+def mixed_precision(device: str) -> Iterator[None]:
+    """bf16 where a GPU has it; single precision elsewhere: on CPUs without bf16 units it is many times slower."""
+    import torch
+
+    if device.startswith("cuda") and torch.cuda.is_bf16_supported():
+        with torch.autocast("cuda", dtype=torch.bfloat16):
+            yield
+    else:
+        yield
+
+
+def to_device(tensor: torch.Tensor, device: str) -> torch.Tensor:
+    """The tensor there; on its way to a GPU it is pinned, so that the copy runs beside other work."""
+    if device == "cpu":
+        return tensor
+    if device.startswith("cuda"):
+        return tensor.pin_memory().to(device, non_blocking=True)
+    return tensor.to(device)
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether torch ran out of memory, on whatever device: only GPUs have a type of their own for that."""
+    import torch
+
+    if isinstance(error, torch.OutOfMemoryError | MemoryError):
+        return True
+    words = ("can't allocate memory", "not enough memory", "out of memory")
+    return isinstance(error, RuntimeError) and any(word in str(error).lower() for word in words)
