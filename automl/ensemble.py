@@ -45,7 +45,7 @@ def choose_candidates(trials: Sequence[Trial], limit: int = CANDIDATES) -> list[
 
 
 def select(
-    predictions: Mapping[int, NDArray[np.float32]],
+    predictions: Mapping[int, NDArray[np.floating]],
     loss: Loss,
     *,
     known: Mapping[int, float] | None = None,
@@ -87,7 +87,7 @@ def select(
     return Ensemble(weights={trial: count / len(best_bag) for trial, count in counts.items()}, loss=best_loss)
 
 
-def _as_double(values: NDArray[np.float32]) -> NDArray[np.float64]:
+def _as_double(values: NDArray[np.floating]) -> NDArray[np.float64]:
     import numpy as np
 
     return np.asarray(values, dtype=np.float64)

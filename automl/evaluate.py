@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from automl.data.matrix import MatrixEncoder
     from automl.data.records import MatrixData, Split, TableData
+    from automl.data.target_unit import TargetUnit
     from automl.metrics import Metric
     from automl.task import Task
 
@@ -50,6 +51,8 @@ class FoldJob:
     task: Task
     factory: str
     form: str
+    raw_target: bool = False
+    """Whether the model wants values in the user's unit."""
     config: Config
     metric: Metric
     fold: int
@@ -150,6 +153,7 @@ def run_fold(job: FoldJob) -> FoldResult:
         valid=valid,
         effort=effort,
         encoder=encoder,
+        unit=_unit(job, train),
     )
     fitted = time.monotonic()
     loss: float | None = None
@@ -178,6 +182,16 @@ def _seed_globals(seed: int) -> None:
 
     random.seed(seed)
     np.random.seed(seed % 2**32)  # noqa: NPY002 - this is for models that use the global state
+
+
+def _unit(job: FoldJob, train: TableData | MatrixData) -> TargetUnit | None:
+    """The unit for this model, found on its training rows."""
+    if job.task.is_classification or job.raw_target:
+        return None
+    from automl.data.target_unit import find_unit
+
+    assert train.target is not None
+    return find_unit(train.target, proportional=job.metric.spec.proportional)
 
 
 def _deadline(job: FoldJob, started: float) -> float | None:
@@ -315,7 +329,9 @@ def _save(job: FoldJob, member: Member, predictions: NDArray[np.float64] | None,
     job.folder.mkdir(parents=True)
     member.save(job.folder, shared_encoder=shared)
     if predictions is not None:
-        np.save(job.folder / PREDICTIONS_FILE, predictions.astype(np.float32))
+        # Probabilities need no more digits, values do: 1e9 + 1 is 1e9 in float32.
+        kind = np.float32 if job.task.is_classification else np.float64
+        np.save(job.folder / PREDICTIONS_FILE, predictions.astype(kind))
 
 
 def refit_job(job: FoldJob, **changes: Any) -> FoldJob:

@@ -127,6 +127,7 @@ def make_fold_job(context: RunContext, trial: Trial, fold: int, soft: float | No
         task=context.task,
         factory=spec.factory,
         form=spec.form,
+        raw_target=spec.raw_target,
         config=trial.candidate.config,
         metric=context.metric,
         fold=fold,

@@ -51,7 +51,7 @@ class LiveEnsemble:
         self._weight = weight
         self._clock = clock
         self._oof = OutOfFold(splits, len(target))
-        self._predictions: dict[int, NDArray[np.float32]] = {}
+        self._predictions: dict[int, NDArray[np.floating]] = {}
         self._seconds = 0.0
         self._seen = 0
 

@@ -1,4 +1,4 @@
-"""One fitted model with what stands between it and an encoded table: matrix encoder, class subset.
+"""One fitted model with what stands between it and an encoded table: matrix encoder, class subset, target unit.
 
 Used by the worker that fits a fold and by the predictor that predicts with it, so that both see the same.
 """
@@ -9,7 +9,9 @@ import json
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from automl.data.target_unit import TargetUnit
 from automl.errors import PredictorError, RunError
+from automl.metrics import default_metric_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -37,6 +39,8 @@ class Member:
     present: tuple[int, ...]
     """Codes of the classes its training rows had; the model knows only these."""
     encoder: MatrixEncoder | None
+    unit: TargetUnit | None = None
+    """In what the model predicts values; None: in the user's unit."""
 
     def predict(self, data: TableData) -> NDArray[np.float64]:
         """Probabilities ``(rows, classes)`` over all classes of the task, or values ``(rows,)``."""
@@ -49,7 +53,8 @@ class Member:
 
             return np.zeros((0, self.task.class_count) if self.task.is_classification else (0,))
         raw = self.model.predict(data)
-        return check_predictions(raw, self.task, self.present, len(data))
+        checked = check_predictions(raw, self.task, self.present, len(data))
+        return checked if self.unit is None else self.unit.from_model(checked)
 
     def save(self, folder: Path, *, shared_encoder: str | None = None) -> None:
         """Write into `folder`; an encoder that others share is named instead of written."""
@@ -58,7 +63,12 @@ class Member:
         if self.encoder is not None and shared_encoder is None:
             (folder / MATRIX_FOLDER).mkdir()
             self.encoder.save(folder / MATRIX_FOLDER)
-        about = {"present": list(self.present), "matrix": self.encoder is not None, "shared_encoder": shared_encoder}
+        about = {
+            "present": list(self.present),
+            "matrix": self.encoder is not None,
+            "shared_encoder": shared_encoder,
+            "unit": None if self.unit is None else self.unit.to_dict(),
+        }
         (folder / MEMBER_FILE).write_text(json.dumps(about))
 
 
@@ -73,6 +83,7 @@ def load_member(
         about = json.loads((folder / MEMBER_FILE).read_text())
         present = tuple(int(code) for code in about["present"])
         needs_matrix, shared = bool(about["matrix"]), about["shared_encoder"]
+        unit = None if about.get("unit") is None else TargetUnit.from_dict(about["unit"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise PredictorError(f"{folder / MEMBER_FILE} is missing or damaged ({error}); fit again") from error
     encoder: MatrixEncoder | None = None
@@ -85,18 +96,20 @@ def load_member(
 
         encoder = Encoder.load(folder / MATRIX_FOLDER)
     try:
-        model = factory.load(folder / MODEL_FOLDER, config, subset_task(task, present), seed)
+        model = factory.load(folder / MODEL_FOLDER, config, task_of_model(task, present, unit), seed)
     except PredictorError:
         raise
     except Exception as error:
         raise PredictorError(
             f"the model in {folder} cannot be loaded ({type(error).__name__}: {error}); copy the folder again or fit again"
         ) from error
-    return Member(model=model, task=task, present=present, encoder=encoder)
+    return Member(model=model, task=task, present=present, encoder=encoder, unit=unit)
 
 
-def subset_task(task: Task, present: tuple[int, ...]) -> Task:
-    """The task as a model sees it whose training rows lack some classes."""
+def task_of_model(task: Task, present: tuple[int, ...], unit: TargetUnit | None) -> Task:
+    """The task as a model sees it whose training rows lack some classes, or whose target is shifted."""
+    if unit is not None and unit.shifts_proportions:
+        return replace(task, metric=default_metric_name("regression"))
     if not task.is_classification or len(present) == task.class_count:
         return task
     classes = tuple(task.classes[code] for code in present)
@@ -113,8 +126,11 @@ def fit_member(
     valid: TableData | MatrixData | None,
     effort: Effort,
     encoder: MatrixEncoder | None,
+    unit: TargetUnit | None = None,
 ) -> tuple[Member, dict[str, float]]:
-    """Fit one model; classes that its training rows lack are hidden from it. Returns it with its facts."""
+    """Fit one model; classes that its training rows lack are hidden from it, and values are given in `unit` (None:
+    as they are). Returns it with its facts.
+    """
     import numpy as np
 
     present: tuple[int, ...] = ()
@@ -130,10 +146,17 @@ def fit_member(
         if len(present) < task.class_count:
             train = replace(train, target=np.searchsorted(found, train.target))
             valid = _known_rows(valid, found)
-    model: Model = factory(config, subset_task(task, present), seed)
+    if unit is not None:
+        train = _in_unit(train, unit)
+        valid = None if valid is None else _in_unit(valid, unit)
+    model: Model = factory(config, task_of_model(task, present, unit), seed)
     facts = model.fit(train, valid, effort) or {}
-    member = Member(model=model, task=task, present=present, encoder=encoder)
+    member = Member(model=model, task=task, present=present, encoder=encoder, unit=unit)
     return member, {str(key): float(value) for key, value in facts.items()}
+
+
+def _in_unit(data: Any, unit: TargetUnit) -> Any:
+    return data if data.target is None else replace(data, target=unit.to_model(data.target))
 
 
 def _known_rows(valid: Any, present: NDArray[np.int64]) -> Any:

@@ -107,7 +107,7 @@ def load_metric(name: str, registry: Registry) -> Metric:
 
 
 def _own_metric(path: str) -> Metric:
-    """A user's function with the attributes `needs`, `greater_is_better`, `best` and `problem_types`, all optional."""
+    """A user's function with the attributes `needs`, `greater_is_better`, `best`, `proportional` and `problem_types`, all optional."""
     module = path.partition(":")[0]
     if module == "__main__" or "<" in path:
         raise SettingsError(
@@ -146,6 +146,7 @@ def _own_metric(path: str) -> Metric:
         needs=needs or "probabilities",
         greater_is_better=greater,
         best=float(best),
+        proportional=bool(getattr(function, "proportional", False)),
     )
     return Metric(name=path, spec=spec)
 

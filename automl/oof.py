@@ -27,10 +27,10 @@ class OutOfFold:
         self.covered: NDArray[np.int64] = np.flatnonzero(counts)
         """Row numbers that some fold judges, ascending."""
 
-    def combine(self, folds: Mapping[int, NDArray[np.floating]]) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    def combine(self, folds: Mapping[int, NDArray[np.floating]]) -> tuple[NDArray[np.int64], NDArray[np.floating]]:
         """Row numbers and mean predictions ``(rows,)`` or ``(rows, classes)`` of the folds given by number.
 
-        With all folds the row numbers are :attr:`covered`.
+        With all folds the row numbers are :attr:`covered`. Probabilities are float32, values float64.
         """
         import numpy as np
 
@@ -43,4 +43,5 @@ class OutOfFold:
             counts[rows] += 1
         covered = np.flatnonzero(counts)
         scale = counts[covered].reshape(-1, *([1] * len(shape)))
-        return covered, (total[covered] / scale).astype(np.float32)
+        # Probabilities need no more digits; values may be large, with a small spread.
+        return covered, (total[covered] / scale).astype(np.float32 if shape else np.float64)

@@ -113,6 +113,9 @@ class ModelSpec(Spec):
     """Place in the first round of default configurations: lower runs earlier."""
     monotone: tuple[ProblemType, ...] = ()
     """Problem types for which the model obeys `Task.monotone`; where a user asks for that, others are skipped."""
+    raw_target: bool = False
+    """Whether `fit` needs values in the user's unit, as a Poisson regression does, which knows no values below 0.
+    Others get them centred and scaled, and what they predict is brought back."""
     needs_text: bool = False
     """Whether the model is for tables with text columns only."""
     is_baseline: bool = False
@@ -168,6 +171,9 @@ class MetricSpec(Spec):
     """Score of a perfect prediction. The engine minimises ``best - score`` or ``score - best``."""
     aliases: tuple[str, ...] = ()
     """Other names, e.g. scikit-learn's ``neg_log_loss``."""
+    proportional: bool = False
+    """Whether it judges errors in proportion to the value, or of its logarithm (mape, rmsle): then the zero of the
+    user's unit matters, and models see values that are not shifted."""
 
 
 @dataclass(frozen=True, kw_only=True)

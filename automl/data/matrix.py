@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from automl.data.records import MatrixData, TableData
 from automl.data.scaling import CLIP, NumberScaling, soften
 from automl.data.target_encoding import TargetEncoding
+from automl.data.target_unit import find_unit
 from automl.data.text_features import TextFeatures
 
 if TYPE_CHECKING:
@@ -191,7 +192,9 @@ class MatrixEncoder:
         levels = tuple(data.layout.levels[place] for place in self._target_columns)
         classes = task.class_count if task.is_classification else 0
         self._target = TargetEncoding(seed)
-        means = self._target.fit_transform(codes, data.target, levels, classes)
+        # Encodings are float32, in which values near 1e9 that differ little would all be the same.
+        target = data.target if classes else find_unit(data.target).to_model(data.target)
+        means = self._target.fit_transform(codes, target, levels, classes)
         least = np.tile(SMALLEST_SCALE * self._target.spread, len(levels))
         self._arrays["target_mean"] = means.mean(axis=0)
         self._arrays["target_scale"] = np.maximum(np.maximum(means.std(axis=0), least), 1e-12)

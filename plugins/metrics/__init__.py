@@ -63,6 +63,8 @@ _OF_VALUES: tuple[tuple[str, str, bool], ...] = (
     ("rmse", "Root mean squared error.", False),
     ("rmsle", "Root mean squared error of log(1 + value).", False),
 )
+_PROPORTIONAL = frozenset({"gamma_deviance", "mape", "msle", "poisson_deviance", "rmsle"})
+"""Those for which the zero of the user's unit matters."""
 _ALIASES: dict[str, tuple[str, ...]] = {
     "brier": ("neg_brier_score", "brier_score"),
     "d2_absolute_error": ("d2_absolute_error_score",),
@@ -119,4 +121,5 @@ def _spec(
         greater_is_better=greater,
         best=1.0 if greater else 0.0,
         aliases=_ALIASES.get(name, ()),
+        proportional=name in _PROPORTIONAL,
     )

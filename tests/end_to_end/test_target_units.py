@@ -1,0 +1,189 @@
+"""A quantity may be written in any unit: models learn it alike, and predictions come back in the user's."""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import automl
+from automl import Effort
+from automl.api import fit_run, make_settings
+from automl.data.matrix import MatrixEncoder
+from automl.data.target_unit import TargetUnit, find_unit
+from automl.member import fit_member, load_member
+from automl.registry import load_registry
+from automl.space import JointSpace, model_space
+from automl.store import open_run
+from automl.testing import toy_table, toy_task
+from automl.testing.toy_models import ToyModel
+from automl.testing.toys import toy_spec
+
+REGRESSORS = sorted(
+    name
+    for name, spec in load_registry().models.items()
+    if "regression" in spec.problem_types and spec.form != "images" and not spec.needs_text and not spec.is_baseline
+)
+UNITS = {"far from zero": (1e9, 1.0), "tiny": (0.0, 1e-9), "huge": (0.0, 1e15), "tiny and far": (-3.0, 1e-6)}
+
+
+# -- every model ----------------------------------------------------------------------------------
+
+
+def r2(member, valid, truth):
+    found = member.predict(valid)
+    return 1 - np.mean((truth - found) ** 2) / np.var(truth)
+
+
+def fitted(spec, train, valid, centre, scale):
+    """A member on the toy table with its target in another unit, and the R2 it reaches."""
+    train, valid = (replace(part, target=centre + scale * part.target) for part in (train, valid))
+    task = toy_task("regression")
+    encoder, given, judged = None, train, valid
+    if spec.form == "matrix":
+        encoder = MatrixEncoder()
+        given = encoder.fit_transform(train, task, seed=0)
+        judged = encoder.transform(valid)
+    config = JointSpace({spec.name: model_space(spec, task)}).default(spec.name).config
+    effort = Effort(fidelity={"rounds": 60.0, "trees": 20.0})
+    unit = find_unit(train.target)
+    member, _ = fit_member(
+        spec.load(), config=config, task=task, seed=0, train=given, valid=judged, effort=effort, encoder=encoder,
+        unit=unit,
+    )  # fmt: skip
+    return member, config, r2(member, valid, valid.target)
+
+
+@pytest.mark.parametrize("model", REGRESSORS)
+def test_a_target_in_any_unit_is_learned_alike(model, tmp_path):
+    spec = load_registry().get("models", model)
+    if spec.missing():
+        pytest.skip(f"needs {', '.join(spec.missing())}")
+    train, valid = toy_table("regression")
+    train, valid = (replace(part, target=part.target / train.target.std()) for part in (train, valid))
+    _, _, usual = fitted(spec, train, valid, 0.0, 1.0)
+
+    assert usual > 0.3
+    for unit, (centre, scale) in UNITS.items():
+        member, config, found = fitted(spec, train, valid, centre, scale)
+
+        assert found == pytest.approx(usual, abs=0.04), unit
+    member.save(tmp_path)
+    again = load_member(tmp_path, spec.load(), config=config, task=toy_task("regression"), seed=0, encoders={})
+    assert np.allclose(member.predict(valid), again.predict(valid), rtol=1e-12, atol=0.0)
+
+
+# -- a run ----------------------------------------------------------------------------------------
+
+
+def houses(rows=200, centre=0.0, scale=1.0, seed=0):
+    """Numbers and a street of many levels tell the price, up to noise."""
+    rng = np.random.default_rng(seed)
+    street = rng.integers(0, 40, rows)
+    size = rng.normal(size=rows)
+    signal = size + np.sin(street) + rng.normal(scale=0.1, size=rows)
+    return pd.DataFrame(
+        {"size": size, "street": [f"street {place}" for place in street], "price": centre + scale * signal}
+    )
+
+
+def run(folder, data, models, *, registry=None, **options):
+    given = {"trials": len(models), "models": models, "executor": "inline", "seed": 1, **options}
+    return fit_run(data, make_settings("price", given), out=folder, registry=registry)
+
+
+def test_a_run_keeps_all_digits_of_its_predictions(tmp_path):
+    """Out-of-fold predictions, ensemble and saved predictor: nothing on the way may round to float32."""
+    models = ["linear", "lightgbm"]
+    usual = run(tmp_path / "usual", houses(), models, metric="r2").score
+    far = houses(centre=1e9)
+    outcome = run(tmp_path / "far", far, models, metric="r2")
+
+    assert outcome.score == pytest.approx(usual, abs=0.01)
+    assert usual > 0.8
+    assert automl.load(tmp_path / "far").score(far) > usual
+
+
+class Stranger(ToyModel):
+    """Tells what targets and which metric it was given."""
+
+    def fit(self, train, valid, effort):
+        facts = super().fit(train, valid, effort)
+        return {**facts, "least": float(train.target.min()), "logs": float(self._task.metric == "rmsle")}
+
+
+def facts_of_a_stranger(folder, data, **options):
+    raw_target = options.pop("raw_target", False)
+
+    class Plugin:
+        @staticmethod
+        @automl.hookimpl
+        def register_models():
+            return [toy_spec("stranger", factory=f"{__name__}:Stranger", raw_target=raw_target)]
+
+    registry = load_registry().register(Plugin, "strangers")
+    outcome = run(folder, data, ["stranger"], registry=registry, **options)
+    with open_run(folder) as opened:
+        jobs = [job for job in opened.jobs() if "least" in job["facts"]]
+    return outcome, jobs[0]["facts"]
+
+
+def test_a_strangers_model_sees_values_of_usual_size(tmp_path):
+    outcome, facts = facts_of_a_stranger(tmp_path / "run", houses(centre=1e9, scale=1e-3), metric="rmse")
+
+    assert -10 < facts["least"] < 0
+    assert 1e9 == pytest.approx(outcome.predictor.predict(houses()).mean(), rel=1e-9)
+
+
+def test_a_model_may_ask_for_the_users_unit(tmp_path):
+    data = houses(centre=20.0)
+    _, facts = facts_of_a_stranger(tmp_path / "run", data, metric="rmse", raw_target=True)
+
+    assert facts["least"] >= data["price"].min() > 10
+
+
+def test_logarithms_are_taken_of_the_users_unit(tmp_path):
+    """With rmsle a model may take the logarithm of what it gets: zero must stay where it is."""
+    data = houses(centre=20.0)
+    outcome, facts = facts_of_a_stranger(tmp_path / "run", data, metric="rmsle")
+
+    assert facts["least"] >= data["price"].min() > 10
+    assert 1.0 == facts["logs"]
+    assert 0 < outcome.score < 0.1
+
+
+def test_far_from_zero_proportions_are_plain_differences(tmp_path):
+    _, facts = facts_of_a_stranger(tmp_path / "run", houses(centre=1e9), metric="rmsle")
+
+    assert -10 < facts["least"] < 0
+    assert 0.0 == facts["logs"]
+
+
+# -- the unit itself ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("values", [[1_000_000_007, 1_000_000_010, 1_000_000_400], [3.0], [7, 7, 7], [0, 0, 1]])
+def test_whole_numbers_come_back_whole(values):
+    unit = find_unit(np.array(values))
+
+    assert values == unit.from_model(unit.to_model(np.array(values))).tolist()
+
+
+def test_one_value_far_out_leaves_the_others_their_digits():
+    """Centred by the mean, all but one would be the same number in float32."""
+    values = np.append(np.linspace(0, 1, 99), 1e12)
+    unit = find_unit(values)
+
+    assert 100 == len(np.unique(unit.to_model(values).astype(np.float32)))
+
+
+def test_a_unit_survives_json():
+    unit = find_unit(np.array([1e9, 1e9 + 1.0]), proportional=True)
+
+    assert unit.shifts_proportions
+    assert unit == TargetUnit.from_dict(unit.to_dict())
+
+
+@pytest.mark.parametrize(("values", "scale"), [([1.0, 50.0], 1.0), ([1e-9, 3e-9], 2.0**-30)])
+def test_proportions_stay_where_zero_matters(values, scale):
+    assert TargetUnit(scale=scale) == find_unit(np.array(values), proportional=True)
