@@ -37,7 +37,9 @@ if TYPE_CHECKING:
 
     from automl.data.records import Finding, Resampling, Split
     from automl.data.schema import Schema
+    from automl.portfolio import Starts
     from automl.prepare import Prepared
+    from automl.space import JointSpace
     from automl.task import Task
 
 
@@ -93,8 +95,9 @@ def make_settings(target: str, options: Mapping[str, Any]) -> Settings:
             values[name] = (value,) if isinstance(value, str) else tuple(value)
         else:
             values[name] = value
-    if isinstance(values.get("validation"), Path):
-        values["validation"] = str(values["validation"])
+    for name in ("validation", "baselines"):
+        if isinstance(values.get(name), Path):
+            values[name] = str(values[name])
     return Settings(**values)
 
 
@@ -291,7 +294,6 @@ def _run_info(run: _Run, folder: Path, reasons: tuple[str, ...]) -> RunInfo:
 
 def _strategy(run: _Run) -> tuple[Strategy | None, list[Candidate], list[str]]:
     """The strategy over all models that search, the baselines that run before it, and notes on candidates."""
-    from automl.portfolio import starting_candidates
     from automl.space import joint_space, model_space, plain_config
 
     task = run.ready.prepared.task
@@ -306,14 +308,44 @@ def _strategy(run: _Run) -> tuple[Strategy | None, list[Candidate], list[str]]:
     if not models:
         return None, baselines, ["search: no model but the baseline can be used here"]
     space = joint_space(models, task, search_weights(models))
-    queue, notes = starting_candidates(run.registry, task, models, space)
-    strategy = make_strategy(run.settings.strategy, run.registry, space, seed=run.settings.seed, queue=queue)
-    notes.append(f"search: {len(queue)} starting configurations, then strategy {run.settings.strategy}")
+    starts = _starts(run.ready, run.settings, run.registry, run.machine, space)
+    strategy = make_strategy(
+        run.settings.strategy,
+        run.registry,
+        space,
+        seed=run.settings.seed,
+        queue=starts.queue,
+        firsts=starts.defaults,
+    )
+    notes = [*starts.notes]
+    notes.append(f"search: {len(starts.queue)} starting configurations, then strategy {run.settings.strategy}")
     if strategy_parts(run.settings.strategy, run.registry)[1].partial:
         wanted = _wanted_fidelity(run.settings, run.registry)
         told = [(spec.name, *choose_fidelity(spec, run.registry.fidelities, wanted)) for spec in models]
         notes.append("fidelity: " + ", ".join(f"{name} {chosen.name} ({why})" for name, chosen, why in told))
     return strategy, baselines, notes
+
+
+def _starts(ready: _Ready, settings: Settings, registry: Registry, machine: Machine, space: JointSpace) -> Starts:
+    """What the search starts from: a function of the table, the settings and the size of the machine."""
+    from automl.meta_features import MetaFeatures
+    from automl.portfolio import Effort, starting_candidates
+
+    seconds, folds = settings.budget_seconds, max(len(ready.resampling.splits), 1)
+    return starting_candidates(
+        registry,
+        [spec for spec in ready.plan.models if not spec.is_baseline],
+        space,
+        task=ready.prepared.task,
+        features=MetaFeatures.of(ready.prepared.task, ready.prepared.data),
+        skipped=ready.plan.skipped,
+        baselines=settings.baselines,
+        effort=Effort(
+            fit_seconds=ready.plan.fit_seconds,
+            seconds=None if seconds is None else seconds * machine.workers / folds,
+            trials=settings.trials,
+        ),
+    )
 
 
 def _wanted_fidelity(settings: Settings, registry: Registry) -> str | None:
@@ -332,8 +364,11 @@ def _keep_logs(executor: Executor, logs: Path, store: Store) -> None:
 
 def _describe(store: Store, run: _Run, reasons: tuple[str, ...]) -> None:
     """Record what the run is about before it starts."""
+    from automl.meta_features import MetaFeatures
+
     facts = {
         "task": run.ready.prepared.task.to_dict(),
+        "meta_features": MetaFeatures.of(run.ready.prepared.task, run.ready.prepared.data).to_dict(),
         "metric": run.ready.prepared.task.metric,
         "settings": run.settings.to_dict(),
         "reasons": reasons,
@@ -355,6 +390,10 @@ def _check_names(registry: Registry, settings: Settings) -> None:
     for name in settings.trackers:
         registry.get("trackers", name)
     registry.get("executors", settings.executor)
+    if not isinstance(settings.baselines, bool | None):
+        from automl.portfolio import check_given, given_portfolio
+
+        check_given(given_portfolio(settings.baselines), registry)
     strategy_parts(settings.strategy, registry)
     known = {one.name for one in ENGINE_FIDELITIES} | set(registry.fidelities)
     for spec in registry.models.values():

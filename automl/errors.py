@@ -5,7 +5,8 @@
     AutomlError
     ├── InputError              the user's data or settings are wrong (exit code 2)
     │   ├── DataError           the table cannot be read or used
-    │   └── SettingsError       an option has a wrong value
+    │   ├── SettingsError       an option has a wrong value
+    │   └── PortfolioError      a file of stored configurations cannot be read or used
     ├── PluginError             a plugin is broken, unknown, clashing
     │   ├── UnknownNameError    no plugin offers this name
     │   └── MissingDependencyError   a package is not installed; carries the pip line
@@ -33,6 +34,10 @@ class DataError(InputError):
 
 class SettingsError(InputError):
     """An option has a value that cannot be used."""
+
+
+class PortfolioError(InputError):
+    """A file of stored configurations cannot be read, or holds something that cannot be used."""
 
 
 class PluginError(AutomlError):

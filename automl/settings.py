@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from automl.errors import SettingsError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 _TIME = re.compile(r"^\s*(\d+(?:\.\d+)?)\s*(s|sec|m|min|h)?\s*$", re.IGNORECASE)
 _DEVICE = re.compile(r"^[a-z]+(:\d+)?$")
@@ -44,6 +44,9 @@ class Settings:
     """``binary``, ``multiclass``, ``classification`` or ``regression``; None: found out."""
     models: tuple[str, ...] = ()
     """Only these models; empty: all that are usable."""
+    baselines: bool | str | Sequence[Mapping[str, Any]] | None = None
+    """Stored configurations that the search starts from, after the default ones: None, those that plugins bring;
+    False, none; a portfolio file (docs/baselines.md); or a list of ``{"model": ..., "config": {...}}``."""
     strategy: str = "random"
     """Name of a strategy or ``SAMPLER+SCHEDULER``."""
     fidelity: str | None = None
@@ -95,6 +98,7 @@ class Settings:
             )
         if not isinstance(self.device, str) or _DEVICE.match(self.device) is None:
             raise SettingsError(f"device {self.device!r} is not understood; use auto, cpu, cuda, cuda:1 or mps")
+        _check_baselines(self.baselines)
         structures = [n for n in ("group", "time_column", "split_column", "validation") if getattr(self, n)]
         if len(structures) > 1:
             raise SettingsError(f"{' and '.join(structures)} were both given; choose one way to validate")
@@ -114,3 +118,13 @@ class Settings:
         plain = asdict(self)
         plain["validation"] = None if self.validation is None else str(Path(self.validation))
         return plain
+
+
+def _check_baselines(baselines: object) -> None:
+    """Raise SettingsError for what is no source of stored configurations."""
+    listed = isinstance(baselines, list | tuple) and all(isinstance(one, dict) for one in baselines)
+    if not (listed or baselines is None or isinstance(baselines, bool | str)):
+        raise SettingsError(
+            f"baselines={baselines!r} must be a portfolio file, True, False, or a list of "
+            '{"model": ..., "config": {...}}'
+        )

@@ -18,6 +18,7 @@ _NAME = re.compile(r"[a-z0-9][a-z0-9_.-]*")
 _STRATEGY_NAME = re.compile(r"[a-z0-9][a-z0-9_.+-]*")
 _shortened = reprlib.Repr()
 _shortened.maxstring = _shortened.maxother = 120
+_FILE = re.compile(r"[A-Za-z_][\w.]*:[\w.-]+\.json")
 _PATH = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*")
 
 
@@ -57,10 +58,14 @@ def _name_of(spec: object) -> str:
 def _path_problem(spec: object, base: type) -> str | None:
     for name in ("factory", "space"):
         path = getattr(spec, name, None)
-        optional = base.__name__ == "StrategySpec" and not path
+        optional = (base.__name__ == "StrategySpec" or bool(getattr(spec, "file", None))) and not path
         if path is not None and not optional and not _PATH.fullmatch(path):
             shown = f"{base.__name__} {_name_of(spec)}: {name}={_shortened.repr(path)}"
             return f"{shown} is not of the form 'package.module:Object'"
+    file = getattr(spec, "file", "")
+    if file and (getattr(spec, "factory", "") or not _FILE.fullmatch(file)):
+        shown = f"{base.__name__} {_name_of(spec)}: file={_shortened.repr(file)}"
+        return f"{shown} must be of the form 'package:name.json', and stands in the place of a factory"
     return None
 
 

@@ -178,7 +178,15 @@ class MetricSpec(Spec):
 
 @dataclass(frozen=True, kw_only=True)
 class PortfolioSpec(Spec):
-    """Stored top performers. Factory: ``(task: Task) -> Iterable[Candidate]`` in their order."""
+    """Stored top performers: a `file`, or a factory ``(task: Task) -> Iterable[Candidate]`` in their order."""
+
+    factory: str = ""
+    """Empty where there is a `file`."""
+    file: str = ""
+    """``"package:name.json"``: a portfolio file (docs/baselines.md) that lies in a package."""
+    problem_types: tuple[ProblemType, ...] = ALL_PROBLEM_TYPES
+    """Those that the candidates are for; nothing is read for others."""
+    modality: Literal["table", "images"] = "table"
 
 
 @dataclass(frozen=True, kw_only=True)

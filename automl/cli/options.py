@@ -118,6 +118,10 @@ _DATA_OPTIONS: tuple[Decorator, ...] = (
     ),
     click.option("--jobs", type=int, metavar="N", help="Use at most so many cores."),
     click.option("--memory", "memory_bytes", type=SIZE, metavar="SIZE", help="Limit for each worker: 500MB, 2GB."),
+    click.option(
+        "--baselines", metavar="FILE", help="Start from the stored configurations of this file (`automl baselines`)."
+    ),
+    click.option("--no-baselines", is_flag=True, help="Start from default configurations alone."),
     click.option("--seed", type=int, default=0, metavar="S", help="Seed of everything random (default 0)."),
 )
 
@@ -157,6 +161,10 @@ def make_settings(options: dict[str, Any]) -> Settings:
     for name in ("models", "drop", "ignore", "trackers"):
         values[name] = split_list(values.get(name, ()))
     values["columns"] = split_pairs(values["columns"], "--column")
+    if values.pop("no_baselines", False):
+        if values.get("baselines") is not None:
+            raise SettingsError("--baselines and --no-baselines were both given; leave one out")
+        values["baselines"] = False
     signs = split_pairs(values["monotone"], "--monotone")
     for name, sign in signs.items():
         if sign not in ("1", "+1", "-1"):

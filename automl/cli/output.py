@@ -46,7 +46,7 @@ class Output:
         if not self.as_json:
             print(clean(text))
 
-    def document(self, value: Mapping[str, Any]) -> None:
+    def document(self, value: Mapping[str, Any] | Sequence[Any]) -> None:
         """The JSON document."""
         import json
 

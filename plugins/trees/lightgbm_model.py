@@ -31,23 +31,30 @@ OBJECTIVES = {"mae": "regression_l1", "median_ae": "regression_l1", "mape": "map
 
 
 def space(task: Task) -> ConfigurationSpace:
-    """The search space of TabArena (arXiv 2506.16791) with learning rates up to AutoGluon's 0.2."""
-    from ConfigSpace import Categorical, ConfigurationSpace, Float, Integer
+    """The search space of TabArena (arXiv 2506.16791) with learning rates up to AutoGluon's 0.2, and the wider ends of
+    leaves, rows in a leaf, feature share and L2 of pytabkit (arXiv 2407.04491).
+    """
+    from ConfigSpace import Categorical, ConfigurationSpace, EqualsCondition, Float, Integer
 
     made = ConfigurationSpace()
     made.add(
         Float("learning_rate", (0.005, 0.2), log=True, default=0.05),
-        Integer("num_leaves", (2, 200), log=True, default=31),
-        Integer("min_data_in_leaf", (1, 64), log=True, default=20),
-        Float("feature_fraction", (0.4, 1.0), default=0.9),
+        Integer("num_leaves", (2, 256), log=True, default=31),
+        Integer("min_data_in_leaf", (1, 128), log=True, default=20),
+        Float("feature_fraction", (0.3, 1.0), default=0.9),
         Float("bagging_fraction", (0.7, 1.0), default=0.9),
         Categorical("extra_trees", [False, True], default=False),
         Float("lambda_l1", (1e-4, 1.0), log=True, default=1e-4),
-        Float("lambda_l2", (1e-4, 2.0), log=True, default=1e-2),
+        Float("lambda_l2", (1e-4, 20.0), log=True, default=1e-2),
         Float("cat_l2", (0.005, 20.0), log=True, default=10.0),
         Float("cat_smooth", (1e-3, 100.0), log=True, default=10.0),
-        Categorical("categories", ["native", "encoded"], default="native"),
     )
+    handling = Categorical("categories", ["native", "encoded"], default="native")
+    native = [
+        Integer("max_cat_to_onehot", (4, 100), log=True, default=8),
+        Integer("min_data_per_group", (2, 100), log=True, default=100),
+    ]
+    made.add(handling, *native, *(EqualsCondition(each, handling, "native") for each in native))
     if task.is_classification:
         made.add(Categorical("class_weight", ["none", "balanced"], weights=[0.85, 0.15], default="none"))
     return made
@@ -141,7 +148,7 @@ class LightGBM:
         parameters: dict[str, Any] = {
             name: config[name]
             for name in ("learning_rate", "num_leaves", "feature_fraction", "bagging_fraction", "lambda_l1", "lambda_l2",
-                         "cat_l2", "cat_smooth", "extra_trees")
+                         "cat_l2", "cat_smooth", "extra_trees", "max_cat_to_onehot", "min_data_per_group")
             if name in config
         }  # fmt: skip
         parameters |= {
@@ -155,8 +162,8 @@ class LightGBM:
             "verbosity": -1,
             "feature_pre_filter": False,
             "min_data_in_bin": 1 if rows < 1000 else 3,
-            "max_cat_to_onehot": 8,
         }
+        parameters.setdefault("max_cat_to_onehot", 8)
         parameters |= self._objective()
         signs = monotone_signs(self._columns, train, self._task)
         if signs is not None:

@@ -22,21 +22,26 @@ OBJECTIVES = {"mae": "reg:absoluteerror", "median_ae": "reg:absoluteerror"}
 
 
 def space(task: Task) -> ConfigurationSpace:
-    """The search space of TabArena (arXiv 2506.16791), learning rates up to AutoGluon's 0.2."""
-    from ConfigSpace import Categorical, ConfigurationSpace, Float, Integer
+    """The search space of TabArena (arXiv 2506.16791), learning rates up to AutoGluon's 0.2 and its share of columns by
+    tree; deeper trees, smaller shares of rows and stronger L2 as FLAML's stored configurations have them.
+    """
+    from ConfigSpace import Categorical, ConfigurationSpace, EqualsCondition, Float, Integer
 
     made = ConfigurationSpace()
     made.add(
         Float("learning_rate", (0.005, 0.2), log=True, default=0.08),
-        Integer("max_depth", (3, 10), log=True, default=6),
+        Integer("max_depth", (3, 12), log=True, default=6),
         Float("min_child_weight", (1e-3, 5.0), log=True, default=1.0),
-        Float("subsample", (0.6, 1.0), default=0.9),
+        Float("subsample", (0.5, 1.0), default=0.9),
         Float("colsample_bylevel", (0.6, 1.0), default=0.9),
         Float("colsample_bynode", (0.6, 1.0), default=0.9),
+        Float("colsample_bytree", (0.5, 1.0), default=1.0),
         Float("reg_alpha", (1e-4, 5.0), log=True, default=1e-4),
-        Float("reg_lambda", (1e-4, 5.0), log=True, default=1.0),
-        Categorical("grow_policy", ["depthwise", "lossguide"], default="depthwise"),
+        Float("reg_lambda", (1e-4, 30.0), log=True, default=1.0),
     )
+    policy = Categorical("grow_policy", ["depthwise", "lossguide"], default="depthwise")
+    leaves = Integer("max_leaves", (8, 1024), log=True, default=256)
+    made.add(policy, leaves, EqualsCondition(leaves, policy, "lossguide"))
     return made
 
 
@@ -89,7 +94,6 @@ class XGBoost:
         parameters: dict[str, Any] = dict(self._config)
         parameters |= {
             "tree_method": "hist",
-            "max_leaves": 256 if self._config.get("grow_policy") == "lossguide" else 0,
             "nthread": effort.threads,
             # Continued training would draw the rows and columns of the first rounds again.
             "seed": (self._seed + self._rounds) % (2**31 - 1),

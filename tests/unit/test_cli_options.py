@@ -88,3 +88,11 @@ def test_without_proc_the_start_is_now(monkeypatch, tmp_path):
     before = time.monotonic()
 
     assert before <= start.process_started() <= time.monotonic()
+
+
+def test_baselines_are_a_file_or_switched_off():
+    assert make_settings(NOTHING).baselines is None
+    assert "won.json" == make_settings({**NOTHING, "baselines": "won.json", "no_baselines": False}).baselines
+    assert make_settings({**NOTHING, "baselines": None, "no_baselines": True}).baselines is False
+    with pytest.raises(SettingsError, match="--baselines and --no-baselines were both given"):
+        make_settings({**NOTHING, "baselines": "won.json", "no_baselines": True})
