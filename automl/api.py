@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from automl.beside import import_beside
 from automl.clock import Clock
 from automl.errors import SettingsError, UnknownNameError
 from automl.fidelity import ENGINE_FIDELITIES
@@ -177,6 +178,7 @@ def fit_run(
             folder=Path(logs),
         )
         # Workers import their libraries on one core while the table is read on another.
+        import_beside()
         with closing(registry.get("executors", settings.executor).load()(executor_settings)) as executor:
             run = _Run(
                 settings=settings,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from automl.data.amount import ReadLimit
 from automl.data.checks import check_table, refuse_if_strict
 from automl.data.nearest import nearest
 from automl.data.read import read_table
@@ -48,8 +49,12 @@ class Prepared:
 
 def prepare(source: Any, settings: Settings, registry: Registry) -> Prepared:
     """Read, check and encode the training table; DataError or SettingsError for what cannot be used."""
-    raw = read_table(source, dedupe=settings.dedupe)
-    validation = None if settings.validation is None else read_table(settings.validation, dedupe=settings.dedupe)
+    seconds = settings.budget_seconds
+    limit = None if seconds is None else ReadLimit(seconds=seconds)
+    raw = read_table(source, dedupe=settings.dedupe, limit=limit, seed=settings.seed)
+    validation = None
+    if settings.validation is not None:
+        validation = read_table(settings.validation, dedupe=settings.dedupe, limit=limit, seed=settings.seed)
     _check_columns(raw, settings)
     metric = None if settings.metric is None else load_metric(settings.metric, registry)
     coding, found = fit_target(
@@ -59,6 +64,8 @@ def prepare(source: Any, settings: Settings, registry: Registry) -> Prepared:
         metric=None if metric is None else metric.spec,
     )
     findings = [*raw.findings, *found]
+    if validation is not None:
+        findings += [_of_validation(one) for one in validation.findings]
     values, table = _usable_rows(raw.table, coding, settings)
     if len(values) < LEAST_ROWS:
         raise DataError(
@@ -91,7 +98,7 @@ def prepare(source: Any, settings: Settings, registry: Registry) -> Prepared:
         if not len(extra_values):
             raise DataError(f"validation file {settings.validation} has no rows with a target")
         extra, found = schema.encode(extra_table)
-        findings += [replace(one, message=f"validation file: {one.message}") for one in found]
+        findings += [_of_validation(one) for one in found]
         import numpy as np
 
         data, values = _stack(data, extra), np.concatenate([values, extra_values])
@@ -116,6 +123,10 @@ def prepare(source: Any, settings: Settings, registry: Registry) -> Prepared:
         constant=_constant(task, values, weight),
         validation_rows=validation_rows,
     )
+
+
+def _of_validation(finding: Finding) -> Finding:
+    return replace(finding, message=f"validation file: {finding.message}")
 
 
 def _check_columns(raw: RawTable, settings: Settings) -> None:

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from automl.data.amount import SAMPLED, ReadLimit, thin_rows
 from automl.data.column_names import clean_names
 from automl.data.records import Finding, RawTable
 from automl.errors import DataError
@@ -22,28 +23,32 @@ PACKED_ENDINGS = (".gz", ".zip")
 STDIN = "-"
 
 
-def read_table(source: Any, *, dedupe: bool = False) -> RawTable:
+def read_table(source: Any, *, dedupe: bool = False, limit: ReadLimit | None = None, seed: int = 0) -> RawTable:
     """Read a table from a path, an open file, a pandas, polars or Arrow table, a dict, or a 2-D array.
 
     "-" is a text table from standard input. Column names come out as unique strings; `dedupe` renames the second
-    "x" to "x.2" instead of refusing it. Raises DataError, with line or column, for what cannot be read.
+    "x" to "x.2" instead of refusing it. A table larger than `limit` allows is sampled, with a finding. Raises DataError, with line or column, for what cannot be read.
     """
     label = f"the given {type(source).__name__}"
     if isinstance(source, str) and source == STDIN:
-        table, names, findings = _read_stream(sys.stdin.buffer, "standard input")
+        table, names, findings = _read_stream(sys.stdin.buffer, "standard input", limit)
         label = "standard input"
     elif isinstance(source, str | Path):
-        table, names, findings = _read_path(Path(source))
+        table, names, findings = _read_path(Path(source), limit)
         label = str(source)
     elif hasattr(source, "read"):
         label = str(getattr(source, "name", "the given file"))
-        table, names, findings = _read_stream(source, label)
+        table, names, findings = _read_stream(source, label, limit)
     else:
         from automl.data.frames import to_arrow
 
         table, names, findings = to_arrow(source)
     if not len(names):
         raise DataError(f"{label} has no columns; give a table with data")
+    findings = list(findings)
+    if limit is not None and not any(one.code == SAMPLED for one in findings):
+        table, share = thin_rows(table, limit, seed)
+        findings += [limit.finding(share)] if share < 1 else []
     clean, more = clean_names(names, dedupe=dedupe, source=label)
     from automl.data.arrow_types import plain_types
 
@@ -51,7 +56,7 @@ def read_table(source: Any, *, dedupe: bool = False) -> RawTable:
     return RawTable(table=table, findings=(*findings, *more), source=label)
 
 
-def _read_stream(stream: Any, label: str) -> tuple[pa.Table, list[str], list[Finding]]:
+def _read_stream(stream: Any, label: str, limit: ReadLimit | None) -> tuple[pa.Table, list[str], list[Finding]]:
     data = stream.read()
     if isinstance(data, str):
         data = data.encode()
@@ -61,10 +66,10 @@ def _read_stream(stream: Any, label: str) -> tuple[pa.Table, list[str], list[Fin
         return _read_columnar(io.BytesIO(data), ARROW_ENDINGS[0], label)
     from automl.data.read_csv import parse_csv
 
-    return parse_csv(data, label)
+    return parse_csv(data, label, limit)
 
 
-def _read_path(path: Path) -> tuple[pa.Table, list[str], list[Finding]]:
+def _read_path(path: Path, limit: ReadLimit | None) -> tuple[pa.Table, list[str], list[Finding]]:
     try:
         if not path.exists():
             raise DataError(f"{path} does not exist{_nearest_file(path)}")
@@ -72,13 +77,13 @@ def _read_path(path: Path) -> tuple[pa.Table, list[str], list[Finding]]:
             raise DataError(f"{path} is a folder; give a table: CSV, TSV, gz or zip of them, Parquet or Feather")
         if path.is_file() and path.stat().st_size == 0:
             raise DataError(f"{path} is empty: 0 rows; give a table with a header and data")
-        return _read_file(path)
+        return _read_file(path, limit)
     except OSError as error:
         reason = error.strerror or str(error)
         raise DataError(f"{path} cannot be read: {reason}; check the path and your rights to it") from error
 
 
-def _read_file(path: Path) -> tuple[pa.Table, list[str], list[Finding]]:
+def _read_file(path: Path, limit: ReadLimit | None) -> tuple[pa.Table, list[str], list[Finding]]:
     last = path.suffix.lower()
     inner = Path(path.stem).suffix.lower() if last in PACKED_ENDINGS else ""
     if inner in PARQUET_ENDINGS or inner in ARROW_ENDINGS:
@@ -87,11 +92,11 @@ def _read_file(path: Path) -> tuple[pa.Table, list[str], list[Finding]]:
         return _read_columnar(path, last, str(path))
     if not path.is_file():  # a pipe, such as the shell's <(...): it can be read once only
         with path.open("rb") as stream:
-            return _read_stream(stream, str(path))
+            return _read_stream(stream, str(path), limit)
     if last in TEXT_ENDINGS or last in PACKED_ENDINGS or not last:
         from automl.data.read_csv import read_csv
 
-        return read_csv(path)
+        return read_csv(path, limit)
     sheet = "save the sheet as CSV; " if last in (".xlsx", ".xls", ".ods", ".xlsm") else ""
     raise DataError(
         f"{path} ends in {last!r}, which is not known; {sheet}use .csv, .tsv, .txt (also .gz, .zip), .parquet or .feather"

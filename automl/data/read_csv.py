@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from automl.data.amount import thin_text
 from automl.data.dialect import SPACES, Dialect, find_dialect, text_columns
 from automl.data.encoding import UTF8, fallback_encoding, to_utf8
 from automl.data.records import MISSING_TOKENS, Finding
@@ -16,38 +17,43 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
+    from automl.data.amount import ReadLimit
+
 Read = tuple["pa.Table", list[str], list[Finding]]
 BLOCK_BYTES = 1 << 22
 _GROUPED = r"^\s*[+-]?(0|[1-9]\d{0,2}(\.\d{3})*)(,\d+)?\s*$"
 
 
-def read_csv(path: Path) -> Read:
-    """Table with columns by position, their names as written, and findings. DataError names the line."""
+def read_csv(path: Path, limit: ReadLimit | None = None) -> Read:
+    """Table with columns by position, their names as written, and findings; with a `limit`, rows from all over it.
+
+    Raises DataError, which names the line.
+    """
     if path.suffix.lower() in (".gz", ".zip"):
         from automl.data.read_packed import unpack
 
         data, inside = unpack(path)
-        return parse_csv(data, path.name if path.suffix.lower() == ".gz" else f"{path.name}, {inside}")
-    return _parse(Content.of_path(path), path.name)
+        return parse_csv(data, path.name if path.suffix.lower() == ".gz" else f"{path.name}, {inside}", limit)
+    return _parse(Content.of_path(path), path.name, limit)
 
 
-def parse_csv(data: bytes, source: str) -> Read:
+def parse_csv(data: bytes, source: str, limit: ReadLimit | None = None) -> Read:
     """The same for bytes in memory."""
-    return _parse(Content.of_bytes(data), source)
+    return _parse(Content.of_bytes(data), source, limit)
 
 
-def _parse(content: Content, source: str) -> Read:
+def _parse(content: Content, source: str, limit: ReadLimit | None) -> Read:
     head, complete = content.head()
     dialect = find_dialect(head, source, complete=complete)
     if dialect.encoding not in UTF8:
         content = Content.of_bytes(to_utf8(content.whole(), dialect.encoding))
     if dialect.separator == SPACES:
         dialect, content = _spaces_to_tabs(content, dialect)
-    found = _with_arrow(content, dialect, source)
+    found = _with_arrow(content, dialect, source, limit)
     if found is None:
         encoding, finding = fallback_encoding(content.whole())
         dialect = replace(dialect, findings=(*dialect.findings, finding))
-        found = _with_arrow(Content.of_bytes(to_utf8(content.whole(), encoding)), dialect, source)
+        found = _with_arrow(Content.of_bytes(to_utf8(content.whole(), encoding)), dialect, source, limit)
     if found is None:
         raise DataError(f"{source} holds bytes that are no text; save it as UTF-8")
     return found
@@ -67,10 +73,13 @@ def _spaces_to_tabs(content: Content, dialect: Dialect) -> tuple[Dialect, Conten
     return replace(dialect, separator="\t"), Content.of_bytes(changed)
 
 
-def _with_arrow(content: Content, dialect: Dialect, source: str) -> Read | None:
+def _with_arrow(content: Content, dialect: Dialect, source: str, limit: ReadLimit | None) -> Read | None:
     """Arrow's table; None when the bytes turn out not to be UTF-8."""
     import pyarrow as pa
 
+    whole, share = content, 1.0
+    if limit is not None:
+        content, share = thin_text(content, dialect, content.after_lines(dialect.header_lines), limit, source)
     names = [f"c{place}" for place in range(len(dialect.names))]
     start = content.after_lines(dialect.header_lines)
     quotes = content.has_quotes(start, source)
@@ -88,7 +97,7 @@ def _with_arrow(content: Content, dialect: Dialect, source: str) -> Read | None:
                 continue
             from automl.data.read_faults import explain
 
-            raise DataError(explain(content, dialect, source)) from error
+            raise DataError(explain(whole, dialect, source)) from error
         times = [field.name for field in table.schema if pa.types.is_time(field.type)]
         if not times:
             break
@@ -98,11 +107,12 @@ def _with_arrow(content: Content, dialect: Dialect, source: str) -> Read | None:
     if not table.num_rows:
         raise DataError(f"{source} has a header but 0 rows of data; give a table with data")
     if quotes:
-        _refuse_open_quote(table, content, dialect, source)
+        _refuse_open_quote(table, whole, dialect, source)
     table = _empty_as_null(table)
     if dialect.decimal == ",":
         table = _grouped_by_points(table)
-    return table, list(dialect.names), list(dialect.findings)
+    sampled = [limit.finding(share)] if limit is not None and share < 1 else []
+    return table, list(dialect.names), [*dialect.findings, *sampled]
 
 
 def _arrow_table(

@@ -86,6 +86,25 @@ def test_the_command_ends_inside_its_budget(folder, seconds):
     assert (folder / f"in{seconds}" / "predictor" / "predictor.json").is_file()
 
 
+@pytest.mark.slow
+def test_a_table_too_large_for_the_budget_is_sampled_within_it(folder):
+    import numpy as np
+    import pyarrow as pa
+    from pyarrow import csv as arrow_csv
+
+    rng = np.random.default_rng(0)
+    columns = {f"x{place}": rng.normal(size=600_000).round(6) for place in range(20)}
+    columns["y"] = np.where(columns["x0"] + rng.normal(size=600_000) > 0, "up", "down")
+    arrow_csv.write_csv(pa.table(columns), folder / "large.csv")
+    started = time.monotonic()
+    done = automl(folder, "fit", "large.csv", "--target", "y", "--time", "8s", "--out", "large", expect=None)
+    wall = time.monotonic() - started
+
+    assert wall <= 8 * 1.02 + 3
+    assert "of the rows are used" in done.stderr + done.stdout
+    assert (folder / "large" / "predictor" / "predictor.json").is_file()
+
+
 def test_json_is_the_only_thing_on_standard_output(folder):
     """Also when a plugin prints, in this process or in a worker, from Python or from native code."""
     (folder / "loud.py").write_text(

@@ -1,0 +1,130 @@
+"""How much of a table a time budget allows to read: short budgets take rows from all over it, and say so.
+
+Reading is bound by the size of the table, not by the budget: a gigabyte read in full would leave nothing of ten
+seconds. The amount follows from the budget and the size alone, never from measured speed, so that the same budget
+always takes the same rows.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from automl.data.dialect import HEAD_BYTES, Dialect, parse_records
+from automl.data.records import Finding
+from automl.data.text_content import Content
+from automl.errors import DataError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+START_SECONDS = 3.0
+"""What starting processes, importing libraries and saving take of every budget."""
+READ_SHARE = 0.3
+"""Share of the rest of the time budget that reading and encoding may take."""
+TEXT_BYTES_PER_SECOND = 20_000_000
+"""Text tables are read, judged and encoded at 25 to 50 MB/s on two cores; cautious."""
+CELLS_PER_SECOND = 550_000
+"""Cells (rows x columns) for each second of the budget. A booster needs about 3.6e-6 s per cell for 300 rounds on one
+thread: with more, the whole budget would not do for a third of one fit."""
+LEAST_ROWS_PER_SECOND = 1_000
+"""Wide tables keep at least so many rows for each second of the budget."""
+SAMPLED = "sampled-rows"
+"""Code of the finding that says so."""
+BLOCKS = 64
+"""Places of a text file that rows are taken from."""
+START_BYTES = 1 << 14
+"""Bytes of a block that are parsed to see whether it starts at the start of a row."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReadLimit:
+    """Most that is read of a table."""
+
+    seconds: float
+    """The time budget it follows from."""
+
+    @property
+    def useful_seconds(self) -> float:
+        """What is left of the budget after the fixed costs of a run."""
+        return max(self.seconds - START_SECONDS, self.seconds / 5)
+
+    @property
+    def text_bytes(self) -> int:
+        """Bytes of a text table."""
+        return int(READ_SHARE * self.useful_seconds * TEXT_BYTES_PER_SECOND)
+
+    def rows(self, columns: int) -> int:
+        """Rows of a table with so many columns."""
+        by_cells = self.useful_seconds * CELLS_PER_SECOND / max(columns, 1)
+        return int(max(by_cells, self.useful_seconds * LEAST_ROWS_PER_SECOND))
+
+    def finding(self, share: float) -> Finding:
+        """Words for what was left out; `share` was read."""
+        return Finding(
+            level="warning",
+            code=SAMPLED,
+            message=(
+                f"about {share:.0%} of the rows are used, taken from all over the table: "
+                f"{self.seconds:.0f} s do not allow for more; give more time to use all"
+            ),
+        )
+
+
+def thin_text(content: Content, dialect: Dialect, start: int, limit: ReadLimit, source: str) -> tuple[Content, float]:
+    """Blocks of whole rows from all over a UTF-8 text table whose data starts at byte `start`, and their share of it.
+
+    The header goes with them. Blocks whose start cannot be told, because cells run over several lines, are left out.
+    Raises DataError, with the line, for rows that do not fit the header.
+    """
+    rest = content.size - start
+    head = content.read(start, HEAD_BYTES)
+    row_bytes = len(head) / max(head.count(b"\n"), 1)
+    most = min(limit.text_bytes, int(limit.rows(dialect.width) * row_bytes))
+    if rest <= most:
+        return content, 1.0
+    size, step = most // BLOCKS, rest // BLOCKS
+    parts = [content.read(0, start)]
+    for number in range(BLOCKS):
+        place = start + number * step
+        block = content.read(place, size)
+        part = _whole_rows(block, dialect, at_start=number == 0)
+        if not part and b'"' not in block and block.count(b"\n") > 1:
+            from automl.data.read_faults import explain
+
+            raise DataError(explain(content, dialect, source))
+        parts.append(part)
+    joined = b"".join(parts)
+    return Content.of_bytes(joined), (len(joined) - start) / rest
+
+
+def _whole_rows(part: bytes, dialect: Dialect, *, at_start: bool) -> bytes:
+    """The rows that lie in a block as a whole; nothing if none does."""
+    place = 0 if at_start else part.find(b"\n") + 1
+    while not at_start:
+        text = part[place : place + START_BYTES].decode(errors="replace")
+        records = parse_records(text[: text.rfind("\n") + 1], dialect.separator, complete=True)
+        if records and all(len(cells) == dialect.width for _, _, cells in records[:-1] or records):
+            break
+        following = part.find(b"\n", place) + 1
+        if not following or following > START_BYTES:
+            return b""
+        place = following
+    end = part.rfind(b"\n")
+    while end >= place and part.count(b'"', place, end) % 2:  # that line end is inside quotes
+        end = part.rfind(b"\n", place, end)
+    return part[place : end + 1] if end >= place else b""
+
+
+def thin_rows(table: pa.Table, limit: ReadLimit, seed: int) -> tuple[pa.Table, float]:
+    """Rows drawn from all over a table, in their order, and their share; the table itself where all are allowed."""
+    import numpy as np
+    import pyarrow as pa
+
+    most = limit.rows(table.num_columns)
+    if table.num_rows <= most:
+        return table, 1.0
+    rows = np.random.default_rng(seed).choice(table.num_rows, most, replace=False)
+    mask = np.zeros(table.num_rows, dtype=bool)
+    mask[rows] = True
+    return table.filter(pa.array(mask)), most / table.num_rows

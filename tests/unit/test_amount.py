@@ -1,0 +1,96 @@
+"""How much of a large table a short budget reads: evenly, in whole rows, and told."""
+
+import io
+
+import pyarrow as pa
+import pytest
+
+from automl.data.amount import SAMPLED, ReadLimit
+from automl.data.read import read_table
+from automl.errors import DataError
+
+
+def text_table(rows, quoted=False):
+    quote = '"' if quoted else ""
+    lines = [f"{row},{quote}word {row % 7}{quote},{row * 0.5}" for row in range(rows)]
+    return "\n".join(["number,word,half", *lines, ""]).encode()
+
+
+def limit_for(rows, columns=3):
+    """A limit whose number of rows is about this."""
+    limit = ReadLimit(seconds=0.0001)
+    seconds = 0.0001 * rows / max(limit.rows(columns), 1)
+    while ReadLimit(seconds=seconds).rows(columns) < rows:
+        seconds *= 1.1
+    return ReadLimit(seconds=seconds)
+
+
+@pytest.mark.parametrize("quoted", [False, True])
+def test_a_large_text_table_is_sampled_in_whole_rows_from_all_over_it(quoted):
+    read = read_table(io.BytesIO(text_table(100_000, quoted)), limit=limit_for(20_000))
+
+    numbers = read.table.column("number").to_pylist()
+    assert 8_000 < len(numbers) < 30_000
+    assert numbers == sorted(set(numbers))
+    assert numbers[0] == 0
+    assert numbers[-1] > 95_000
+    assert read.table.column("half").to_pylist() == [number / 2 for number in numbers]
+    assert read.table.column("word").to_pylist() == [f"word {number % 7}" for number in numbers]
+
+
+def test_cells_over_several_lines_are_not_torn():
+    lines = [f'{row},"first ""line""\n{row},second, line\n",{row * 2}' for row in range(60_000)]
+    read = read_table(io.BytesIO("\n".join(["a,b,c", *lines, ""]).encode()), limit=limit_for(20_000))
+
+    first, last = read.table.column("a").to_pylist(), read.table.column("c").to_pylist()
+    assert len(first) > 1_000
+    assert last == [2 * value for value in first]
+    assert read.table.column("b")[5].as_py() == f'first "line"\n{first[5]},second, line\n'
+
+
+def test_the_finding_tells_the_share_and_what_helps():
+    read = read_table(io.BytesIO(text_table(100_000)), limit=limit_for(20_000))
+
+    (finding,) = [one for one in read.findings if one.code == SAMPLED]
+    share = read.table.num_rows / 100_000
+    assert f"about {share:.0%} of the rows" in finding.message
+    assert "give more time" in finding.message
+
+
+def test_tables_within_the_limit_are_read_as_they_are():
+    read = read_table(io.BytesIO(text_table(1_000)), limit=ReadLimit(seconds=60))
+
+    assert read.table.num_rows == 1_000
+    assert not read.findings
+
+
+def test_tables_in_memory_are_sampled_by_the_seed_in_their_order():
+    table = pa.table({"a": list(range(50_000)), "b": [1.0] * 50_000})
+    limit = limit_for(5_000, columns=2)
+
+    first = read_table(table, limit=limit, seed=1)
+    again = read_table(table, limit=limit, seed=1)
+    other = read_table(table, limit=limit, seed=2)
+
+    numbers = first.table.column("a").to_pylist()
+    assert len(numbers) == limit.rows(2)
+    assert numbers == sorted(set(numbers))
+    assert first.table == again.table
+    assert first.table != other.table
+    assert [one.code for one in first.findings] == [SAMPLED]
+
+
+def test_a_fault_in_a_sampled_file_is_told_with_its_true_line():
+    content = text_table(100_000).split(b"\n")
+    content[50_000:] = [line + b",5" for line in content[50_000:]]
+
+    with pytest.raises(DataError, match="line 50001: 4 cells"):
+        read_table(io.BytesIO(b"\n".join(content)), limit=limit_for(20_000))
+
+
+def test_longer_budgets_read_more_and_short_ones_something():
+    rows = [ReadLimit(seconds=seconds).rows(30) for seconds in (1, 5, 20, 60, 3600)]
+
+    assert rows == sorted(rows)
+    assert rows[0] >= 200
+    assert rows[2] < 1_000_000 < 1.1 * rows[3]
