@@ -80,6 +80,8 @@ class FoldResult:
     fit_seconds: float
     predict_seconds: float
     prepare_seconds: float
+    metric_seconds: float = 0.0
+    """What the metric took on the fold's validation rows; `predict_seconds` holds it, too."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -158,11 +160,14 @@ def run_fold(job: FoldJob) -> FoldResult:
     fitted = time.monotonic()
     loss: float | None = None
     predictions: NDArray[np.float64] | None = None
+    judged = 0.0
     if valid is not None and valid.target is not None and len(valid_rows):
         predictions = member.predict_encoded(valid)
+        judged = time.monotonic()
         # A fold may hold one class only, where some metrics say nothing: the pooled predictions are judged anyway.
         with contextlib.suppress(MetricError):
             loss = job.metric.loss(valid.target, predictions, valid.weight)
+        judged = time.monotonic() - judged
     predicted = time.monotonic()
     _save(job, member, predictions, shared)
     return FoldResult(
@@ -171,6 +176,7 @@ def run_fold(job: FoldJob) -> FoldResult:
         prepare_seconds=prepared - started,
         fit_seconds=fitted - prepared,
         predict_seconds=predicted - fitted,
+        metric_seconds=judged,
     )
 
 

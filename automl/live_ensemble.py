@@ -12,7 +12,7 @@ from automl.oof import OutOfFold
 from automl.store import fold_folder
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     import numpy as np
@@ -20,9 +20,15 @@ if TYPE_CHECKING:
 
     from automl.clock import Clock
     from automl.data.records import Split
+    from automl.evaluate import FoldResult
     from automl.history import Trial
     from automl.metrics import Metric
 
+SLOW_SHARE = 0.02
+"""Share of the time budget that judging one trial, or one ensemble, may take; slower metrics are called slow."""
+LEAST_SLOW_SECONDS = 0.2
+LEAST_SAMPLE = 100
+"""Rows by which ensembles are judged at least, however slow the metric is."""
 ENSEMBLE_SHARE = 0.04
 """Share of the elapsed time that keeping the ensemble up to date may take during the search."""
 MODELS_KEPT = 60
@@ -45,19 +51,22 @@ class LiveEnsemble:
         self.current: Ensemble | None = None
         self.folds: dict[int, tuple[int, ...]] = {}
         """Folds that each scored trial has."""
+        self.slow_seconds = 0.0
+        """What a slow metric is expected to take on all rows; 0 for others."""
         self._folder = folder
         self._metric = metric
         self._target = target
         self._weight = weight
         self._clock = clock
+        self._splits = splits
         self._oof = OutOfFold(splits, len(target))
         self._predictions: dict[int, NDArray[np.floating]] = {}
         self._seconds = 0.0
         self._seen = 0
 
-    def score(self, trial_id: int, folds: Sequence[int], *, keep: bool = True) -> float:
-        """Pool the predictions of a trial's folds and score them; with `keep` the trial may join the ensemble if
-        they cover every row.
+    def score(self, trial_id: int, results: Mapping[int, FoldResult], *, keep: bool = True) -> float:
+        """Pool the predictions of a trial's folds, given by number, and score them; with `keep` the trial may join
+        the ensemble if they cover every row. Under a slow metric the mean of the folds' scores stands for it.
 
         Raises RunError (MetricError) when the metric says nothing about them.
         """
@@ -65,15 +74,39 @@ class LiveEnsemble:
 
         parts = {
             fold: np.load(fold_folder(self._folder, trial_id, fold) / PREDICTIONS_FILE, allow_pickle=False)
-            for fold in folds
+            for fold in results
         }
         rows, predictions = self._oof.combine(parts)
-        weight = None if self._weight is None else self._weight[rows]
-        score = self._metric.score(self._target[rows], predictions, weight)
+        known = {fold: result.loss for fold, result in results.items() if result.loss is not None}
+        slow = self._is_slow(results)
+        if len(known) == len(results) and (len(results) == 1 or slow):
+            sizes = [len(self._splits[fold].valid) for fold in known]
+            score = self._metric.from_distance(float(np.average(list(known.values()), weights=sizes)))
+        else:
+            weight = None if self._weight is None else self._weight[rows]
+            score = self._metric.score(self._target[rows], predictions, weight)
         if keep and len(rows) == len(self._oof.covered):
             self._predictions[trial_id] = predictions
-        self.folds[trial_id] = tuple(sorted(folds))
+        self.folds[trial_id] = tuple(sorted(results))
         return score
+
+    def _is_slow(self, results: Mapping[int, FoldResult]) -> bool:
+        """Whether judging all rows at once would take too long; metrics that compare all pairs of rows are expected
+        to take the square of the rows. Once slow, always slow, so that trials are judged alike.
+        """
+        if self._clock.end is None or self.slow_seconds:
+            return bool(self.slow_seconds)
+        judged = [
+            result.metric_seconds * (len(self._oof.covered) / max(len(self._splits[fold].valid), 1)) ** 2
+            for fold, result in results.items()
+        ]
+        if max(judged) > self._most_seconds():
+            self.slow_seconds = max(judged)
+        return bool(self.slow_seconds)
+
+    def _most_seconds(self) -> float:
+        assert self._clock.end is not None
+        return max(SLOW_SHARE * (self._clock.end - self._clock.started), LEAST_SLOW_SECONDS)
 
     def update(self, trials: Sequence[Trial], baselines: Sequence[Trial], *, final: bool) -> bool:
         """Weigh these full trials again if it is due; whether the weights were computed.
@@ -106,19 +139,30 @@ class LiveEnsemble:
             best = min(trials, key=lambda trial: (trial.loss, trial.id))
             assert best.loss is not None
             return Ensemble(weights={best.id: 1.0}, loss=best.loss)
+        chosen = choose_candidates(trials)
+        predictions = {trial.id: self._predictions[trial.id] for trial in chosen}
+        known = {trial.id: trial.loss for trial in chosen if trial.loss is not None}
         rows = self._oof.covered
+        if self.slow_seconds:
+            places = self._sample(len(rows))
+            rows, known = rows[places], {}
+            predictions = {number: values[places] for number, values in predictions.items()}
         truth = self._target[rows]
         weight = None if self._weight is None else self._weight[rows]
         deadline: float | None = None
         if self._clock.end is not None:
             deadline = time.monotonic() + (0.3 * self._clock.left() if final else 0.5)
-        chosen = choose_candidates(trials)
         return select(
-            {trial.id: self._predictions[trial.id] for trial in chosen},
-            lambda mean: self._metric.loss(truth, mean, weight),
-            known={trial.id: trial.loss for trial in chosen if trial.loss is not None},
-            deadline=deadline,
+            predictions, lambda mean: self._metric.loss(truth, mean, weight), known=known, deadline=deadline
         )
+
+    def _sample(self, rows: int) -> NDArray[np.int64]:
+        """Places of as many rows as a slow metric can judge a hundred times while an ensemble is made."""
+        import numpy as np
+
+        share = (0.01 * self._most_seconds() / self.slow_seconds) ** 0.5
+        size = min(rows, max(int(share * rows), LEAST_SAMPLE))
+        return np.sort(np.random.default_rng(0).choice(rows, size, replace=False))
 
     def _prune(self, trials: Sequence[Trial]) -> None:
         """Remove the fitted files of trials that have no prospect of joining the ensemble."""

@@ -273,7 +273,7 @@ class Search:
         del self._active[active.trial.id]
         trial, results = active.trial, [active.folds[fold] for fold in sorted(active.folds)]
         try:
-            score = self._live.score(trial.id, sorted(active.folds), keep=trial.is_full)
+            score = self._judge(trial, active.folds)
         except RunError as error:
             self._settle(replace(trial, status="failed", kind="metric", message=str(error), seconds=active.seconds))
             return
@@ -290,6 +290,18 @@ class Search:
                 facts=_mean_facts(results),
             )
         )
+
+    def _judge(self, trial: Trial, results: Mapping[int, FoldResult]) -> float:
+        was_slow = self._live.slow_seconds
+        score = self._live.score(trial.id, dict(sorted(results.items())), keep=trial.is_full)
+        if self._live.slow_seconds and not was_slow:
+            self._store.event(
+                "warning",
+                "slow-metric",
+                f"metric {self.context.metric.name} may take {self._live.slow_seconds:.1f} s on all rows: trials are "
+                "judged by the mean of their folds, ensembles by a sample of the rows",
+            )
+        return score
 
     def _settle(self, trial: Trial) -> None:
         self.history = self.history.with_trial(trial)
