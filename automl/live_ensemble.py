@@ -157,10 +157,10 @@ class LiveEnsemble:
         )
 
     def _sample(self, rows: int) -> NDArray[np.int64]:
-        """Places of as many rows as a slow metric can judge a hundred times while an ensemble is made."""
+        """Places of as many rows as a slow metric can judge hundreds of times while an ensemble is made."""
         import numpy as np
 
-        share = (0.01 * self._most_seconds() / self.slow_seconds) ** 0.5
+        share = (0.002 * self._most_seconds() / self.slow_seconds) ** 0.5
         size = min(rows, max(int(share * rows), LEAST_SAMPLE))
         return np.sort(np.random.default_rng(0).choice(rows, size, replace=False))
 
