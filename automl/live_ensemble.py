@@ -61,6 +61,7 @@ class LiveEnsemble:
         self._splits = splits
         self._oof = OutOfFold(splits, len(target))
         self._predictions: dict[int, NDArray[np.floating]] = {}
+        self._of_models: Ensemble | None = None
         self._seconds = 0.0
         self._seen = 0
 
@@ -122,7 +123,11 @@ class LiveEnsemble:
                 return False
         started = time.monotonic()
         pooled = [trial for trial in trials if trial.id in self._predictions]
-        self.current = self._select(pooled or list(trials[:1]), final=final)
+        chosen, before = self._select(pooled or list(trials[:1]), final=final), self._of_models
+        # Cut short by the clock, a new choice may be worse than the one before.
+        if chosen and before and before.loss < chosen.loss and set(before.weights) <= set(self._predictions):
+            chosen = before
+        self.current = self._of_models = chosen
         floor = min(baselines, key=lambda trial: (trial.loss, trial.id), default=None)
         # A baseline never joins models: to a ranking metric it is no harm, but to the probabilities it is.
         if floor is not None and floor.loss is not None and (self.current is None or floor.loss < self.current.loss):
@@ -152,9 +157,7 @@ class LiveEnsemble:
         deadline: float | None = None
         if self._clock.end is not None:
             deadline = time.monotonic() + (0.3 * self._clock.left() if final else 0.5)
-        return select(
-            predictions, lambda mean: self._metric.loss(truth, mean, weight), known=known, deadline=deadline
-        )
+        return select(predictions, lambda mean: self._metric.loss(truth, mean, weight), known=known, deadline=deadline)
 
     def _sample(self, rows: int) -> NDArray[np.int64]:
         """Places of as many rows as a slow metric can judge hundreds of times while an ensemble is made."""

@@ -93,3 +93,19 @@ def test_one_fold_needs_not_be_judged_twice(live, target):
 
     assert live.score(1, results) == results[2].loss
     assert asked == []
+
+
+def test_a_choice_cut_short_by_the_clock_does_not_replace_a_better_one(live, target, monkeypatch):
+    trials = []
+    for number in (1, 2, 3):
+        score = live.score(number, finished(live, target, number, noise=0.5, seconds=0.001))
+        trials.append(Trial(id=number, candidate=Candidate(model="m", config={}), budget=1.0, status="done",
+                            score=score, loss=score))  # fmt: skip
+    live.update(trials[:2], [], final=False)
+    best = live.current
+    assert len(best.weights) == 2
+
+    monkeypatch.setattr(Clock, "left", lambda clock: 0.0)
+    live.update(trials, [], final=True)
+
+    assert live.current == best
