@@ -19,6 +19,8 @@ FAILURES_BEFORE_REST = 3
 IMPORT_SECONDS = 15.0
 """What jobs of a model get on top until one of them is done, when its plugin preloads nothing: a worker then first
 imports what the model is made of, and a new worker would only begin again."""
+LONGEST_JOB_SECONDS = 3600.0
+"""Most that a job may take without a time budget: a model that hangs must not hold up the run for ever."""
 LEAST_SHARE = 0.4
 """A model that can stop early starts when at least this share of its usual training fits into the time."""
 USUAL_EXTRA_SECONDS = 3.0
@@ -95,10 +97,14 @@ class Admission:
         folds = len(self._context.splits)
         return soft_seconds(self._context.clock, workers=self._workers, folds=folds, queued=queued)
 
-    def hard_seconds(self, model: str, soft: float | None) -> float | None:
-        """Seconds after which a job is killed; None without a budget."""
+    def hard_seconds(self, model: str, soft: float | None) -> float:
+        """Seconds after which a job is killed: the user's limit, or what the time budget allows, or
+        `LONGEST_JOB_SECONDS` without one.
+        """
+        asked = self._context.job_seconds
         if soft is None:
-            return None
+            return asked or LONGEST_JOB_SECONDS
         known = model in self._imported or self._context.models[model].preload
         extra = USUAL_EXTRA_SECONDS if known else IMPORT_SECONDS
-        return min(2.0 * soft + extra, max(self._context.clock.left(), 0.1))
+        most = min(2.0 * soft + extra, max(self._context.clock.left(), 0.1))
+        return most if asked is None else min(most, asked)

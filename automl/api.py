@@ -28,7 +28,7 @@ from automl.predictor import Predictor
 from automl.protocols import Executor, ExecutorSettings, RunInfo, RunSummary, Tracker
 from automl.registry import Registry, load_registry
 from automl.run import Search
-from automl.settings import Settings, parse_seconds
+from automl.settings import Settings
 from automl.store import Store, check_new_folder
 from automl.strategy import Strategy, make_strategy, strategy_parts
 from automl.tracking import TrackerGroup
@@ -86,7 +86,7 @@ def make_settings(target: str, options: Mapping[str, Any]) -> Settings:
     values: dict[str, Any] = {"target": target}
     for name, value in options.items():
         if name == "time":
-            values["seconds"] = None if value is None else parse_seconds(value)
+            values["seconds"] = value
             continue
         if name not in known:
             near = difflib.get_close_matches(name, [*known, "time"], n=2)
@@ -274,6 +274,7 @@ def _context(run: _Run, folder: Path, splits: Sequence[Split]) -> RunContext:
         devices=run.ready.plan.devices,
         memory_bytes=run.machine.memory_bytes,
         trials=run.settings.trials,
+        job_seconds=run.settings.job_seconds,
         fit_seconds=run.ready.plan.fit_seconds,
         partial=strategy_parts(run.settings.strategy, run.registry)[1].partial,
         fidelity=_wanted_fidelity(run.settings, run.registry),
@@ -376,7 +377,7 @@ def _describe(store: Store, run: _Run, reasons: tuple[str, ...]) -> None:
         "reasons": reasons,
         "findings": [finding.to_dict() for finding in run.ready.prepared.findings],
         "columns": run.ready.prepared.schema.to_dict(),
-        "versions": versions(),
+        "versions": versions(run.registry),
         "workers": run.machine.workers,
         "threads": run.machine.threads,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),

@@ -95,7 +95,7 @@ def finish_run(
         constant=prepared.constant,
         only_baseline=only_baseline,
     )
-    predictor_folder = write_predictor(parts, folder, versions())
+    predictor_folder = write_predictor(parts, folder, versions(registry))
     weights = {} if result.ensemble is None else dict(result.ensemble.weights)
     score = None if result.ensemble is None else prepared.metric.from_distance(result.ensemble.loss)
     trials = [trial for trial in result.history if trial.kind not in UNCOUNTED]

@@ -50,6 +50,8 @@ class RunContext:
     """Model -> the device that it trains on; a model that is absent uses the CPU."""
     memory_bytes: int | None = None
     trials: int | None = None
+    job_seconds: float | None = None
+    """The user's limit of a job; None: none of his own."""
     fit_seconds: float = 1.0
     partial: bool = False
     """Whether the scheduler gives less than the whole budget."""

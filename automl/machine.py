@@ -18,9 +18,8 @@ PRELOAD_SHARE = 0.2
 """Share of the time budget that importing libraries for the workers may take."""
 IMPORT_SECONDS = 1.0
 """What importing the libraries of one model takes, roughly."""
-DISTRIBUTIONS = (
-    "automl-pluggy", "numpy", "scipy", "scikit-learn", "lightgbm", "xgboost-cpu", "catboost", "pyarrow",
-)  # fmt: skip
+DISTRIBUTIONS = ("automl-pluggy", "numpy", "scipy", "scikit-learn", "pyarrow")
+"""What the engine itself depends on; plugins name their own (`Spec.versions_of`)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,12 +73,13 @@ def modules_to_preload(registry: Registry, settings: Settings) -> tuple[str, ...
     return tuple(modules)
 
 
-def versions() -> dict[str, str]:
-    """Versions of what predictions depend on, by distribution."""
+def versions(registry: Registry) -> dict[str, str]:
+    """Versions of what predictions depend on, by distribution: the engine's libraries, plugins of models and theirs."""
     import platform
 
     found = {"python": platform.python_version()}
-    for name in DISTRIBUTIONS:
+    of_plugins = [name for spec in registry.models.values() for name in (spec.distribution, *spec.versions_of) if name]
+    for name in dict.fromkeys([*DISTRIBUTIONS, *of_plugins]):
         try:
             found[name] = metadata.version(name)
         except metadata.PackageNotFoundError:

@@ -49,9 +49,11 @@ class Plan:
 
 
 def usable_models(
-    registry: Registry, task: Task, settings: Settings, memory_bytes: int
+    registry: Registry, task: Task, settings: Settings, memory_bytes: int | None
 ) -> tuple[tuple[ModelSpec, ...], dict[str, str]]:
     """Models that can work on this task here, in the order of their first trials, and the others with reasons.
+
+    `memory_bytes` is what each worker has; None: not asked.
 
     Raises UnknownNameError for a model that no plugin offers and SettingsError when none of those asked for is usable.
     """
@@ -74,7 +76,7 @@ def usable_models(
     return tuple(usable), skipped
 
 
-def _why_not(spec: ModelSpec, registry: Registry, task: Task, memory_bytes: int) -> str:
+def _why_not(spec: ModelSpec, registry: Registry, task: Task, memory_bytes: int | None) -> str:
     if task.problem_type not in spec.problem_types:
         return f"does not do {task.problem_type} (it does {', '.join(spec.problem_types)})"
     if spec.modality != task.modality:
@@ -91,7 +93,7 @@ def _why_not(spec: ModelSpec, registry: Registry, task: Task, memory_bytes: int)
     if spec.max_classes is not None and task.class_count > spec.max_classes:
         return f"is too slow above {spec.max_classes} classes ({task.class_count} here)"
     need = int(task.rows * max(task.features, 1) * 8 * spec.memory_factor)
-    if need > memory_bytes and not spec.is_baseline:
+    if memory_bytes is not None and need > memory_bytes and not spec.is_baseline:
         return f"would need about {need / 2**30:.1f} GiB of {memory_bytes / 2**30:.1f} GiB for each worker"
     return ""
 
@@ -167,8 +169,13 @@ def make_plan(
     workers: int,
     memory_bytes: int,
 ) -> Plan:
-    """Decide from the task's size, the machine and the seconds that are left; None: no time limit."""
-    models, skipped = usable_models(registry, task, settings, memory_bytes)
+    """Decide from the task's size, the machine and the seconds that are left; None: no time limit.
+
+    Without a time limit the same trials come out again whatever else the machine is doing, so that the memory of each
+    worker leaves models out only when the user set it.
+    """
+    asked = settings.memory_bytes is not None or seconds is not None
+    models, skipped = usable_models(registry, task, settings, memory_bytes if asked else None)
     holdout, folds, repeats, why = choose_folds(task, settings, seconds, workers)
     devices = choose_devices(models, settings, registry, skipped)
     if not settings.models:

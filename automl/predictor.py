@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from automl.data.schema import Schema
 from automl.data.target import TargetCoding
 from automl.errors import DataError, PredictorError
-from automl.member import Member, load_member
+from automl.member import MEMBER_FILE, Member, load_member
 from automl.metrics import load_metric
 from automl.registry import Registry, load_registry
 from automl.store import DATABASE, PREDICTOR_FOLDER, dumps, link_tree, open_run
@@ -164,12 +164,16 @@ class Predictor:
     def load(cls, folder: Path | str, *, registry: Registry | None = None) -> Predictor:
         """Read a predictor's folder, or the run folder around it. Runs no code found there.
 
-        Raises PredictorError when files are missing or damaged or a plugin is not installed.
+        Raises PredictorError when files are missing or a plugin is not installed. The members' own files are read at
+        the first prediction, or by :meth:`open_members`, which raise it when one is damaged.
         """
         path = Path(folder)
         if (path / PREDICTOR_FOLDER / PREDICTOR_FILE).is_file():
             path = path / PREDICTOR_FOLDER
-        return cls(read_parts(path), path, registry or load_registry())
+        predictor = cls(read_parts(path), path, registry or load_registry())
+        for record in predictor.parts.members:
+            predictor._check(record)
+        return predictor
 
     def open_members(self) -> None:
         """Load all members now instead of at the first prediction."""
@@ -184,20 +188,28 @@ class Predictor:
             ]
         return self._members
 
-    def _load(self, record: MemberRecord, folder: str, encoders: Mapping[str, MatrixEncoder]) -> Member:
-        spec = self._registry.models.get(record.model)
-        if spec is None:
+    def _check(self, record: MemberRecord) -> None:
+        """PredictorError when a member's plugin or files are not there."""
+        if record.model not in self._registry.models:
             raise PredictorError(
                 f"the predictor needs model {record.model!r} of plugin {record.plugin!r}, which is not installed or is "
                 f"switched off: pip install {record.distribution or record.plugin}"
             )
-        path = self.folder / folder
-        if not path.resolve().is_relative_to(self.folder.resolve()):
-            raise PredictorError(
-                f"{PREDICTOR_FILE} names {folder!r}, which is outside its folder; do not use this predictor"
-            )
-        factory = spec.load()
-        return load_member(path, factory, config=record.config, task=self.task, seed=0, encoders=encoders)
+        for folder in record.folders:
+            if not (self.folder / folder).resolve().is_relative_to(self.folder.resolve()):
+                raise PredictorError(
+                    f"{PREDICTOR_FILE} names {folder!r}, which is outside its folder; do not use this predictor"
+                )
+            if not (self.folder / folder / MEMBER_FILE).is_file():
+                raise PredictorError(
+                    f"{self.folder / folder} of the predictor is missing ({MEMBER_FILE}); copy the whole folder again"
+                )
+
+    def _load(self, record: MemberRecord, folder: str, encoders: Mapping[str, MatrixEncoder]) -> Member:
+        factory = self._registry.models[record.model].load()
+        return load_member(
+            self.folder / folder, factory, config=record.config, task=self.task, seed=0, encoders=encoders
+        )
 
     def _read(self, data: Any) -> RawTable:
         from automl.data.read import read_table

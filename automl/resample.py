@@ -66,9 +66,12 @@ def make_resampling(prepared: Prepared, plan: Plan, settings: Settings) -> Resam
 
 
 def check_judged(prepared: Prepared, resampling: Resampling) -> None:
-    """Raise DataError when the metric can say nothing about the rows that judge, whatever is predicted for them."""
+    """Raise DataError when the metric can say nothing about the rows that judge, whatever is predicted for them, or
+    when some part trains on one class only.
+    """
     target = prepared.data.target
     assert target is not None
+    _check_trained(prepared, resampling)
     rows = np.unique(np.concatenate([split.valid for split in resampling.splits]))
     truth = target[rows]
     if not prepared.task.is_classification or len(np.unique(truth)) > 1:
@@ -83,3 +86,20 @@ def check_judged(prepared: Prepared, resampling: Resampling) -> None:
             f"all {len(rows)} rows that judge are of class {only!r}, of which metric {prepared.metric.name} can say "
             f"nothing ({error}); use --metric log_loss, other validation rows, or more rows of the other classes"
         ) from error
+
+
+def _check_trained(prepared: Prepared, resampling: Resampling) -> None:
+    target = prepared.data.target
+    if not prepared.task.is_classification or target is None:
+        return
+    for number, split in enumerate(resampling.splits):
+        first = int(target[split.train[0]])
+        if (target[split.train] != first).any():
+            continue
+        classes = prepared.task.classes
+        missing = repr(classes[1 - first]) if len(classes) == 2 else "the other classes"
+        part = "the training rows" if len(resampling.splits) == 1 else f"the training rows of fold {number}"
+        raise DataError(
+            f"{part} hold only class {classes[first]!r}: every row of {missing} is among those that judge "
+            f"(validation: {resampling.reason}); validate in another way, or split differently"
+        )

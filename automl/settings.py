@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
+import operator
 import re
 from dataclasses import asdict, dataclass, field
+from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,13 +23,29 @@ DEFAULT_SECONDS = 600.0
 
 def parse_seconds(text: str | float) -> float:
     """Seconds in ``90``, ``"90s"``, ``"10m"`` or ``"1h"``; SettingsError for anything else or <= 0."""
-    match = _TIME.match(str(text))
-    if match is None:
-        raise SettingsError(f"time {text!r} is not understood; write it as 90, 90s, 10m or 1h")
-    seconds = float(match.group(1)) * _SECONDS[(match.group(2) or "s").lower()]
-    if seconds <= 0:
-        raise SettingsError(f"time {text!r} must be above zero; write it as 90, 90s, 10m or 1h")
+    if isinstance(text, Real) and not isinstance(text, bool):
+        seconds = float(text)
+    else:
+        match = _TIME.match(str(text))
+        if match is None:
+            raise SettingsError(f"time {text!r} is not understood; write it as 90, 90s, 10m or 1h")
+        seconds = float(match.group(1)) * _SECONDS[(match.group(2) or "s").lower()]
+    if not 0 < seconds < math.inf:
+        raise SettingsError(f"time {text!r} must be above zero and finite; write it as 90, 90s, 10m or 1h")
     return seconds
+
+
+def _whole(name: str, value: Any, least: int) -> int | None:
+    """A whole number of any type that is one (also numpy's); SettingsError for anything else."""
+    if value is None:
+        return None
+    try:
+        number = operator.index(value)
+    except TypeError:
+        number = least - 1
+    if isinstance(value, bool) or number < least:
+        raise SettingsError(f"{name}={value!r} must be a whole number of at least {least}")
+    return number
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,6 +75,9 @@ class Settings:
     """``auto`` (the best that is there), ``cpu``, ``cuda``, ``cuda:1`` or ``mps``, for the models that can choose."""
     jobs: int | None = None
     """Most cores to use; None: all that the process may really use."""
+    job_seconds: float | None = None
+    """Most seconds of one job (one fold of one trial), after which it is killed; None: what the time budget allows,
+    and an hour without one."""
     memory_bytes: int | None = None
     """Limit of each worker's memory; None: its share of what is available."""
     executor: str = "processes"
@@ -86,12 +108,12 @@ class Settings:
     trackers: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        for name, least in (("trials", 1), ("jobs", 1), ("folds", 2), ("repeats", 1), ("seed", 0)):
+        least = {"trials": 1, "jobs": 1, "folds": 2, "repeats": 1, "seed": 0, "memory_bytes": 1}
+        for name, bound in least.items():
+            object.__setattr__(self, name, _whole(name, getattr(self, name), bound))
+        for name in ("seconds", "job_seconds"):
             value = getattr(self, name)
-            if value is not None and (not isinstance(value, int) or isinstance(value, bool) or value < least):
-                raise SettingsError(f"{name}={value!r} must be a whole number of at least {least}")
-        if self.seconds is not None and not self.seconds > 0:
-            raise SettingsError(f"time {self.seconds!r} must be above zero; write it as 90, 90s, 10m or 1h")
+            object.__setattr__(self, name, None if value is None else parse_seconds(value))
         if self.task not in (None, "binary", "multiclass", "classification", "regression"):
             raise SettingsError(
                 f"task {self.task!r} is not known; use binary, multiclass, classification or regression"
@@ -102,9 +124,23 @@ class Settings:
         structures = [n for n in ("group", "time_column", "split_column", "validation") if getattr(self, n)]
         if len(structures) > 1:
             raise SettingsError(f"{' and '.join(structures)} were both given; choose one way to validate")
+        self._check_resampling(*structures)
         for name, sign in self.monotone.items():
             if sign not in (1, -1):
                 raise SettingsError(f"monotone constraint {sign!r} of column {name!r} must be 1 or -1")
+
+    def _check_resampling(self, structure: str = "") -> None:
+        """Refuse numbers of folds and repeats where something else decides."""
+        told = {"split_column": "the split column", "validation": "the validation file"}
+        if structure in told and (self.folds is not None or self.repeats is not None):
+            given = "folds" if self.folds is not None else "repeats"
+            raise SettingsError(
+                f"{given}={getattr(self, given)} cannot be had beside {told[structure]}, which says which rows judge; "
+                "give one of the two"
+            )
+        if structure in ("group", "time_column") and self.repeats not in (None, 1):
+            what = "groups" if structure == "group" else "time"
+            raise SettingsError(f"repeats={self.repeats} cannot be had with validation by {what}; leave repeats out")
 
     @property
     def budget_seconds(self) -> float | None:

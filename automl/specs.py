@@ -35,6 +35,9 @@ class Spec:
     """Modules that must be installed; looked up with ``find_spec``, never imported to look."""
     install: str = ""
     """What ``pip install`` needs when a module is missing, e.g. ``"automl-pluggy[xgboost]"``."""
+    versions_of: tuple[str, ...] = ()
+    """Distributions, such as ``"lightgbm"``, whose versions are recorded with runs and predictors besides the
+    plugin's own."""
     plugin: str = ""
     """Name of the plugin it came from; filled in by the registry."""
     distribution: str = ""

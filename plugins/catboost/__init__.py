@@ -15,6 +15,7 @@ def register_models() -> list[ModelSpec]:
             factory="automl_plugins.catboost.model:CatBoost",
             space="automl_plugins.catboost.model:space",
             requires=("catboost",),
+            versions_of=("catboost",),
             install="automl-pluggy[catboost]",
             form="table",
             fidelities=(Fidelity(name="rounds", unit="boosting rounds", low=10, high=2000, resumable=True),),

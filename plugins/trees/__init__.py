@@ -17,6 +17,7 @@ def register_models() -> list[ModelSpec]:
             factory="automl_plugins.trees.lightgbm_model:LightGBM",
             space="automl_plugins.trees.lightgbm_model:space",
             requires=("lightgbm",),
+            versions_of=("lightgbm",),
             form="table",
             fidelities=(rounds,),
             relative_cost=1.0,

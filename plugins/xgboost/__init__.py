@@ -15,6 +15,7 @@ def register_models() -> list[ModelSpec]:
             factory="automl_plugins.xgboost.model:XGBoost",
             space="automl_plugins.xgboost.model:space",
             requires=("xgboost",),
+            versions_of=("xgboost-cpu", "xgboost"),
             install="automl-pluggy[xgboost]",
             form="table",
             fidelities=(Fidelity(name="rounds", unit="boosting rounds", low=10, high=2000, resumable=True),),

@@ -47,6 +47,15 @@ def test_validation_rows_of_one_class_are_refused_by_name(tmp_path):
         automl.fit(data, target="y", split_column="part", trials=1, out=tmp_path / "run", **FAST)
 
 
+def test_groups_that_hold_all_of_a_class_are_refused_before_training(tmp_path):
+    data = frame(60, ["yes"] * 20 + ["no"] * 40)
+    data["team"] = np.repeat(["a", "b", "c"], 20)
+
+    with pytest.raises(DataError, match="hold only class 'no': every row of 'yes' is among those that judge"):
+        automl.fit(data, target="y", group="team", trials=1, out=tmp_path / "run", **FAST)
+    assert [] == list(tmp_path.iterdir())
+
+
 def test_five_rows_are_enough_for_a_predictor(tmp_path):
     outcome = fit_run(frame(5, list("ynyny")), make_settings("y", {"trials": 1, **FAST}), out=tmp_path / "run")
 

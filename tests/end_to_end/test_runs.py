@@ -81,6 +81,14 @@ def test_when_every_model_fails_the_dummy_is_left_and_said_so(tmp_path):
         assert any("Traceback" in job["traceback"] for job in run.jobs())
 
 
+def test_a_job_limit_holds_without_a_time_budget_too(tmp_path):
+    outcome = with_toys(["toy_stubborn", "toy"], trials=2, job_seconds=2)(tmp_path / "run")
+
+    kinds = {row["model"]: row.get("kind") for row in outcome.leaderboard if row["status"] == "failed"}
+    assert kinds == {"toy_stubborn": "timeout"}
+    assert not outcome.only_baseline
+
+
 @pytest.mark.parametrize("executor", ["inline", "processes"])
 @pytest.mark.parametrize("seconds", [1, 3])
 def test_tiny_budgets_end_in_time_with_a_predictor(tmp_path, seconds, executor):
@@ -326,13 +334,23 @@ def test_a_damaged_predictor_is_refused(finished, tmp_path, name):
 
 
 def test_a_folder_name_that_leads_outside_is_refused(finished, tmp_path):
-    predictor, fresh = finished
-    folder = predictor.save(tmp_path / "copy")
+    folder = finished[0].save(tmp_path / "copy")
     plain = json.loads((folder / "predictor.json").read_text())
     plain["members"][0]["folders"] = ["../../elsewhere"]
     (folder / "predictor.json").write_text(json.dumps(plain))
     with pytest.raises(PredictorError, match="outside"):
-        automl.load(folder).predict(fresh)
+        automl.load(folder)
+
+
+def test_loading_tells_what_is_missing(finished, tmp_path, monkeypatch):
+    folder = finished[0].save(tmp_path / "copy")
+    monkeypatch.setenv("AUTOML_DISABLE_PLUGINS", "trees,linear")
+    with pytest.raises(PredictorError, match=r"needs model '\w+' of plugin '\w+', which is not installed or is switched"):
+        automl.load(folder)
+    monkeypatch.delenv("AUTOML_DISABLE_PLUGINS")
+    shutil.rmtree(next((folder / "members").iterdir()))
+    with pytest.raises(PredictorError, match="is missing .member.json.; copy the whole folder again"):
+        automl.load(folder)
 
 
 def test_nothing_in_the_run_folder_is_a_pickle(finished):
