@@ -345,7 +345,9 @@ def test_a_folder_name_that_leads_outside_is_refused(finished, tmp_path):
 def test_loading_tells_what_is_missing(finished, tmp_path, monkeypatch):
     folder = finished[0].save(tmp_path / "copy")
     monkeypatch.setenv("AUTOML_DISABLE_PLUGINS", "trees,linear")
-    with pytest.raises(PredictorError, match=r"needs model '\w+' of plugin '\w+', which is not installed or is switched"):
+    with pytest.raises(
+        PredictorError, match=r"needs model '\w+' of plugin '\w+', which is not installed or is switched"
+    ):
         automl.load(folder)
     monkeypatch.delenv("AUTOML_DISABLE_PLUGINS")
     shutil.rmtree(next((folder / "members").iterdir()))
