@@ -14,7 +14,7 @@ _CHUNK_TEXT_BYTES = 1 << 30
 
 
 def plain_types(table: pa.Table, names: list[str]) -> pa.Table:
-    """Arrow types brought down to a few: int64, floats, bool, string, timestamp, date, null.
+    """Arrow types brought down to a few: int64 (uint64 beyond), floats, bool, string, timestamp, date, null.
 
     Dictionaries, durations (seconds), decimals, times of day (text) are converted; NaN becomes missing. Raises
     DataError naming the column for nested values and for bytes that are no text.
@@ -61,8 +61,10 @@ def _plain_column(column: Any, name: str) -> Any:
     if types.is_uint64(kind):
         try:
             return pc.cast(column, pa.int64())
-        except pa.ArrowInvalid:
-            return pc.cast(column, pa.float64(), safe=False)
+        except pa.ArrowInvalid:  # kept as it is: as fractions, different numbers would become one
+            return column
+    if types.is_decimal(kind) and kind.scale <= 0:
+        return _whole_decimals(column)
     if types.is_time(kind):
         return _times_as_text(column)
     if types.is_duration(kind):
@@ -74,6 +76,19 @@ def _plain_column(column: Any, name: str) -> Any:
     if wanted == kind:
         return column
     return _nan_as_null(pc.cast(column, wanted, safe=False)) if types.is_floating(wanted) else pc.cast(column, wanted)
+
+
+def _whole_decimals(column: Any) -> Any:
+    """Whole numbers that a database wrote as decimals, as integers; as text where those are too short."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    for kind in (pa.int64(), pa.uint64()):
+        try:
+            return pc.cast(column, kind)
+        except pa.ArrowInvalid:
+            continue
+    return pa.chunked_array([[None if value is None else f"{value:f}" for value in column.to_pylist()]], pa.string())
 
 
 def _plain_type(kind: pa.DataType) -> pa.DataType:

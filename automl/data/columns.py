@@ -102,7 +102,7 @@ def _mixed(values: list[Any], name: str, findings: list[Finding]) -> Any:
     _refuse_nested(plain, name)
     kinds = {type(value) for value in plain if value is not None}
     if kinds and kinds <= {int, float, decimal.Decimal}:
-        return _numbers(plain, kinds)
+        return _numbers(plain, kinds, name, findings)
     if kinds == {bytes}:
         return pa.array([None if value is None else _decoded(value) for value in plain], pa.string())
     if len(kinds) <= 1:
@@ -140,14 +140,23 @@ def _refuse_nested(plain: list[Any], name: str) -> None:
             raise DataError(f"column {name!r}, row {row}: Complex data not supported: give real numbers")
 
 
-def _numbers(plain: list[Any], kinds: set[type]) -> Any:
+def _numbers(plain: list[Any], kinds: set[type], name: str, findings: list[Finding]) -> Any:
     import pyarrow as pa
 
     if kinds == {int}:
-        try:
-            return pa.array(plain, pa.int64())
-        except (OverflowError, pa.ArrowInvalid):
-            pass  # beyond 64 bits: fractions hold it well enough
+        for kind in (pa.int64(), pa.uint64()):
+            try:
+                return pa.array(plain, kind)
+            except (OverflowError, pa.ArrowInvalid):
+                continue
+        fractions = [None if value is None else _as_float(value) for value in plain]
+        if len(set(fractions)) == len(set(plain)):
+            return whole_numbers(pa.array(fractions, pa.float64()))
+        # As fractions, different numbers would become one.
+        message = f"column {name!r}: whole numbers beyond 64 bits are read as text"
+        count = sum(value is not None for value in plain)
+        findings.append(Finding(level="repair", code="beyond-64-bits", column=name, count=count, message=message))
+        return _as_text(plain)
     return whole_numbers(pa.array([None if value is None else _as_float(value) for value in plain], pa.float64()))
 
 

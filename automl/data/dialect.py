@@ -213,6 +213,23 @@ def _find_decimal(rows: tuple[tuple[str, ...], ...], separator: str) -> str:
     return "," if comma > point else "."
 
 
+def beyond_64_bits(dialect: Dialect, more: list[list[str]]) -> list[int]:
+    """Columns with whole numbers that need more than 63 bits: Arrow would read fractions, and lose digits."""
+    rows = [*dialect.rows, *more]
+    return [
+        place
+        for place in range(len(dialect.names))
+        if any(len(row[place]) > 18 and _WHOLE.fullmatch(row[place].strip()) and _is_long(row[place]) for row in rows)
+    ]
+
+
+def _is_long(text: str) -> bool:
+    try:
+        return abs(int(text)) >= 2**63
+    except ValueError:  # hexadecimal
+        return False
+
+
 def text_columns(dialect: Dialect, more: list[list[str]]) -> list[int]:
     """Columns that must stay text though Arrow would read numbers or times: codes such as "01234" or "0x1F",
     whose zeros would be lost, and times of day. `more` are rows from further down the file.

@@ -22,6 +22,8 @@ FEW_CODES = 30
 MANY_CODES = 100
 """Whole numbers in a dense range: up to `FEW_CODES` or from `MANY_CODES` values they may be codes; in between
 (ages, scores) they are quantities."""
+EXACT = 2**53
+"""Whole numbers up to here are all different as float64."""
 ID_NAME = re.compile(r"(^|[_\s.-])(id|uuid|guid|key|index|idx|rowid|row_?number|row)$|^(id|row|index)[_\s.-]?|Id$|ID$")
 
 
@@ -52,12 +54,14 @@ def _numeric_column(name: str, column: Any) -> Fitted:
     ends = pc.min_max(column)
     low, high = (ends[side].as_py() for side in ("min", "max"))
     if low == high:
-        return fitted.unused(name, "constant", f"every value is {low!r}", value=number_label(float(low))), []
+        return fitted.unused(name, "constant", f"every value is {low!r}", value=number_label(low)), []
     if not pa.types.is_integer(column.type):
         return fitted.number(name, column, f"numbers from {low:g} to {high:g}"), []
     rows = len(column) - column.null_count
     between = f"whole numbers from {low:,} to {high:,}"
     named = bool(ID_NAME.search(name))
+    if max(-low, high) > EXACT:
+        return _beyond_floats(name, column, between, named=named)
     if high - low + 1 > 3 * rows and not named:  # neither an id nor dense, however many values differ
         return fitted.number(name, column, between), []
     seen = _count_whole(column, low, high)
@@ -71,6 +75,24 @@ def _numeric_column(name: str, column: Any) -> Fitted:
         reason = f"{count:,} different whole numbers from {low} to {high} that occur again and again"
         return fitted.integer_code(name, column, reason, seen=seen)
     return fitted.number(name, column, f"{count:,} different {between}"), []
+
+
+def _beyond_floats(name: str, column: Any, between: str, *, named: bool) -> Fitted:
+    """Whole numbers with more digits than a float64 has: codes where they repeat, else counted from the smallest on."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    seen = distinct(column)
+    count, rows = len(seen.values), len(column) - column.null_count
+    unsigned = pa.types.is_uint64(column.type)
+    if rows > 20 and ((named and count == rows) or (unsigned and count > 0.95 * rows)):
+        why = "its name says so" if named else "they need all 64 bits"
+        return fitted.unused(name, "id", f"{rows:,} {between}, nearly all different, and {why}"), []
+    floats = len(np.unique(seen.values.to_numpy().astype(np.float64)))
+    if unsigned or (floats < count and rows >= 2 * count):
+        why = "which need all 64 bits" if unsigned else f"of which fractions would leave {floats:,}"
+        return fitted.category(name, column, f"{count:,} different {between}, {why}: codes", seen=seen)
+    return fitted.number(name, column, between, {"origin": pc.min(column).as_py()}), []
 
 
 def _count_whole(column: Any, low: int, high: int) -> Counted:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 NUMBER_SHARE = 0.95
 """Share of the values of a text column that must be numbers (or dates) for it to count as such."""
+_BEYOND = re.compile(r"[+-]?\d{19,}")
 FIRST_LOOK = 500
 """So many texts rule out most columns of words at once."""
 
@@ -66,7 +68,7 @@ def text_column(name: str, column: Any) -> Fitted:
     if len(labels) == 1:
         only = labels[0].as_py()
         return fitted.unused(name, "constant", f"every value is {only!r}", value=only), []
-    return _booleans(texts) or _numbers(texts) or _dates(texts) or _words(texts)
+    return _booleans(texts) or _codes(texts) or _numbers(texts) or _dates(texts) or _words(texts)
 
 
 def _booleans(texts: _Texts) -> Fitted | None:
@@ -92,9 +94,8 @@ def _numbers(texts: _Texts) -> Fitted | None:
     unread = int(texts.counts[wrong].sum())
     if unread > (1 - NUMBER_SHARE) * texts.rows:
         return None
-    codes = [text for text in some if len(text) > 1 and text[0] == "0" and text.isdigit()]
-    if len(codes) > 0.05 * len(some) and pc.all(pc.utf8_is_digit(texts.real)).as_py():
-        return None  # such as postcodes
+    if any(map(_BEYOND.fullmatch, some)) and len(np.unique(parse_numbers(texts.real))) < len(texts.real):
+        return None  # whole numbers beyond 64 bits, of which fractions would make some equal
     name, rows = texts.name, texts.rows
     example = texts.real[int(np.flatnonzero(~wrong)[0])].as_py()
     message = f"column {name!r}: numbers written as text, such as {example!r}, are read as numbers"
@@ -103,6 +104,25 @@ def _numbers(texts: _Texts) -> Fitted | None:
     finding = Finding(level="repair", code="numbers-as-text", column=name, count=unread, message=message)
     params = {"as_text": True, "decimal_comma": comma}
     return fitted.number(name, texts.column, f"{rows:,} numbers written as text", params), [finding]
+
+
+def _codes(texts: _Texts) -> Fitted | None:
+    """Whole numbers of which one has a leading zero, such as postcodes, wherever it stands."""
+    import pyarrow.compute as pc
+
+    if not texts.real[0].as_py().isdigit() or not pc.all(pc.utf8_is_digit(texts.real)).as_py():
+        return None
+    leading = pc.match_substring_regex(texts.real, "^0[0-9]")
+    if not pc.any(leading).as_py():
+        return None
+    name, example = texts.name, texts.real.filter(leading)[0].as_py()
+    column, findings = _words(texts)
+    message = (
+        f"column {name!r}: whole numbers with leading zeros, such as {example!r}, are codes; "
+        f"--column {name}=number if they are quantities"
+    )
+    count = int(texts.counts[leading.to_numpy(zero_copy_only=False).astype(bool)].sum())
+    return column, [*findings, Finding(level="info", code="leading-zeros", column=name, count=count, message=message)]
 
 
 def _mostly_numbers(some: list[str], share: float) -> bool:

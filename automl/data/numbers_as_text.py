@@ -14,6 +14,9 @@ _PLAIN = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 _GROUPED = re.compile(r"[+-]?\d{1,3}(,\d{3})+(\.\d+)?")
 _SPACED = re.compile(r"[+-]?\d{1,3}([ \u00a0\u202f']\d{3})+([.,]\d+)?")
 _COMMA = re.compile(r"[+-]?(\d{1,3}(\.\d{3})+|\d+),\d+|[+-]?\d{1,3}(\.\d{3})+")
+_WHOLE = re.compile(r"[+-]?\d+")
+FLOAT_DIGITS = 15
+"""Whole numbers of so many digits are all different as float64; from 2**53 on, some are not."""
 _INFINITE = {
     "inf": float("inf"),
     "+inf": float("inf"),
@@ -46,6 +49,14 @@ def parse_number(text: str, *, decimal_comma: bool = False) -> float | None:
     if number is None:
         return None
     return -number if negative != (sign == "-") else number
+
+
+def exact_number(text: str, *, decimal_comma: bool = False) -> float | None:
+    """`parse_number`, but whole numbers of any length keep all their digits: as int, equal to the float if there is one."""
+    bare = text.strip()
+    if len(bare) > FLOAT_DIGITS and _WHOLE.fullmatch(bare):
+        return int(bare)
+    return parse_number(text, decimal_comma=decimal_comma)
 
 
 def _parse_plain(text: str, decimal_comma: bool) -> float | None:

@@ -6,7 +6,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from automl.data.amount import thin_text
-from automl.data.dialect import SPACES, Dialect, find_dialect, text_columns
+from automl.data.csv_codes import plain_whole_numbers, with_codes
+from automl.data.dialect import SPACES, Dialect, beyond_64_bits, find_dialect, text_columns
 from automl.data.encoding import UTF8, fallback_encoding, to_utf8
 from automl.data.records import MISSING_TOKENS, Finding
 from automl.data.text_content import Content
@@ -82,8 +83,11 @@ def _with_arrow(content: Content, dialect: Dialect, source: str, limit: ReadLimi
         content, share = thin_text(content, dialect, content.after_lines(dialect.header_lines), limit, source)
     names = [f"c{place}" for place in range(len(dialect.names))]
     start = content.after_lines(dialect.header_lines)
-    quotes = content.has_quotes(start, source)
-    types = {names[place]: pa.string() for place in text_columns(dialect, content.windows(dialect, start))}
+    quotes, zeros = content.scan(start, source, dialect.separator)
+    windows = content.windows(dialect, start)
+    types = {names[place]: pa.string() for place in text_columns(dialect, windows)}
+    long = [names[place] for place in beyond_64_bits(dialect, windows) if names[place] not in types]
+    types |= dict.fromkeys(long, pa.string())
     block = BLOCK_BYTES
     while True:
         try:
@@ -108,6 +112,17 @@ def _with_arrow(content: Content, dialect: Dialect, source: str, limit: ReadLimi
         raise DataError(f"{source} has a header but 0 rows of data; give a table with data")
     if quotes:
         _refuse_open_quote(table, whole, dialect, source)
+    if zeros:
+
+        def as_text(columns: list[str]) -> pa.Table:
+            more = dict.fromkeys(columns, pa.string())
+            stream = content.stream(start)
+            return _arrow_table(stream, dialect, types | more, quotes=quotes, block=block, only=columns)
+
+        table = with_codes(table, zeros, as_text)
+    for name in long:
+        place = table.schema.get_field_index(name)
+        table = table.set_column(place, name, plain_whole_numbers(table.column(place)))
     table = _empty_as_null(table)
     if dialect.decimal == ",":
         table = _grouped_by_points(table)
@@ -116,8 +131,15 @@ def _with_arrow(content: Content, dialect: Dialect, source: str, limit: ReadLimi
 
 
 def _arrow_table(
-    stream: pa.NativeFile, dialect: Dialect, types: dict[str, pa.DataType], *, quotes: bool, block: int
+    stream: pa.NativeFile,
+    dialect: Dialect,
+    types: dict[str, pa.DataType],
+    *,
+    quotes: bool,
+    block: int,
+    only: list[str] | None = None,
 ) -> pa.Table:
+    """All columns with a name, or `only` some."""
     from pyarrow import csv
 
     names = [f"c{place}" for place in range(dialect.width)]
@@ -141,7 +163,7 @@ def _arrow_table(
             strings_can_be_null=False,
             quoted_strings_can_be_null=True,
             decimal_point=dialect.decimal,
-            include_columns=names[: len(dialect.names)],
+            include_columns=names[: len(dialect.names)] if only is None else only,
             true_values=["true", "True", "TRUE"],
             false_values=["false", "False", "FALSE"],
         ),

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from automl.data.numbers_as_text import parse_number
+from automl.data.numbers_as_text import exact_number, parse_number
 from automl.data.problem_type import decide_problem_type
 from automl.data.records import MISSING_TOKENS, Finding
 from automl.data.target_labels import (
@@ -39,6 +39,7 @@ LARGEST = 3.0e38
 """Values beyond this do not fit in a float32."""
 IMBALANCE = 100
 LABELS_SHOWN = 5
+INT64_LARGEST = 2**63 - 1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,10 +86,16 @@ class TargetCoding:
         return found, found >= 0
 
     def decode(self, codes: NDArray[np.integer[Any]]) -> NDArray[Any]:
-        """Labels ``(rows,)`` in the type they came in: str (as objects), bool, int64 or float64."""
+        """Labels ``(rows,)`` in the type they came in: str (as objects), bool, int64 (uint64 if need be) or float64."""
         import numpy as np
 
-        kinds = {"text": object, "boolean": np.bool_, "integer": np.int64, "number": np.float64}
+        beyond = self.kind == "integer" and any(int(label) > INT64_LARGEST for label in self.classes)
+        kinds = {
+            "text": object,
+            "boolean": np.bool_,
+            "integer": np.uint64 if beyond else np.int64,
+            "number": np.float64,
+        }
         labels: NDArray[Any] = np.array(self.classes, dtype=kinds[self.kind])
         decoded: NDArray[Any] = labels[codes]
         return decoded
@@ -152,9 +159,9 @@ def _plain_target(column: pa.ChunkedArray, name: str) -> pa.ChunkedArray:
 def _order(label: Label, labels: Labels) -> tuple[float, str]:
     """Numbers by size, also those written as text; False before True; text by its letters."""
     if isinstance(label, str):
-        number = parse_number(label, decimal_comma=labels.decimal_comma) if labels.numeric else None
+        number = exact_number(label, decimal_comma=labels.decimal_comma) if labels.numeric else None
         return number or 0.0, label
-    return float(label), ""
+    return label, ""
 
 
 def _shown(labels: list[Any], most: int = LABELS_SHOWN) -> str:
@@ -241,6 +248,9 @@ def _class_findings(name: str, labels: Labels) -> list[Finding]:
         words = "1 class has" if len(single) == 1 else f"{len(single):,} classes have"
         message = f"{words} one row only: always used to train, never to judge: {_shown(single, 20)}"
         findings.append(_finding("repair", "single-member-class", name, len(single), message))
+    if labels.blanks:
+        message = f"labels that differ only in outer blanks are one class: {_shown(list(labels.blanks))}"
+        findings.append(_finding("repair", "label-blanks", name, len(labels.blanks), message))
     folded: dict[str, list[str]] = {}
     for label in counts:
         if isinstance(label, str):
@@ -250,7 +260,7 @@ def _class_findings(name: str, labels: Labels) -> list[Finding]:
         shown = "; ".join(" and ".join(repr(one) for one in same) for same in twins[:3])
         message = f"labels differ only in upper and lower case and stay apart: {shown}"
         findings.append(_finding("warning", "label-case", name, len(twins), message))
-    doubtful = [label for label in counts if label in MISSING_TOKENS]
+    doubtful = [label for label in counts if isinstance(label, str) and label.strip() in MISSING_TOKENS]
     if doubtful:
         message = f"labels that could mean missing are kept as classes: {_shown(doubtful)}"
         findings.append(_finding("warning", "label-like-missing", name, sum(counts[one] for one in doubtful), message))

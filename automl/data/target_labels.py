@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
-from automl.data.numbers_as_text import parse_number, uses_decimal_comma
+from automl.data.numbers_as_text import exact_number, parse_number, uses_decimal_comma
 from automl.data.records import MISSING_TOKENS
 from automl.errors import DataError
 
@@ -46,6 +46,8 @@ class Labels:
     decimal_comma: bool = False
     missing_as: tuple[str, ...] = ()
     """Texts that were read as missing."""
+    blanks: tuple[str, ...] = ()
+    """Labels that are written both with and without outer blanks, or with different ones."""
 
 
 def plain(column: Any) -> pa.ChunkedArray:
@@ -118,7 +120,7 @@ def read_labels(column: pa.ChunkedArray) -> Labels:
             numeric=False,
             whole=False,
         )
-    return _read_texts([str(value).strip() for value in values], counts, len(column))
+    return _read_texts([str(value) for value in values], counts, len(column))
 
 
 def _counted(column: pa.ChunkedArray) -> tuple[list[Any], list[int]]:
@@ -150,14 +152,18 @@ def _read_numbers(column: pa.ChunkedArray) -> Labels:
 
 
 def _read_texts(texts: Sequence[str], counts: Sequence[int], rows: int) -> Labels:
-    """Labels of stripped texts. All numbers: equal ones are one label, in its shortest spelling."""
-    by_text: dict[str, int] = {}
+    """Labels of texts, as they are written: outer blanks make no other label, but come back.
+
+    All numbers: equal ones are one label, in its shortest spelling.
+    """
+    spellings: dict[str, dict[str, int]] = {}
     for text, count in zip(texts, counts, strict=True):
         if count:
-            by_text[text] = by_text.get(text, 0) + count
+            spellings.setdefault(text.strip(), {})[text] = count
+    by_text = {text: sum(written.values()) for text, written in spellings.items()}
     words = [text for text in by_text if text not in MISSING_TOKENS]
     comma = uses_decimal_comma(words)
-    numbers = {text: parse_number(text, decimal_comma=comma) for text in words}
+    numbers = {text: exact_number(text, decimal_comma=comma) for text in words}
     # Leading zeros mean codes, not quantities; and one number beside "-" or "none" is a class beside a class.
     coded = any(len(text) > 1 and text[0] == "0" and text[1].isdigit() for text in words)
     numeric = None not in numbers.values() and len(set(numbers.values())) > 1 and not coded
@@ -166,7 +172,8 @@ def _read_texts(texts: Sequence[str], counts: Sequence[int], rows: int) -> Label
     merged: dict[Label, int] = {}
     for text, count in by_text.items():
         if text not in tokens:
-            label = shortest.get(text, text)
+            short = shortest.get(text, text)
+            label = _usual_spelling(short, spellings[short])
             merged[label] = merged.get(label, 0) + count
     return Labels(
         kind="text",
@@ -178,7 +185,15 @@ def _read_texts(texts: Sequence[str], counts: Sequence[int], rows: int) -> Label
         whole=numeric and all(float(number or 0).is_integer() for number in numbers.values()),
         decimal_comma=comma and numeric,
         missing_as=tuple(sorted(text for text in by_text if text in tokens and text)),
+        blanks=tuple(text for text, written in spellings.items() if len(written) > 1 and text not in tokens),
     )
+
+
+def _usual_spelling(bare: str, written: dict[str, int]) -> str:
+    """A text with the outer blanks that it mostly has; without any where two spellings are as common."""
+    most = max(written.values())
+    usual = [text for text, count in written.items() if count == most]
+    return usual[0] if len(usual) == 1 else bare
 
 
 def _shortest_spelling(numbers: dict[str, float | None]) -> dict[str, str]:
@@ -194,9 +209,9 @@ def _shortest_spelling(numbers: dict[str, float | None]) -> dict[str, str]:
 
 def label_finder(classes: Sequence[Label], kind: LabelKind, *, numeric: bool, decimal_comma: bool) -> Any:
     """A function from a cell's value to the code of its class: -1 for missing, None for an unknown label."""
-    codes: dict[Any, int] = {label: code for code, label in enumerate(classes)}
+    codes: dict[Any, int] = {_bare(label): code for code, label in enumerate(classes)}
     by_number = _codes_by_number(classes, decimal_comma) if numeric else {}
-    folded = {str(label).casefold(): code for code, label in enumerate(classes)}
+    folded = {str(label).strip().casefold(): code for code, label in enumerate(classes)}
 
     def find(value: Any) -> int | None:
         if value is None or (isinstance(value, float) and value != value):  # noqa: PLR0124 - NaN
@@ -208,22 +223,27 @@ def label_finder(classes: Sequence[Label], kind: LabelKind, *, numeric: bool, de
         elif isinstance(value, bool):
             return folded.get(str(value).casefold(), by_number.get(float(value)))
         elif not isinstance(value, str):
-            return by_number.get(float(value)) if numeric else codes.get(str(value))
+            return by_number.get(value) if numeric else codes.get(str(value))
         text = str(value).strip()
         if kind == "text" and text in codes:
             return codes[text]
         if text in (MISSING_TOKENS if numeric or kind == "boolean" else MISSING_LABELS):
             return -1
-        number = parse_number(text, decimal_comma=decimal_comma)
+        number = exact_number(text, decimal_comma=decimal_comma)
         return by_number.get(number) if number is not None else None
 
     return find
 
 
+def _bare(label: Label) -> Label:
+    return label.strip() if isinstance(label, str) else label
+
+
 def _codes_by_number(classes: Iterable[Label], decimal_comma: bool) -> dict[float | None, int]:
     found: dict[float | None, int] = {}
     for code, label in enumerate(classes):
-        found[parse_number(label, decimal_comma=decimal_comma) if isinstance(label, str) else float(label)] = code
+        # Not as float: from 2**53 on, different whole numbers are one float.
+        found[exact_number(label, decimal_comma=decimal_comma) if isinstance(label, str) else label] = code
     return found
 
 

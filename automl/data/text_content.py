@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, cast
 
+from automl.data.csv_codes import PIECE_BYTES, ZeroCounter
 from automl.data.dialect import HEAD_BYTES, HEAD_LINES, Dialect, parse_records
 from automl.data.encoding import nul_message
 from automl.errors import DataError
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-SCAN_BYTES = 1 << 18
-"""Fits a core's cache."""
 WINDOWS = 24
 WINDOW_BYTES = 1 << 15
 """Places further down the table, and their size, where codes such as "01234" are looked for."""
@@ -93,19 +92,29 @@ class Content:
             place = found.end()
         return place
 
-    def has_quotes(self, start: int, source: str) -> bool:
-        """Whether quotes occur from a place on. DataError for a NUL byte, with its line."""
+    def scan(self, start: int, source: str, separator: str) -> tuple[bool, int]:
+        """Whether quotes occur from a place on, and how many cells begin with a zero and another digit.
+
+        DataError for a NUL byte, with its line.
+        """
+        import numpy as np
+
+        zeros = ZeroCounter(separator, line_end=ord("\n" if b"\n" in self.head()[0] else "\r"))
         quotes, lines = False, 1
-        piece = bytearray(SCAN_BYTES)
+        # The last two bytes of a piece are looked at again with the next; before the first row, a line ends.
+        piece = bytearray(b" " + bytes([zeros.line_end]) + bytes(PIECE_BYTES))
+        view, array = memoryview(piece), np.frombuffer(piece, dtype=np.uint8)
         with self.stream(start) as stream:
-            while count := stream.readinto(piece):
-                nul = piece.find(0, 0, count)
+            while count := stream.readinto(view[2:]):
+                nul = piece.find(0, 2, 2 + count)
                 if nul >= 0:
-                    place = stream.tell() - count + nul
+                    place = stream.tell() - count + nul - 2
                     lines += bytes(self.whole()[:place]).count(b"\n")
                     raise DataError(nul_message(source, lines))
-                quotes = quotes or piece.find(b'"', 0, count) >= 0
-        return quotes
+                quotes = quotes or piece.find(b'"', 2, 2 + count) >= 0
+                zeros.add(array[: count + 2], quotes=quotes)
+                view[:2] = bytes(view[count : count + 2])
+        return quotes, zeros.count
 
     def windows(self, dialect: Dialect, start: int) -> list[list[str]]:
         """Rows from places all over the table."""

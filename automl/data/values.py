@@ -36,10 +36,11 @@ def to_numbers(values: Any, params: Mapping[str, Any]) -> tuple[NDArray[np.float
         return to_seconds(values, {"formats": []})
     if pa.types.is_string(values.type):
         comma = bool(params.get("decimal_comma"))
-        return _read_texts(values, lambda texts: parse_numbers(texts, decimal_comma=comma))
+        numbers, unread = _read_texts(values, lambda texts: parse_numbers(texts, decimal_comma=comma))
+        return numbers - params.get("origin", 0), unread
     if pa.types.is_temporal(values.type):
         return _nothing_readable(values)
-    return _as_floats(values), NOTHING
+    return _as_floats(values, params.get("origin", 0)), NOTHING
 
 
 def to_booleans(values: Any) -> tuple[NDArray[np.float64], Unread]:
@@ -143,10 +144,17 @@ def to_number_codes(levels: Sequence[str], numbers: NDArray[np.float64]) -> tupl
     return codes, (int(new.sum()), tuple(examples)[:3])
 
 
-def _as_floats(values: Any) -> NDArray[np.float64]:
+def _as_floats(values: Any, origin: int = 0) -> NDArray[np.float64]:
+    """Numbers less the origin, which is taken off before whole numbers lose digits as fractions."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
+    if origin and not pa.types.is_int64(values.type):
+        return _as_floats(values) - float(origin)
+    if origin:
+        near = _as_floats(values) - float(origin)
+        exact = _as_floats(pc.subtract(values, pa.scalar(origin, pa.int64())))  # wraps around where it is too far
+        return np.where(np.abs(near) < 2.0**62, exact, near)
     values = values if pa.types.is_float64(values.type) else pc.cast(values, pa.float64(), safe=False)
     return np.asarray(values.to_numpy(), dtype=np.float64)
 

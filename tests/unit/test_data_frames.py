@@ -167,7 +167,7 @@ def test_other_arrow_types():
         )
     )
 
-    assert types(raw) == ["float", "double", "double", "double", "null", "int64"]
+    assert types(raw) == ["float", "double", "double", "uint64", "null", "int64"]
     assert raw.table.column("nan").to_pylist() == [None, 1.0]
     assert raw.table.column("runs").to_pylist() == [7, 7]
 

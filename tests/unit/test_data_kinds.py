@@ -278,3 +278,46 @@ def test_unused_columns_are_told():
     assert [("repair", "unused-constant", "column 'gone' is not used: all 30 values are missing")] == [
         (finding.level, finding.code, finding.message) for finding in findings
     ]
+
+
+# -- more digits than a fraction has --------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("values", "kind", "reason"),
+    [
+        ([2**60 + row % 5 for row in range(100)], "category", "of which fractions would leave 1: codes"),
+        ([2**60 + 3 * row for row in range(100)], "number", "whole numbers from 1,152,921,504,606,846,976"),
+        ([2**63 + row % 5 for row in range(100)], "category", "which need all 64 bits: codes"),
+        ([2**63 + row * 7**9 for row in range(100)], "id", "nearly all different, and they need all 64 bits"),
+    ],
+)
+def test_whole_numbers_beyond_fractions(values, kind, reason):
+    table = read_table({"a": np.array(values, dtype=np.uint64), "b": np.arange(100) / 7})
+    schema, _ = fit_schema(table, Roles(target=None))
+    data, _ = schema.encode(table.table)
+
+    assert kind == schema.columns[0].kind
+    assert reason in schema.columns[0].reason
+    if kind == "category":
+        assert 5 == len(np.unique(data.codes[:, 0]))
+    if kind == "number":
+        assert 100 == len(np.unique(data.numbers[:, 0]))
+
+
+def test_counting_starts_at_the_smallest_however_far_later_values_are():
+    train = read_table({"a": np.array([2**60, 2**60 + 3, 2**60 + 9])})
+    schema, _ = fit_schema(train, Roles(target=None))
+    later = read_table({"a": np.array([2**60 + 1, -(2**62), 2**63 - 1])})
+    data, _ = schema.encode(later.table)
+
+    assert [1.0, -float(2**62 + 2**60), float(2**63 - 2**60)] == data.numbers[:, 0].tolist()
+
+
+def test_one_leading_zero_makes_codes_and_is_told():
+    table = read_table({"zip": [str(10000 + row % 90) for row in range(999)] + ["01234"]})
+    schema, findings = fit_schema(table, Roles(target=None))
+
+    assert "category" == schema.columns[0].kind
+    assert [("leading-zeros", 1)] == [(one.code, one.count) for one in findings]
+    assert "--column zip=number" in findings[0].message

@@ -210,8 +210,85 @@ def test_words_with_spaces_are_no_columns(write):
 
 
 def test_the_scan_sees_quotes_in_any_piece(write, monkeypatch):
-    monkeypatch.setattr(text_content, "SCAN_BYTES", 7)
+    monkeypatch.setattr(text_content, "PIECE_BYTES", 7)
     content = text_content.Content.of_path(write('"a"\n1\n2\n3\n4\n5\n6\n"7\n8"\n'))
 
-    assert content.has_quotes(4, "x")
-    assert not text_content.Content.of_bytes(b'"a"\n1234567890123456\n').has_quotes(4, "x")
+    assert (True, 0) == content.scan(4, "x", ",")
+    assert (False, 0) == text_content.Content.of_bytes(b'"a"\n1234567890123456\n').scan(4, "x", ",")
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 5, 7, 1000])
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_the_scan_counts_cells_with_leading_zeros_in_any_piece(monkeypatch, size, end):
+    monkeypatch.setattr(text_content, "PIECE_BYTES", size)
+    lines = ["a,b", "007,1", "0,0.5", '100,"01"', "00,10:05", "-1,2020-01-01"]
+    content = text_content.Content.of_bytes(end.join(lines).encode())
+
+    assert (True, 3) == content.scan(content.after_lines(1), "x", ",")
+
+
+# -- digits that are no plain numbers -------------------------------------------------------------
+
+
+def late(rows, cell, *, before="{row}", name="a", more="x"):
+    """A table of more bytes than are looked at beforehand, with one odd cell near its end."""
+    cells = [before.format(row=row) for row in range(rows)]
+    cells[rows - 777] = cell
+    return f"b,{name},c\n" + "".join(f"{row % 7},{one},{more}\n" for row, one in enumerate(cells))
+
+
+@pytest.mark.parametrize("cell", ["007", '"007"'])
+def test_a_leading_zero_is_kept_wherever_it_stands(write, cell):
+    raw = read_table(write(late(100_000, cell)))
+    found = raw.table.column("a")
+
+    assert pa.types.is_string(found.type)
+    assert ["99222", "007", "99224"] == found.slice(99_222, 3).to_pylist()
+    assert [pa.int64(), pa.string()] == [raw.table.schema.field(name).type for name in "bc"]
+
+
+def test_leading_zeros_of_text_columns_cost_no_second_reading(write, monkeypatch):
+    """Columns known as codes have all the zeros that the scan counted."""
+    from automl.data import read_csv
+
+    calls = []
+    whole = read_csv._arrow_table
+    monkeypatch.setattr(read_csv, "_arrow_table", lambda *args, **options: calls.append(1) or whole(*args, **options))
+    raw = read_table(write("".join(["zip,n\n", *(f"{row % 3:05},{row}\n" for row in range(50_000))])))
+
+    assert [pa.string(), pa.int64()] == raw.table.schema.types
+    assert [1] == calls
+
+
+@pytest.mark.parametrize(
+    ("cells", "kind", "values"),
+    [
+        ([2**64 - 1, 2**63], pa.uint64(), [2**64 - 1, 2**63]),
+        ([2**63, -(2**63)], pa.float64(), [float(2**63), -float(2**63)]),
+        ([2**70, 2**70 + 1], pa.string(), [str(2**70), str(2**70 + 1)]),
+        ([2**70, 1], pa.float64(), [float(2**70), 1.0]),
+        ([2**63, 1.5], pa.float64(), [float(2**63), 1.5]),
+        ([2**63, "NA"], pa.uint64(), [2**63, None]),
+        ([2**63, "x"], pa.string(), [str(2**63), "x"]),
+    ],
+)
+def test_whole_numbers_beyond_64_bits_stay_apart(write, cells, kind, values):
+    found = read_table(write("a,b\n" + "".join(f"{cell},1\n" for cell in cells))).table.column("a")
+
+    assert kind == found.type
+    assert values == found.to_pylist()
+
+
+@pytest.mark.parametrize(
+    ("values", "kind"), [([5, None], pa.int64()), ([2**64 - 1, 0], pa.uint64()), ([2**70, 2**70 + 1], pa.string())]
+)
+def test_whole_decimals_of_databases_are_whole_numbers(values, kind):
+    from decimal import Decimal
+
+    column = pa.array([None if value is None else Decimal(value) for value in values], pa.decimal128(38, 0))
+    found = read_table(pa.table({"a": column})).table.column("a")
+
+    assert kind == found.type
+    assert [None if value is None else str(value) for value in values] == [
+        None if value is None else str(value) for value in found.to_pylist()
+    ]

@@ -344,3 +344,46 @@ def test_imbalance_is_told_with_metrics_that_help():
     assert "balanced_accuracy" in finding.message
     assert 9 == finding.count
     assert "imbalance" not in findings_of([0] * 900 + [1] * 9)
+
+
+# -- labels as they are written -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("values", [[2**60, 2**60 + 1], [2**64 - 1, 2**64 - 2], [-(2**60), -(2**60) - 1]])
+def test_labels_beyond_the_digits_of_a_fraction_stay_apart(values):
+    kind = pa.uint64() if max(values) >= 2**63 else pa.int64()
+    coding, _ = fit(values * 5, kind=kind)
+    labels = coding.decode(coding.encode(column(values, kind))[0])
+
+    assert tuple(sorted(values)) == coding.classes
+    assert values == labels.tolist()
+    assert kind.to_pandas_dtype() == labels.dtype
+    assert coding == TargetCoding.from_dict(json.loads(json.dumps(coding.to_dict())))
+    assert [1, 0] == codes_of(coding, [str(max(values)), str(min(values))])
+
+
+def test_long_numbers_in_text_stay_apart():
+    values = [str(2**70), str(2**70 + 1)]
+    coding, _ = fit(values * 5)
+
+    assert tuple(values) == coding.classes
+    assert [1, 0] == codes_of(coding, values[::-1])
+
+
+def test_labels_with_blanks_come_back_as_they_are_written():
+    """Predictions compared with the column of the file itself must be equal."""
+    written = ["yes ", "no  "] * 5
+    coding, findings = fit(written)
+
+    assert written == coding.decode(coding.encode(column(written))[0]).tolist()
+    assert [1, 0] == codes_of(coding, ["yes", "no"])
+    assert () == findings
+
+
+def test_labels_that_differ_in_blanks_are_one_class_and_told():
+    coding, findings = fit(["yes", "yes", "yes ", "no", " no", " no"])
+
+    assert (" no", "yes") == coding.classes
+    assert [("repair", "label-blanks", 2)] == [(one.level, one.code, one.count) for one in findings]
+    assert "one class: 'yes', 'no'" in findings[0].message
+    assert [1, 1, 0] == codes_of(coding, ["yes ", " yes", "no"])
