@@ -49,6 +49,8 @@ def make_resampling(prepared: Prepared, plan: Plan, settings: Settings) -> Resam
             problem_type=problem_type,
             folds=max(plan.folds, 2) if not plan.holdout else 1,
             name=settings.time_column,
+            asked=settings.columns.get(settings.time_column, ""),
+            others=[form for column in prepared.schema.columns for form in column.params.get("formats", ())],
         )
     if plan.holdout:
         share = min(HOLDOUT_SHARE, HOLDOUT_ROWS / len(target))

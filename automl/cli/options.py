@@ -95,7 +95,7 @@ _DATA_OPTIONS: tuple[Decorator, ...] = (
     click.option("--task", type=NearestChoice(TASKS), metavar="TYPE", help=f"{', '.join(TASKS)}; found out otherwise."),
     click.option("--metric", metavar="NAME", help="Name of a metric (`automl metrics`), or yours as module:function."),
     click.option("--models", multiple=True, metavar="A,B", help="Only these models (`automl models`)."),
-    click.option("--column", "columns", multiple=True, metavar="NAME=KIND", help="What a column holds: zip=category."),
+    click.option("--column", "columns", multiple=True, metavar="NAME=KIND", help="What a column holds: zip=category, when=date:dayfirst."),
     click.option("--drop", multiple=True, metavar="A,B", help="Leave these columns out."),
     click.option("--ignore", multiple=True, metavar="A,B", help="Leave these columns out where they are there."),
     click.option("--group", metavar="NAME", help="Column of groups: a group is never split by validation."),

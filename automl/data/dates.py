@@ -18,9 +18,11 @@ FORMATS = (
     "%Y-%m-%d", "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M", "%Y/%m/%d",
     "%Y/%m/%d %H:%M:%S", "%Y/%m/%d %H:%M", "%d.%m.%Y", "%d.%m.%Y %H:%M", "%d.%m.%Y %H:%M:%S", "%m/%d/%Y",
     "%m/%d/%Y %H:%M", "%m/%d/%Y %H:%M:%S", "%d/%m/%Y", "%d/%m/%Y %H:%M", "%d/%m/%Y %H:%M:%S", "%d-%m-%Y",
-    "%d-%m-%Y %H:%M", "%d %b %Y", "%d-%b-%Y", "%b %d, %Y", "%d %B %Y", "%B %d, %Y", "%Y-%m", "%b %Y",
+    "%d-%m-%Y %H:%M", "%m-%d-%Y", "%m-%d-%Y %H:%M", "%d %b %Y", "%d-%b-%Y", "%b %d, %Y", "%d %B %Y", "%B %d, %Y", "%Y-%m", "%b %Y",
 )  # fmt: skip
-"""Formats that are tried, in this order on a tie: a day before a month only where the data says so."""
+"""Formats that are tried, in this order on a tie. Years may have two digits where they come last."""
+_YEAR_1000 = -30_610_224_000
+"""Seconds since 1970: what Arrow reads as earlier was a year of fewer digits."""
 DAY = 86_400
 PARTS = ("days", "year", "month", "day", "weekday", "yearday", "hour")
 CATEGORY_PARTS = {"month": 12, "weekday": 7}
@@ -70,10 +72,30 @@ def parse_with(texts: pa.Array, formats: Sequence[str]) -> NDArray[np.float64]:
         part = cleaned.take(pa.array(open_places))
         moments = pc.strptime(part, format=form, unit="s", error_is_null=True)
         seconds = pc.cast(moments, pa.int64()).to_numpy(zero_copy_only=False).astype(np.float64)
+        _mend_short_years(part, seconds, form)
         fits = ~np.isnan(seconds)
         fits[_days_beyond_the_month(part, seconds, form)] = False
         found[open_places[fits]] = seconds[fits]
     return found if ahead is None else found - ahead
+
+
+def _mend_short_years(texts: pa.Array, seconds: NDArray[np.float64], form: str) -> None:
+    """Read "01/02/23" as 2023, in place: years from 1969 to 2068; NaN for other short years."""
+    import numpy as np
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    with np.errstate(invalid="ignore"):
+        short = np.flatnonzero(seconds < _YEAR_1000)
+    if not len(short):
+        return
+    part = texts.take(pa.array(short))
+    seconds[short] = np.nan
+    if form.startswith("%Y"):
+        return
+    two = pc.match_substring_regex(part, r"^[^ ]*\D\d\d( |$)").to_numpy(zero_copy_only=False).astype(bool)
+    moments = pc.strptime(part.filter(pa.array(two)), format=form.replace("%Y", "%y"), unit="s", error_is_null=True)
+    seconds[short[two]] = pc.cast(moments, pa.int64()).to_numpy(zero_copy_only=False).astype(np.float64)
 
 
 def _days_beyond_the_month(texts: pa.Array, seconds: NDArray[np.float64], form: str) -> NDArray[np.int64]:
@@ -101,9 +123,8 @@ def fallback_formats(known: Sequence[str]) -> list[str]:
     "01/02/2024" is read only the way round in which the training table wrote it.
     """
     heads = {form[:5] for form in known}
-    return [
-        form for form in FORMATS if form not in known and ("/" not in form[:5] or form[:5] in heads or form[1] == "Y")
-    ]
+    either_way = {"%d/%m", "%m/%d", "%m-%d", *(("%d-%m",) if "%m-%d" in heads else ())}
+    return [form for form in FORMATS if form not in known and (form[:5] in heads or form[:5] not in either_way)]
 
 
 def find_formats(texts: pa.Array) -> tuple[list[str], float]:
@@ -133,14 +154,14 @@ def looks_like_dates(texts: list[str]) -> bool:
     return bool(some) and sum(good) >= 0.8 * len(some)
 
 
-def parse_dates(column: Any) -> tuple[NDArray[np.float64], int]:
-    """Seconds since 1970 of a text column, and how many of its values are no date."""
+def parse_dates(column: Any, formats: Sequence[str] | None = None) -> tuple[NDArray[np.float64], int]:
+    """Seconds since 1970 of a text column, and how many of its values are no date. `formats` None: found out."""
     import numpy as np
     import pyarrow.compute as pc
 
     coded = pc.dictionary_encode(column)
     coded = coded.combine_chunks() if hasattr(coded, "combine_chunks") else coded
-    formats, _ = find_formats(coded.dictionary)
+    formats = find_formats(coded.dictionary)[0] if formats is None else formats
     seconds = np.append(parse_with(coded.dictionary, formats), np.nan)
     codes = coded.indices.fill_null(len(seconds) - 1).to_numpy(zero_copy_only=False)
     found = seconds[codes]

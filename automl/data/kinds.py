@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
 from automl.data import fitted
+from automl.data.clock import parse_clock
+from automl.data.date_order import order_finding, order_of, settle, with_order
 from automl.data.dates import find_formats
 from automl.data.distinct import distinct, number_label, stripped
 from automl.data.numbers_as_text import parse_numbers, uses_decimal_comma
@@ -15,8 +17,9 @@ from automl.data.schema import USED_KINDS
 from automl.errors import SettingsError
 
 if TYPE_CHECKING:
+    from automl.data.date_order import Order
     from automl.data.fitted import Counted, Fitted
-    from automl.data.records import Kind
+    from automl.data.records import Finding, Kind
 
 FEW_CODES = 30
 MANY_CODES = 100
@@ -27,8 +30,8 @@ EXACT = 2**53
 ID_NAME = re.compile(r"(^|[_\s.-])(id|uuid|guid|key|index|idx|rowid|row_?number|row)$|^(id|row|index)[_\s.-]?|Id$|ID$")
 
 
-def fit_column(name: str, column: Any, wanted: Kind | None) -> Fitted:
-    """The kind of one column, or the kind the user wants, with what encoding it needs."""
+def fit_column(name: str, column: Any, wanted: str | None) -> Fitted:
+    """The kind of one column, or the kind the user wants ("date:dayfirst" too), with what encoding it needs."""
     import pyarrow as pa
 
     kind = column.type
@@ -108,11 +111,12 @@ def _count_whole(column: Any, low: int, high: int) -> Counted:
     return there + low, counts[there]
 
 
-def _as_wanted(name: str, column: Any, wanted: Kind) -> Fitted:
+def _as_wanted(name: str, column: Any, wanted: str) -> Fitted:
     """The kind the user asked for; SettingsError when the values do not allow it."""
     reason = "as asked"
+    wanted, _, order = wanted.partition(":")
     if wanted not in USED_KINDS:
-        return fitted.unused(name, wanted, reason), []
+        return fitted.unused(name, cast("Kind", wanted), reason), []
     if wanted == "category":
         return fitted.category(name, column, reason)
     if wanted == "text":
@@ -120,31 +124,37 @@ def _as_wanted(name: str, column: Any, wanted: Kind) -> Fitted:
     if wanted == "boolean":
         return fitted.boolean(name, column, reason), []
     if wanted == "date":
-        return fitted.date(name, column, _formats_as_wanted(name, column), reason), []
+        formats, findings = _formats_as_wanted(name, column, order)
+        return fitted.date(name, column, formats, reason), findings
     params = _number_as_wanted(name, column, wanted)
     if wanted == "integer_code":
         return fitted.integer_code(name, column, reason, params)
     return fitted.number(name, column, reason, params), []
 
 
-def _formats_as_wanted(name: str, column: Any) -> list[str]:
+def _formats_as_wanted(name: str, column: Any, order: str) -> tuple[list[str], list[Finding]]:
     import pyarrow as pa
 
     if pa.types.is_temporal(column.type):
-        return []
+        return [], []
     if not pa.types.is_string(column.type):
         raise SettingsError(
             f"column {name!r} was asked to be a date, but holds {column.type}; give dates as text or timestamps"
         )
-    formats, share = find_formats(distinct(column).values)
+    texts = stripped(distinct(column).values)
+    formats, share = find_formats(texts)
     if not share:
         raise SettingsError(
             f"column {name!r} was asked to be a date, but no value reads as one; write dates like 2024-12-31"
         )
-    return formats
+    if order:
+        return with_order(formats, cast("Order", order)), []
+    formats, undecided = settle(texts, formats)
+    found = order_of(formats)
+    return formats, [order_finding(name, found, texts[0].as_py())] if undecided and found else []
 
 
-def _number_as_wanted(name: str, column: Any, wanted: Kind) -> dict[str, Any]:
+def _number_as_wanted(name: str, column: Any, wanted: str) -> dict[str, Any]:
     import pyarrow as pa
 
     if pa.types.is_temporal(column.type):
@@ -154,6 +164,8 @@ def _number_as_wanted(name: str, column: Any, wanted: Kind) -> dict[str, Any]:
     texts = stripped(distinct(column).values)
     comma = uses_decimal_comma(texts.slice(0, fitted.SAMPLE).to_pylist())
     if np.isnan(parse_numbers(texts, decimal_comma=comma)).all():
+        if not np.isnan(parse_clock(texts)).all():
+            return {"as_text": True, "clock": True}
         raise SettingsError(
             f"column {name!r} was asked to be a {wanted}, but no value reads as a number; use category or text"
         )

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from automl.data import fitted
-from automl.data.dates import find_formats, looks_like_dates, parse_with
+from automl.data.clock import parse_clock
+from automl.data.date_order import order_finding, order_of, settle
+from automl.data.dates import DAY, find_formats, looks_like_dates, parse_with
 from automl.data.distinct import Distinct, among, distinct, merged, stripped
 from automl.data.numbers_as_text import parse_number, parse_numbers, uses_decimal_comma
 from automl.data.records import Finding
@@ -68,7 +70,7 @@ def text_column(name: str, column: Any) -> Fitted:
     if len(labels) == 1:
         only = labels[0].as_py()
         return fitted.unused(name, "constant", f"every value is {only!r}", value=only), []
-    return _booleans(texts) or _codes(texts) or _numbers(texts) or _dates(texts) or _words(texts)
+    return _booleans(texts) or _codes(texts) or _numbers(texts) or _clock(texts) or _dates(texts) or _words(texts)
 
 
 def _booleans(texts: _Texts) -> Fitted | None:
@@ -82,7 +84,6 @@ def _booleans(texts: _Texts) -> Fitted | None:
 
 
 def _numbers(texts: _Texts) -> Fitted | None:
-    import pyarrow.compute as pc
 
     if not _mostly_numbers(texts.some(FIRST_LOOK), 0.5):
         return None
@@ -131,6 +132,29 @@ def _mostly_numbers(some: list[str], share: float) -> bool:
     return good >= share * len(some)
 
 
+def _clock(texts: _Texts) -> Fitted | None:
+    """Times of day and durations, which are numbers of seconds."""
+    import pyarrow as pa
+
+    some = texts.some(FIRST_LOOK)
+    if sum(":" in text for text in some) < 0.8 * len(some):
+        return None
+    if np.isnan(parse_clock(pa.array(some, pa.string()))).sum() > 0.2 * len(some):
+        return None
+    seconds = parse_clock(texts.real)
+    wrong = np.isnan(seconds)
+    unread = int(texts.counts[wrong].sum())
+    if unread > (1 - NUMBER_SHARE) * texts.rows:
+        return None
+    name, findings, example = texts.name, [], _first(texts, ~wrong)
+    what = "times of day" if np.nanmin(seconds) >= 0 and np.nanmax(seconds) < DAY else "durations"
+    if unread:
+        message = f"column {name!r}: {unread:,} of {texts.rows:,} values are no {what} ({_first(texts, wrong)!r}) and count as missing"
+        findings.append(Finding(level="repair", code="times-unread", column=name, count=unread, message=message))
+    reason = f"{what}, such as {example!r}, in seconds"
+    return fitted.number(name, texts.column, reason, {"as_text": True, "clock": True}), findings
+
+
 def _dates(texts: _Texts) -> Fitted | None:
     import pyarrow as pa
 
@@ -140,11 +164,15 @@ def _dates(texts: _Texts) -> Fitted | None:
     formats, share = find_formats(pa.array(some, pa.string()))
     if share < 0.8:
         return None
+    formats, undecided = settle(texts.real, formats)
     wrong = np.isnan(parse_with(texts.real, formats))
     unread = int(texts.counts[wrong].sum())
     if unread > (1 - NUMBER_SHARE) * texts.rows:
         return None
     name, findings = texts.name, []
+    order = order_of(formats)
+    if undecided and order is not None:
+        findings.append(order_finding(name, order, _first(texts, ~wrong)))
     if unread:
         message = f"column {name!r}: {unread:,} of {texts.rows:,} values are no date ({_first(texts, wrong)!r}) and count as missing"
         findings.append(Finding(level="repair", code="dates-unread", column=name, count=unread, message=message))

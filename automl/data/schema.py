@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from automl.data.records import Finding, Kind, RawTable, TableData, TableLayout
 from automl.errors import DataError, SettingsError
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 KINDS: tuple[Kind, ...] = ("number", "integer_code", "boolean", "category", "date", "text", "id", "constant")
+DATE_ORDERS = ("date:dayfirst", "date:monthfirst")
+"""What a user may say besides, of a date such as 01/02/2023."""
 USED_KINDS = frozenset({"number", "integer_code", "boolean", "category", "date", "text"})
 
 
@@ -111,6 +113,7 @@ def fit_schema(raw: RawTable, roles: Roles, *, strict: bool = False) -> tuple[Sc
     """
     from concurrent.futures import ThreadPoolExecutor
 
+    from automl.data.date_order import agree_on_order
     from automl.data.kinds import fit_column
 
     del strict
@@ -122,10 +125,11 @@ def fit_schema(raw: RawTable, roles: Roles, *, strict: bool = False) -> tuple[Sc
     with ThreadPoolExecutor(max_workers=2) as pool:
         fitted = list(
             pool.map(
-                lambda name: fit_column(name, raw.table.column(name), cast("Kind | None", roles.columns.get(name))),
+                lambda name: fit_column(name, raw.table.column(name), roles.columns.get(name)),
                 features,
             )
         )
+    fitted = agree_on_order(fitted, raw, fit_column)
     columns = _with_own_names([column for column, _ in fitted], names)
     findings = [finding for _, found in fitted for finding in found]
     findings += [_unused(column) for column in columns if not column.used and column.name not in roles.columns]
@@ -181,7 +185,9 @@ def _check_roles(roles: Roles, names: list[str]) -> None:
             raise SettingsError(
                 f"column {name!r} was given the kind {kind!r} but is not in the table; {nearest(name, names)}"
             )
-        if kind not in KINDS:
-            raise SettingsError(f"kind {kind!r} of column {name!r} is not known; use one of {', '.join(KINDS)}")
+        if kind not in (*KINDS, *DATE_ORDERS):
+            raise SettingsError(
+                f"kind {kind!r} of column {name!r} is not known; use one of {', '.join((*KINDS, *DATE_ORDERS))}"
+            )
         if name == roles.target:
             raise SettingsError(f"column {name!r} is the target; use --task to say what kind of target it is")

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from automl.data.records import Resampling, Split
-from automl.data.target_labels import without_dictionary
+from automl.data.target_labels import distinct, without_dictionary
 from automl.errors import DataError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from automl.specs import ProblemType
@@ -22,14 +24,22 @@ ONLY_TRAINING_SHARE = 0.8
 
 
 def time_splits(
-    column: Any, target: NDArray[Any], *, problem_type: ProblemType, folds: int, name: str = ""
+    column: Any,
+    target: NDArray[Any],
+    *,
+    problem_type: ProblemType,
+    folds: int,
+    name: str = "",
+    asked: str = "",
+    others: Sequence[str] = (),
 ) -> Resampling:
     """Expanding windows: each split judges the stretch that follows all it is trained on; ties never straddle.
 
     The first half of the rows only trains (80 % with one split); the rest is judged in `folds` stretches. Rows may
-    be in any order. Raises DataError for missing moments, or when no forward split can be made.
+    be in any order. `asked` is the kind the user gave ("date:dayfirst"), `others` are formats of other columns: they
+    tell days from months where the column does not. Raises DataError for missing moments, or when no forward split can be made.
     """
-    ranks = _moments(column, name)
+    ranks, note = _moments(column, name, asked, others)
     moments = int(ranks.max(initial=-1)) + 1
     if moments < 2:
         raise DataError(
@@ -53,7 +63,7 @@ def time_splits(
     )
     if len(splits) < folds:
         reason += f"; fewer than {folds}, as there are {moments:,} moments and early rows need two classes"
-    return Resampling(kind="time", splits=splits, reason=reason, folds=len(splits))
+    return Resampling(kind="time", splits=splits, reason=reason + note, folds=len(splits))
 
 
 def _edges(rows_until: NDArray[np.int64], folds: int) -> list[int]:
@@ -65,13 +75,13 @@ def _edges(rows_until: NDArray[np.int64], folds: int) -> list[int]:
     return sorted(set(nearest))
 
 
-def _moments(column: Any, name: str) -> NDArray[np.int64]:
-    """A rank for each row's moment, equal for equal moments; DataError for what is no moment."""
+def _moments(column: Any, name: str, asked: str, others: Sequence[str]) -> tuple[NDArray[np.int64], str]:
+    """A rank for each row's moment, equal for equal moments, and a doubt; DataError for what is no moment."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
     values = without_dictionary(column)
-    missing = values.null_count
+    missing, note = values.null_count, ""
     if pa.types.is_floating(values.type):
         missing += int(pc.sum(pc.is_nan(values)).as_py() or 0)
     if missing:
@@ -82,20 +92,30 @@ def _moments(column: Any, name: str) -> NDArray[np.int64]:
     elif pa.types.is_integer(values.type) or pa.types.is_floating(values.type):
         numbers = values.to_numpy()
     elif pa.types.is_string(values.type) or pa.types.is_large_string(values.type):
-        numbers = _text_moments(values, name)
+        numbers, note = _text_moments(values, name, asked, others)
     else:
         raise DataError(f"time column {name!r} holds {values.type}, which is no time; choose a date or a number")
-    return np.unique(numbers, return_inverse=True)[1].astype(np.int64)
+    return np.unique(numbers, return_inverse=True)[1].astype(np.int64), note
 
 
-def _text_moments(values: Any, name: str) -> NDArray[np.float64]:
-    from automl.data.dates import parse_dates
+def _text_moments(values: Any, name: str, asked: str, others: Sequence[str]) -> tuple[NDArray[np.float64], str]:
+    import pyarrow as pa
 
-    seconds, wrong = parse_dates(values)
+    from automl.data.date_order import ORDERS, order_finding, order_of, settle, with_order
+    from automl.data.dates import find_formats, parse_dates
+
+    texts = pa.array(distinct(values)[0], pa.string())
+    formats, undecided = settle(texts, find_formats(texts)[0])
+    wanted = next((order for order in ORDERS if asked.endswith(f":{order}")), order_of(others) if undecided else None)
+    if wanted is not None:
+        formats, undecided = with_order(formats, wanted), False
+    order = order_of(formats)
+    note = f"; {order_finding(name, order, texts[0].as_py()).message}" if undecided and order else ""
+    seconds, wrong = parse_dates(values, formats)
     if wrong:
         row = int(np.flatnonzero(np.isnan(seconds))[0])
         raise DataError(
             f"time column {name!r} has {wrong:,} values that are no date, such as {values[row].as_py()!r} in row "
             f"{row + 1:,}; mend them or choose another column"
         )
-    return np.asarray(seconds, dtype=np.float64)
+    return np.asarray(seconds, dtype=np.float64), note

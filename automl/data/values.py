@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from automl.data.clock import parse_clock
 from automl.data.dates import arrow_seconds, fallback_formats, parse_with
 from automl.data.distinct import among, category_labels, distinct, number_label, stripped
 from automl.data.numbers_as_text import parse_numbers
@@ -35,6 +36,8 @@ def to_numbers(values: Any, params: Mapping[str, Any]) -> tuple[NDArray[np.float
     if params.get("moments"):
         return to_seconds(values, {"formats": []})
     if pa.types.is_string(values.type):
+        if params.get("clock"):
+            return _read_texts(values, parse_clock)
         comma = bool(params.get("decimal_comma"))
         numbers, unread = _read_texts(values, lambda texts: parse_numbers(texts, decimal_comma=comma))
         return numbers - params.get("origin", 0), unread

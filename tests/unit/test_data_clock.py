@@ -1,0 +1,210 @@
+"""Times of day, durations, and whether the day or the month comes first."""
+
+import datetime as dt
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from automl.data.clock import parse_clock
+from automl.data.date_order import settle, with_order
+from automl.data.dates import parse_with
+from automl.data.read import read_table
+from automl.data.schema import Roles, fit_schema
+from automl.data.splits import time_splits
+from automl.errors import SettingsError
+
+
+def fitted(values, **columns):
+    table = read_table(values)
+    schema, findings = fit_schema(table, Roles(target=None, columns=columns))
+    return schema, findings, table.table
+
+
+# -- clocks ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("09:05", 9 * 3600 + 5 * 60),
+        ("9:05:30", 9 * 3600 + 5 * 60 + 30),
+        ("09:05:30.25", 9 * 3600 + 5 * 60 + 30.25),
+        ("00:00", 0),
+        ("12:00 AM", 0),
+        ("12:30 PM", 12.5 * 3600),
+        ("1:15 p.m.", 13.25 * 3600),
+        ("11:59am", 12 * 3600 - 60),
+        ("36:15:00", 36.25 * 3600),
+        ("-01:30", -5400),
+        ("2 days 03:00:00", 51 * 3600),
+        ("1 day, 0:00:05", 86_405),
+        ("13:00 PM", np.nan),
+        ("0:30 AM", np.nan),
+        ("09:65", np.nan),
+        ("9", np.nan),
+        ("", np.nan),
+        (None, np.nan),
+    ],
+)
+def test_clocks_are_seconds(text, seconds):
+    assert [seconds] == pytest.approx(parse_clock(pa.array([text], pa.string())).tolist(), nan_ok=True)
+
+
+TIMES = [f"{minute // 60:02}:{minute % 60:02}" for minute in range(0, 1440, 7)]
+
+
+def test_times_of_day_that_all_differ_are_numbers_and_no_id():
+    schema, findings, table = fitted({"t": TIMES, "u": [dt.time(*map(int, text.split(":"))) for text in TIMES]})
+    data, _ = schema.encode(table)
+
+    assert ["number", "number"] == [column.kind for column in schema.columns]
+    assert "times of day, such as '00:00', in seconds" == schema.columns[0].reason
+    assert [60.0 * minute for minute in range(0, 1440, 7)] == data.numbers[:, 0].tolist() == data.numbers[:, 1].tolist()
+    assert () == findings
+
+
+def test_times_in_a_file_are_read_alike(tmp_path):
+    path = tmp_path / "table.csv"
+    path.write_text("t\n" + "\n".join(TIMES))
+    schema, _, table = fitted(path)
+
+    assert 7 * 60.0 == schema.encode(table)[0].numbers[1, 0]
+
+
+def test_later_tables_may_hold_what_is_no_time():
+    schema, _, _ = fitted({"t": TIMES})
+    data, findings = schema.encode(read_table({"t": ["10:00", "noon", None]}).table)
+
+    assert [36_000.0] == data.numbers[:1, 0].tolist()
+    assert np.isnan(data.numbers[1:]).all()
+    assert ["unread"] == [one.code for one in findings]
+
+
+def test_durations_with_a_word_are_told():
+    schema, findings, _ = fitted({"d": [f"{hour}:00:00" for hour in range(20, 80)] + ["never"]})
+
+    assert schema.columns[0].reason.startswith("durations")
+    assert [("times-unread", 1)] == [(one.code, one.count) for one in findings]
+
+
+def test_ratios_are_no_times_of_day_when_asked_otherwise():
+    schema, _, _ = fitted({"t": TIMES * 2}, t="category")
+
+    assert "category" == schema.columns[0].kind
+
+
+def test_times_are_numbers_where_asked():
+    schema, _, table = fitted({"t": ["10:00", "11:00", "x", "y", "z"]}, t="number")
+
+    assert 36_000.0 == schema.encode(table)[0].numbers[0, 0]
+
+
+# -- days and months ------------------------------------------------------------------------------
+
+DOUBTFUL = [f"{day:02}/{month:02}/2023" for day in range(1, 13) for month in (1, 5, 9)]
+CERTAIN = [f"{day:02}/{month:02}/2023" for day in range(14, 26) for month in (1, 5, 9)]
+
+
+def formats(schema):
+    return [column.params["formats"] for column in schema.columns]
+
+
+def test_doubtful_dates_are_told_with_the_choice_and_how_to_overrule_it():
+    schema, findings, _ = fitted({"when": DOUBTFUL})
+
+    assert [["%m/%d/%Y"]] == formats(schema)
+    assert [("warning", "date-order")] == [(one.level, one.code) for one in findings]
+    assert (
+        "column 'when': dates such as '01/01/2023' are read month first, though nothing says so; "
+        "--column when=date:dayfirst for the other way round"
+    ) == findings[0].message
+
+
+@pytest.mark.parametrize("order", ["dayfirst", "monthfirst"])
+@pytest.mark.parametrize("separator", ["/", "-"])
+def test_the_user_says_which_comes_first(order, separator):
+    schema, findings, _ = fitted({"when": [text.replace("/", separator) for text in DOUBTFUL]}, when=f"date:{order}")
+    wanted = "%d/%m/%Y" if order == "dayfirst" else "%m/%d/%Y"
+
+    assert [[wanted.replace("/", separator)]] == formats(schema)
+    assert () == findings
+
+
+def test_a_doubtful_column_is_read_as_the_others_of_the_file_are():
+    schema, findings, _ = fitted({"when": DOUBTFUL, "sold": CERTAIN, "iso": ["2023-01-02", "2023-01-03"] * 18})
+
+    assert [["%d/%m/%Y"], ["%d/%m/%Y"], ["%Y-%m-%d"]] == formats(schema)
+    assert [("info", "date-order")] == [(one.level, one.code) for one in findings]
+    assert "read day first, as in column 'sold'" in findings[0].message
+    assert "dates written as %d/%m/%Y" == schema.columns[0].reason
+
+
+def test_decimal_commas_stand_with_the_day_first(tmp_path):
+    path = tmp_path / "table.csv"
+    path.write_text("a;when\n" + "".join(f"{row},5;{text}\n" for row, text in enumerate(DOUBTFUL)))
+    schema, findings, _ = fitted(path)
+
+    assert ["%d/%m/%Y"] == schema.columns[1].params["formats"]
+    assert "where decimals have a comma" in findings[-1].message
+
+
+def test_one_value_late_in_the_column_settles_it():
+    """More different dates than are looked at first, and a few that can be read one way only."""
+    days = [f"{1 + row % 12:02}/{1 + row // 12 % 12:02}/{1700 + row // 144}" for row in range(40_000)]
+    schema, findings, _ = fitted({"when": [*days, "31/12/2023", "30/12/2023"]})
+
+    assert [["%d/%m/%Y"]] == formats(schema)
+    assert [] == [one.code for one in findings if one.code in ("date-order", "dates-unread")]
+
+
+def test_dates_with_both_orders_are_left_to_the_formats():
+    texts = pa.array(["25/12/2023", "12/25/2023"])
+
+    assert (["%m/%d/%Y", "%d/%m/%Y"], False) == settle(texts, ["%m/%d/%Y", "%d/%m/%Y"])
+
+
+def test_only_dates_that_exist_both_ways_are_turned():
+    assert ["%d/%m/%Y", "%Y-%m-%d"] == with_order(["%m/%d/%Y", "%Y-%m-%d", "%d/%m/%Y"], "dayfirst")
+
+
+def test_an_unknown_order_is_refused():
+    with pytest.raises(SettingsError, match=r"'date:yearfirst'.*date:dayfirst, date:monthfirst"):
+        fitted({"when": DOUBTFUL}, when="date:yearfirst")
+
+
+@pytest.mark.parametrize(
+    ("asked", "others", "first", "note"),
+    [
+        ("", (), "01/02/2023", "read month first, though nothing says so; --column t=date:dayfirst"),
+        ("date:dayfirst", (), "02/01/2023", ""),
+        ("", ("%d/%m/%Y",), "02/01/2023", ""),
+    ],
+)
+def test_forward_splits_know_the_order_too(asked, others, first, note):
+    texts = ["01/02/2023", "02/01/2023"]
+    found = time_splits(
+        pa.chunked_array([texts]), np.zeros(2), problem_type="regression", folds=1, name="t", asked=asked, others=others
+    )
+
+    assert [first] == [texts[row] for row in found.splits[0].train]
+    assert note in found.reason
+    assert bool(note) == ("date:" in found.reason)
+
+
+@pytest.mark.parametrize(
+    ("text", "form", "day"),
+    [
+        ("01/02/23", "%m/%d/%Y", "2023-01-02"),
+        ("31.12.99", "%d.%m.%Y", "1999-12-31"),
+        ("1-Feb-05", "%d-%b-%Y", "2005-02-01"),
+        ("01/02/23 10:30", "%m/%d/%Y %H:%M", "2023-01-02T10:30"),
+        ("23-01-02", "%Y-%m-%d", None),
+        ("01/02/123", "%m/%d/%Y", None),
+        ("01/02/3", "%m/%d/%Y", None),
+    ],
+)
+def test_years_of_two_digits(text, form, day):
+    (found,) = parse_with(pa.array([text]), [form])
+
+    assert found == pytest.approx(np.nan if day is None else float(np.datetime64(day, "s").astype(int)), nan_ok=True)
