@@ -15,6 +15,7 @@ _HOMES = {
     "fit": "automl.api",
     "load": "automl.api",
     "check": "automl.api",
+    "suggest": "automl.suggestions",
     "Settings": "automl.settings",
     "Predictor": "automl.predictor",
     "AutoClassifier": "automl.estimators",
@@ -147,6 +148,7 @@ __all__ = [
     "load_object",
     "read_arrays",
     "register_plugin",
+    "suggest",
     "unregister_plugin",
 ]
 
@@ -211,6 +213,7 @@ if TYPE_CHECKING:
         TrackerSpec,
         load_object,
     )
+    from automl.suggestions import suggest
     from automl.task import Task
 
 

@@ -25,6 +25,8 @@ COMMANDS = {
     "leaderboard": ("automl.cli.show", "Show all models of a run, best first."),
     "show": ("automl.cli.show", "Show what a run did, and why."),
     "check": ("automl.cli.check", "Diagnose a table without fitting."),
+    "suggest": ("automl.cli.suggest", "Print what a search would try first, without training."),
+    "baselines": ("automl.cli.baselines", "List, show, check and learn stored top performers."),
     "models": ("automl.cli.lists", "List models, and why some cannot be used."),
     "metrics": ("automl.cli.lists", "List metrics."),
     "strategies": ("automl.cli.lists", "List search strategies and what they are made of."),

@@ -18,8 +18,13 @@ def command_of(name):
     return getattr(importlib.import_module(COMMANDS[name][0]), f"{name}_command")
 
 
+def parameters_of(command):
+    """Those of its own subcommands, too."""
+    return [*command.params, *(each for part in getattr(command, "commands", {}).values() for each in part.params)]
+
+
 def options_of(command):
-    return {option for parameter in command.params for option in parameter.opts if option.startswith("--")}
+    return {option for parameter in parameters_of(command) for option in parameter.opts if option.startswith("--")}
 
 
 def all_options():
@@ -52,7 +57,7 @@ def test_help_tells_exit_codes_and_every_option_has_words(name):
     command = command_of(name)
 
     assert exits.EPILOG == command.epilog
-    assert all(parameter.help for parameter in command.params if parameter.param_type_name == "option")
+    assert all(parameter.help for parameter in parameters_of(command) if parameter.param_type_name == "option")
 
 
 def test_readme_uses_commands_and_options_that_exist():
