@@ -48,14 +48,16 @@ def _plain_column(column: Any, name: str) -> Any:
         column = pc.cast(column, column.type.storage_type)
     if types.is_run_end_encoded(column.type):
         column = pa.chunked_array([pc.run_end_decode(chunk) for chunk in column.chunks], column.type.value_type)
-    if types.is_dictionary(column.type):
+    if types.is_dictionary(column.type) and not types.is_nested(column.type.value_type):
         column = pc.cast(column, column.type.value_type)
     kind = column.type
-    if types.is_nested(kind):
+    if types.is_nested(kind) or types.is_dictionary(kind):
         row = next((place for place, value in enumerate(column, start=1) if value.is_valid), 1)
         raise DataError(
             f"column {name!r} holds nested values ({kind}), first in row {row}; give one number, text or date in each cell"
         )
+    if types.is_interval(kind):
+        raise DataError(f"column {name!r} holds months and days ({kind}); make durations of them, or one number each")
     if types.is_large_string(kind) or types.is_string_view(kind):
         return _small_strings(column)
     if types.is_uint64(kind):

@@ -16,7 +16,7 @@ def clean_names(names: Sequence[Any], *, dedupe: bool, source: str) -> tuple[lis
 
     Raises DataError with both positions for a name that occurs twice, unless `dedupe`: then the second "x" is "x.2".
     """
-    clean = [str(name).strip().strip("\ufeff").strip() for name in names]
+    clean = [_text(name).strip().strip("\ufeff").strip() for name in names]
     taken = set(clean)
     empty = []
     for place, name in enumerate(clean, start=1):
@@ -43,6 +43,14 @@ def clean_names(names: Sequence[Any], *, dedupe: bool, source: str) -> tuple[lis
         message = f"a second column {name!r} at position {place} is called {new!r}"
         findings.append(Finding(level="repair", code="duplicate-name", column=new, message=message))
     return clean, findings
+
+
+def _text(name: Any) -> str:
+    """A name as text that can be written as UTF-8; none for None and NaN."""
+    if name is None or (isinstance(name, float) and name != name):  # noqa: PLR0124 - NaN
+        return ""
+    text = name.decode(errors="replace") if isinstance(name, bytes) else str(name)
+    return text.encode(errors="replace").decode()
 
 
 def free_name(name: str, taken: set[str]) -> str:

@@ -13,6 +13,7 @@ from automl.errors import DataError
 if TYPE_CHECKING:
     import pyarrow as pa
 
+LARGEST_FLOAT_BYTES = 8
 _ARROW_KNOWS = (str, bool, date, time, timedelta)
 
 
@@ -25,7 +26,10 @@ def column_to_arrow(values: Any, name: str, findings: list[Finding]) -> Any:
         return values
     package = type(values).__module__.partition(".")[0]
     if package == "polars" and hasattr(values, "to_arrow"):
-        return values.to_arrow()
+        try:
+            return values.to_arrow()
+        except pa.ArrowException:  # a type that Arrow does not have, such as whole numbers of 128 bits
+            values = values.to_list()
     if package == "pandas":
         values = values.array if hasattr(values, "array") else values
         arrow = getattr(values, "__arrow_array__", None)
@@ -36,6 +40,8 @@ def column_to_arrow(values: Any, name: str, findings: list[Finding]) -> Any:
         return pa.array(np.asarray(values.data), mask=np.ma.getmaskarray(values))
     if isinstance(values, np.ndarray) and values.ndim != 1:
         raise DataError(f"column {name!r} is an array of shape {values.shape}; give one value for each row")
+    if isinstance(values, np.ndarray) and values.dtype.kind == "f" and values.dtype.itemsize > LARGEST_FLOAT_BYTES:
+        values = values.astype(np.float64)
     if isinstance(values, np.ndarray) and values.dtype.kind not in "OSUV":
         if values.dtype.kind == "c":
             raise DataError(f"column {name!r}: Complex data not supported: give real numbers")
@@ -136,8 +142,18 @@ def _refuse_nested(plain: list[Any], name: str) -> None:
             raise DataError(
                 f"column {name!r} holds a {type(value).__name__} in row {row}; give one number, text or date in each cell"
             )
+        if value is not None and _has_no_text(type(value)):
+            raise DataError(
+                f"column {name!r} holds Python objects ({type(value).__name__}), first in row {row}; give one number, text "
+                "or date in each cell"
+            )
         if isinstance(value, complex):
             raise DataError(f"column {name!r}, row {row}: Complex data not supported: give real numbers")
+
+
+def _has_no_text(kind: type) -> bool:
+    """Whether the text of such objects is only where they lie in memory, another in each run."""
+    return all(getattr(kind, name) is getattr(object, name) for name in ("__str__", "__repr__"))
 
 
 def _numbers(plain: list[Any], kinds: set[type], name: str, findings: list[Finding]) -> Any:

@@ -21,10 +21,10 @@ SEPARATORS = (",", ";", "\t", "|", SPACES)
 LONGEST_CELL = 1 << 27
 _LINE_END = re.compile(r"\r\n|\n|\r")
 _SEPARATOR_LINE = re.compile(r'"?sep=(.)"?', re.IGNORECASE)
-_DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+")
+_DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+([eE][+-]?\d+)?")
 _GROUPED_COMMA = re.compile(r"[+-]?[1-9]\d{0,2}(\.\d{3})+,\d+")
 _GROUPED_POINT = re.compile(r"[+-]?[1-9]\d{0,2}(,\d{3})+\.\d+")
-_DECIMAL_POINT = re.compile(r"[+-]?\d+\.\d+")
+_DECIMAL_POINT = re.compile(r"[+-]?\d+\.\d+([eE][+-]?\d+)?")
 _CODE = re.compile(r"0\d+|0[xX][0-9a-fA-F]+")
 _WHOLE = re.compile(r"[+-]?\d+|0[xX][0-9a-fA-F]+")
 _TIME = re.compile(r"\d\d:\d\d(:\d\d(\.\d+)?)?")
@@ -61,8 +61,12 @@ def find_dialect(head: bytes, source: str, *, complete: bool) -> Dialect:
     if not text.strip():
         raise DataError(f"{source} is empty: 0 rows; give a table with a header and data")
     told = _SEPARATOR_LINE.fullmatch(_LINE_END.split(text, maxsplit=1)[0])
+    text, comments = (text, 0) if told else _without_comments(text)
     separator = told.group(1) if told else find_separator(text)
-    records = parse_records(text, separator, complete=complete)[1 if told else 0 :]
+    records = [
+        (first + comments, last + comments, cells)
+        for first, last, cells in parse_records(text, separator, complete=complete)[1 if told else 0 :]
+    ]
     if not records:
         raise DataError(f"{source} has 0 rows; give a table with a header and data")
     first_line, last_line, names = records[0]
@@ -78,6 +82,9 @@ def find_dialect(head: bytes, source: str, *, complete: bool) -> Dialect:
     _refuse_ragged(source, names, rows, separator, width)
     cells = tuple(tuple(row[: len(names)]) for _, row in rows)
     decimal = _find_decimal(cells, separator)
+    if comments:
+        message = f"{comments} comment lines above the header, which start with #, are left out"
+        findings.append(Finding(level="info", code="comments", count=comments, message=message))
     findings += _header_findings(names, first_line, separator)
     if decimal == ",":
         findings.append(Finding(level="info", code="decimal-comma", message="numbers are written with a decimal comma"))
@@ -91,6 +98,23 @@ def find_dialect(head: bytes, source: str, *, complete: bool) -> Dialect:
         header_lines=last_line,
         findings=tuple(findings),
     )
+
+
+def _without_comments(text: str) -> tuple[str, int]:
+    """The text without the lines above the header that start with #, and their number.
+
+    A last such line with as many cells as the next one is the header.
+    """
+    lines = list(io.StringIO(text, newline=""))
+    count = next((place for place, line in enumerate(lines) if not line.startswith("#")), len(lines))
+    if not count or count == len(lines):
+        return text, 0
+    rest = "".join(lines[count:])
+    separator = find_separator(rest)
+    above, below = (parse_records(line, separator, complete=True) for line in (lines[count - 1], rest))
+    if below and len(above[0][2]) == len(below[0][2]) and (len(below[0][2]) > 1 or count == 1):
+        count -= 1
+    return "".join(lines[count:]), count
 
 
 def shown_separator(separator: str) -> str:
@@ -171,9 +195,17 @@ def _refuse_ragged(
 
 def ragged_message(source: str, line: int, cells: list[str], *, names: int, separator: str) -> str:
     """Words for a row that does not fit the header."""
-    hint = " a quote that opens there is not closed in its line;" if any("\n" in cell for cell in cells) else ""
+    hint = ""
+    if any("\n" in cell for cell in cells):
+        hint = " a quote that opens there is not closed in its line;"
+    elif names == 1 and len(cells) > 1:
+        hint = " if a title stands above the header, delete it;"
+    elif any("\\" in cell for cell in cells):
+        hint = ' a quote inside quotes is written twice (""), a backslash before it does not count;'
+    elif any(cell[:1] == "'" or cell[-1:] == "'" for cell in cells):
+        hint = " single quotes do not quote, double ones do;"
     return (
-        f"{source}, line {line}: {len(cells)} cells, but the header has {names} "
+        f"{source}, line {line}: {len(cells)} cell{'' if len(cells) == 1 else 's'}, but the header has {names} "
         f"(separator {shown_separator(separator)});{hint} mend that line, or quote cells that hold the separator"
     )
 

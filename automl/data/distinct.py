@@ -15,7 +15,11 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from numpy.typing import NDArray
 
-CATEGORY_MISSING = frozenset({"", "?", "NA", "N/A", "n/a", "na", "nan", "NaN", "null", "NULL", "Null", "<NA>", "#N/A"})
+FORMULA_ERRORS = frozenset({"#DIV/0!", "#NAME?", "#NULL!", "#NUM!", "#REF!", "#VALUE!"})
+"""What a spreadsheet writes where a formula failed."""
+CATEGORY_MISSING = FORMULA_ERRORS | frozenset(
+    {"", "?", "NA", "N/A", "n/a", "na", "nan", "NaN", "null", "NULL", "Null", "<NA>", "#N/A"}
+)
 """Missing in a category; "None", "-" and "." may be real levels there."""
 
 

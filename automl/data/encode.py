@@ -186,6 +186,7 @@ def encode_column(column: Column, values: Any) -> Encoded:
     count = int(np.count_nonzero(far))
     numbers = np.where(far, np.nan, numbers) if count else numbers
     numbers = numbers - params["centre"] if params["centre"] else numbers
+    numbers = numbers / params["scale"] if "scale" in params else numbers
     return [numbers], found_codes, Noticed(unread=unread, unseen=unseen, far=count)
 
 

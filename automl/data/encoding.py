@@ -11,7 +11,13 @@ from automl.errors import DataError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_BOMS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
+_BOMS = (
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF32_LE, "utf-32"),  # begins like that of UTF-16
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
 _KNOWN_FORMATS = (
     (b"\x1f\x8b", "gzip file; let its name end in .gz"),
     (b"PK\x03\x04", "zip file or a spreadsheet; let its name end in .zip, or save the sheet as CSV"),
@@ -19,7 +25,25 @@ _KNOWN_FORMATS = (
     (b"ARROW1", "Feather file; let its name end in .feather"),
     (b"\xd0\xcf\x11\xe0", "spreadsheet; save the sheet as CSV"),
     (b"SQLite format 3", "SQLite database; export the table as CSV"),
+    (b"%PDF", "PDF document; save the table in it as CSV"),
+    (b"\x89HDF", "HDF5 file; save the table in it as Parquet or CSV"),
+    (b"\x93NUMPY", "NumPy array; load it and give the array"),
+    (b"\x89PNG", "PNG image"),
+    (b"\xff\xd8\xff", "JPEG image"),
+    (b"\x80\x04\x95", "pickle, which is never opened; save the table as Parquet or CSV"),
+    (b"\x80\x05\x95", "pickle, which is never opened; save the table as Parquet or CSV"),
+    (b"\x7fELF", "program"),
+    (b"version https://git-lfs", "pointer of Git LFS; fetch the file itself (git lfs pull)"),
 )
+_KNOWN_TEXTS = (
+    (b"<!doctype html", "web page, perhaps of a login or an error; download the file itself"),
+    (b"<html", "web page, perhaps of a login or an error; download the file itself"),
+    (b"<?xml", "XML document; save the table in it as CSV"),
+    (b"[{", "JSON document; save the table in it as CSV, or give a list of dicts"),
+    (b'{"', "JSON document; save the table in it as CSV, or give a list of dicts"),
+    (b"@relation", "ARFF file; save the table in it as CSV"),
+)
+"""In small letters, after blanks."""
 CHUNK_BYTES = 1 << 22
 UTF8 = ("utf-8", "utf-8-sig")
 MIXED = "utf-8-or-cp1252"
@@ -40,6 +64,10 @@ def find_encoding(head: bytes, source: str, *, complete: bool) -> tuple[str, lis
     for mark, words in _KNOWN_FORMATS:
         if head.startswith(mark):
             raise DataError(f"{source} is no text table but looks like a {words}")
+    start = head[:1000].removeprefix(codecs.BOM_UTF8).lstrip().lower()
+    for mark, words in _KNOWN_TEXTS:
+        if start.startswith(mark):
+            raise DataError(f"{source} is no table but looks like a {words}")
     for mark, name in _BOMS:
         if head.startswith(mark):
             return name, []

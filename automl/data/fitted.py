@@ -26,6 +26,8 @@ MOST_LEVELS = 100_000
 """Levels of a category that are told apart, by frequency; the others count as unseen."""
 LARGEST = 3.0e38
 """Numbers beyond this do not fit in a float32; they count as missing."""
+SMALLEST = 1.0e-30
+"""Columns of numbers below this are scaled: in float32 they would lose digits, or be 0."""
 SAMPLE = 20_000
 """Rows by which costly questions (words, formats, medians) are answered."""
 
@@ -46,7 +48,11 @@ def number(name: str, column: Any, reason: str, params: dict[str, Any] | None = 
     params = params or {}
     step = max(1, len(column) // SAMPLE)
     some = [to_numbers(block, params)[0][::step] for block in blocks(column)]
-    params = {**params, "centre": centre_of(np.concatenate(some)) if some else 0.0}
+    sample = np.concatenate(some) if some else np.zeros(0)
+    params = {**params, "centre": centre_of(sample)}
+    largest = np.abs(sample[np.isfinite(sample)]).max(initial=0.0)
+    if 0 < largest < SMALLEST:
+        params["scale"] = 2.0 ** int(np.floor(np.log2(largest)))
     return Column(name=name, kind="number", reason=reason, used=True, params=params, numbers=(name,))
 
 

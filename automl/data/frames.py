@@ -64,7 +64,12 @@ def _from_polars(source: Any) -> Found:
     for name, kind in source.schema.items():
         if str(kind) == "Object":
             raise DataError(f"column {name!r} holds Python objects; give one number, text or date in each cell")
-    return _plain(source.to_arrow())
+    import pyarrow as pa
+
+    try:
+        return _plain(source.to_arrow())
+    except pa.ArrowException:  # types that Arrow does not have, such as whole numbers of 128 bits
+        return _from_columns({name: source[name].to_list() for name in source.columns})
 
 
 def _from_rows(rows: Sequence[Sequence[Any]]) -> Found:

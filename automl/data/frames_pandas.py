@@ -56,6 +56,9 @@ def _column(series: Any, name: str, findings: list[Finding]) -> Any:
         return pa.array(
             [None if gone else str(value) for value, gone in zip(series, missing, strict=True)], pa.string()
         )
+    if kind in ("float96", "float128"):
+        series = series.astype("float64")
+        kind = "float64"
     if kind.startswith("complex"):
         raise DataError(f"column {name!r}: Complex data not supported: give real numbers")
     try:

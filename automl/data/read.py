@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import io
+import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +22,7 @@ PARQUET_ENDINGS = (".parquet", ".pq")
 ARROW_ENDINGS = (".feather", ".arrow", ".ipc")
 PACKED_ENDINGS = (".gz", ".zip")
 STDIN = "-"
+_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 
 
 def read_table(source: Any, *, dedupe: bool = False, limit: ReadLimit | None = None, seed: int = 0) -> RawTable:
@@ -34,7 +36,8 @@ def read_table(source: Any, *, dedupe: bool = False, limit: ReadLimit | None = N
         table, names, findings = _read_stream(sys.stdin.buffer, "standard input", limit)
         label = "standard input"
     elif isinstance(source, str | Path):
-        table, names, findings = _read_path(Path(source), limit)
+        _refuse_no_path(str(source))
+        table, names, findings = _read_path(Path(source).expanduser(), limit)
         label = str(source)
     elif hasattr(source, "read"):
         label = str(getattr(source, "name", "the given file"))
@@ -59,7 +62,7 @@ def read_table(source: Any, *, dedupe: bool = False, limit: ReadLimit | None = N
 def _read_stream(stream: Any, label: str, limit: ReadLimit | None) -> tuple[pa.Table, list[str], list[Finding]]:
     data = stream.read()
     if isinstance(data, str):
-        data = data.encode()
+        data = data.encode(errors="replace")
     if data.startswith(b"PAR1"):
         return _read_columnar(io.BytesIO(data), PARQUET_ENDINGS[0], label)
     if data.startswith((b"ARROW1", b"FEA1")):
@@ -67,6 +70,16 @@ def _read_stream(stream: Any, label: str, limit: ReadLimit | None) -> tuple[pa.T
     from automl.data.read_csv import parse_csv
 
     return parse_csv(data, label, limit)
+
+
+def _refuse_no_path(text: str) -> None:
+    """DataError for a string that is an address, or the table itself."""
+    if "\n" in text:
+        raise DataError(
+            f"{text[:40]!r}... holds several lines and is no path; give text of a table as io.StringIO(text)"
+        )
+    if _ADDRESS.match(text):
+        raise DataError(f"{text} is an address; only files are read: download it first, and give its path")
 
 
 def _read_path(path: Path, limit: ReadLimit | None) -> tuple[pa.Table, list[str], list[Finding]]:

@@ -21,9 +21,11 @@ Kind = Literal["number", "integer_code", "boolean", "category", "date", "text", 
 
 MISSING_TOKENS = (
     "", "NA", "N/A", "n/a", "na", "NaN", "nan", "-nan", "NULL", "Null", "null", "None", "none",
-    "#N/A", "#NA", "<NA>", "N.A.", "?", "-", "--", ".", "missing", "Missing",
+    "#N/A", "#NA", "<NA>", "N.A.", "n.a.", "?", "-", "--", ".", "missing", "Missing",
+    "#DIV/0!", "#NAME?", "#NULL!", "#NUM!", "#REF!", "#VALUE!",
 )  # fmt: skip
-"""Cells that mean "missing" in a number, date or boolean column (compared after stripping)."""
+"""Cells that mean "missing" in a number, date or boolean column (compared after stripping), those of failed
+spreadsheet formulas too."""
 
 
 @dataclass(frozen=True, kw_only=True)

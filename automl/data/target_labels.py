@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
+from automl.data.distinct import FORMULA_ERRORS
 from automl.data.numbers_as_text import exact_number, parse_number, uses_decimal_comma
 from automl.data.records import MISSING_TOKENS
 from automl.errors import DataError
@@ -20,7 +21,9 @@ if TYPE_CHECKING:
 
 LabelKind = Literal["text", "boolean", "integer", "number"]
 
-MISSING_LABELS = frozenset({"", "NA", "N/A", "NaN", "nan", "-nan", "NULL", "null", "#N/A", "#NA", "<NA>", "?"})
+MISSING_LABELS = (
+    frozenset({"", "NA", "N/A", "NaN", "nan", "-nan", "NULL", "null", "#N/A", "#NA", "<NA>", "?"}) | FORMULA_ERRORS
+)
 """Texts that are no label. Others that mean "missing" in numbers are labels people use: "none", "-" beside "+"."""
 _TRUTH = {"true": True, "false": False, "1": True, "0": False, "1.0": True, "0.0": False}
 ROWS_SHOWN = 5

@@ -39,11 +39,23 @@ def to_numbers(values: Any, params: Mapping[str, Any]) -> tuple[NDArray[np.float
         if params.get("clock"):
             return _read_texts(values, parse_clock)
         comma = bool(params.get("decimal_comma"))
-        numbers, unread = _read_texts(values, lambda texts: parse_numbers(texts, decimal_comma=comma))
+        numbers, unread = _read_texts(values, lambda texts: _numbers_or_durations(texts, comma))
         return numbers - params.get("origin", 0), unread
     if pa.types.is_temporal(values.type):
         return _nothing_readable(values)
     return _as_floats(values, params.get("origin", 0)), NOTHING
+
+
+def _numbers_or_durations(texts: pa.Array, decimal_comma: bool) -> NDArray[np.float64]:
+    """Numbers, and seconds of texts such as "1 days 02:03:04": a column of durations looks like that in a file."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    found = parse_numbers(texts, decimal_comma=decimal_comma)
+    days = np.flatnonzero(np.isnan(found) & pc.match_substring(texts, " day").fill_null(False).to_numpy(False))
+    if len(days):
+        found[days] = parse_clock(texts.take(pa.array(days)))
+    return found
 
 
 def to_booleans(values: Any) -> tuple[NDArray[np.float64], Unread]:
