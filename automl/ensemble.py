@@ -30,6 +30,8 @@ class Ensemble:
 
     weights: Mapping[int, float]
     loss: float
+    factors: tuple[float, ...] = ()
+    """One for each class, by which labels are decided (`automl.decisions`); empty: by the largest probability."""
 
 
 def choose_candidates(trials: Sequence[Trial], limit: int = CANDIDATES) -> list[Trial]:

@@ -213,19 +213,24 @@ class AutoClassifier(ClassifierMixin, AutoEstimator):  # type: ignore[misc]
 
     def predict(self, X: Any) -> NDArray[Any]:
         """Labels ``(rows,)`` as they came in `y`."""
-        shares = self.predict_proba(X)
-        chosen: NDArray[Any] = self.classes_[shares.argmax(axis=1)]
+        shares = self._shares(X)
+        codes = np.asarray(self.predictor_.decide(shares), dtype=np.int64)
+        chosen: NDArray[Any] = self.classes_[codes]
         return chosen
 
     def predict_proba(self, X: Any) -> NDArray[np.float64]:
         """Probabilities ``(rows, classes)`` in the order of ``classes_``."""
-        table = self._table_to_predict(X)
-        with _input_errors_as_value_errors():
-            shares = self.predictor_.predict_proba(table)
+        shares = self._shares(X)
         # The engine learned codes, and a class whose rows had no weight is not among them.
         ordered = np.zeros((len(shares), len(self.classes_)))
         ordered[:, np.asarray(self.predictor_.classes, dtype=np.int64)] = shares
         return ordered
+
+    def _shares(self, X: Any) -> NDArray[np.float64]:
+        """Probabilities of the classes that the engine learned."""
+        table = self._table_to_predict(X)
+        with _input_errors_as_value_errors():
+            return self.predictor_.predict_proba(table)
 
 
 class AutoRegressor(RegressorMixin, AutoEstimator):  # type: ignore[misc]

@@ -132,6 +132,7 @@ def _open(job: FoldJob) -> _Opened:
 def run_fold(job: FoldJob) -> FoldResult:
     """Fit one fold (or all rows), predict its validation rows, save the member and the predictions."""
     factory = load_object(job.factory, owner="model")  # a first import takes seconds, which are not the model's
+    job.metric.prepare()
     started = time.monotonic()
     _seed_globals(job.seed)
     opened = _open(job)

@@ -87,6 +87,13 @@ def finish_run(
         note = "no model was better than the baseline out of fold: the predictor is the baseline"
         store.event("warning", "nothing-learned", note)
         reasons = (*reasons, f"predictor: {note}")
+    factors = () if result.ensemble is None else result.ensemble.factors
+    if factors:
+        told = ", ".join(
+            f"{label} x {factor:.2g}" for label, factor in zip(prepared.task.classes[:8], factors[:8], strict=True)
+        )
+        more = ", ..." if len(factors) > 8 else ""
+        reasons = (*reasons, f"labels: decided by probability times a factor, for {prepared.metric.name}: {told}{more}")
     parts = Parts(
         task=prepared.task,
         schema=prepared.schema,
@@ -94,6 +101,7 @@ def finish_run(
         members=members,
         constant=prepared.constant,
         only_baseline=only_baseline,
+        factors=factors,
     )
     predictor_folder = write_predictor(parts, folder, versions(registry))
     weights = {} if result.ensemble is None else dict(result.ensemble.weights)

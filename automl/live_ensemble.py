@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import shutil
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from automl.decisions import DecisionMaker, Factors, decided
 from automl.ensemble import Ensemble, choose_candidates, select
 from automl.evaluate import PREDICTIONS_FILE
 from automl.oof import OutOfFold
@@ -61,6 +63,9 @@ class LiveEnsemble:
         self._splits = splits
         self._oof = OutOfFold(splits, len(target))
         self._predictions: dict[int, NDArray[np.floating]] = {}
+        self._decisions = DecisionMaker(metric, target)
+        self._factors: dict[int, Factors] = {}
+        """How each scored trial decides best."""
         self._of_models: Ensemble | None = None
         self._seconds = 0.0
         self._seen = 0
@@ -80,16 +85,18 @@ class LiveEnsemble:
         rows, predictions = self._oof.combine(parts)
         known = {fold: result.loss for fold, result in results.items() if result.loss is not None}
         slow = self._is_slow(results)
-        if len(known) == len(results) and (len(results) == 1 or slow):
+        one_is_enough = len(results) == 1 and not self._decisions.applies
+        if len(known) == len(results) and (one_is_enough or slow):
             sizes = [len(self._splits[fold].valid) for fold in known]
-            score = self._metric.from_distance(float(np.average(list(known.values()), weights=sizes)))
+            self._factors[trial_id] = ()
+            loss = float(np.average(list(known.values()), weights=sizes))
         else:
             weight = None if self._weight is None else self._weight[rows]
-            score = self._metric.score(self._target[rows], predictions, weight)
+            self._factors[trial_id], loss = self._decisions.choose(self._target[rows], predictions, weight)
         if keep and len(rows) == len(self._oof.covered):
             self._predictions[trial_id] = predictions
         self.folds[trial_id] = tuple(sorted(results))
-        return score
+        return self._metric.from_distance(loss)
 
     def _is_slow(self, results: Mapping[int, FoldResult]) -> bool:
         """Whether judging all rows at once would take too long; metrics that compare all pairs of rows are expected
@@ -97,12 +104,13 @@ class LiveEnsemble:
         """
         if self._clock.end is None or self.slow_seconds:
             return bool(self.slow_seconds)
-        judged = [
+        # The least of the folds: any of them may have been held up by other work on the machine.
+        expected = min(
             result.metric_seconds * (len(self._oof.covered) / max(len(self._splits[fold].valid), 1)) ** 2
             for fold, result in results.items()
-        ]
-        if max(judged) > self._most_seconds():
-            self.slow_seconds = max(judged)
+        )
+        if expected > self._most_seconds():
+            self.slow_seconds = expected
         return bool(self.slow_seconds)
 
     def _most_seconds(self) -> float:
@@ -127,11 +135,11 @@ class LiveEnsemble:
         # Cut short by the clock, a new choice may be worse than the one before.
         if chosen and before and before.loss < chosen.loss and set(before.weights) <= set(self._predictions):
             chosen = before
-        self.current = self._of_models = chosen
+        self.current = self._of_models = self._refined(chosen) if chosen and final else chosen
         floor = min(baselines, key=lambda trial: (trial.loss, trial.id), default=None)
         # A baseline never joins models: to a ranking metric it is no harm, but to the probabilities it is.
         if floor is not None and floor.loss is not None and (self.current is None or floor.loss < self.current.loss):
-            self.current = Ensemble(weights={floor.id: 1.0}, loss=floor.loss)
+            self.current = Ensemble(weights={floor.id: 1.0}, loss=floor.loss, factors=self._factors[floor.id])
         self._seen = len(trials)
         self._prune(trials)
         self._seconds += time.monotonic() - started
@@ -143,7 +151,7 @@ class LiveEnsemble:
         if len(trials) == 1 or trials[0].id not in self._predictions:
             best = min(trials, key=lambda trial: (trial.loss, trial.id))
             assert best.loss is not None
-            return Ensemble(weights={best.id: 1.0}, loss=best.loss)
+            return Ensemble(weights={best.id: 1.0}, loss=best.loss, factors=self._factors[best.id])
         chosen = choose_candidates(trials)
         predictions = {trial.id: self._predictions[trial.id] for trial in chosen}
         known = {trial.id: trial.loss for trial in chosen if trial.loss is not None}
@@ -154,10 +162,38 @@ class LiveEnsemble:
             predictions = {number: values[places] for number, values in predictions.items()}
         truth = self._target[rows]
         weight = None if self._weight is None else self._weight[rows]
-        deadline: float | None = None
-        if self._clock.end is not None:
-            deadline = time.monotonic() + (0.3 * self._clock.left() if final else 0.5)
-        return select(predictions, lambda mean: self._metric.loss(truth, mean, weight), known=known, deadline=deadline)
+        factors: Factors = ()
+        if self._decisions.applies:  # all are weighed by one way to decide, the best for the best of them
+            factors, known = self._factors[chosen[0].id], {}
+        found = select(
+            predictions,
+            lambda mean: self._metric.loss(truth, decided(mean, factors), weight),
+            known=known,
+            deadline=self._deadline(final=final),
+        )
+        if not self._decisions.applies or self.slow_seconds:
+            return replace(found, factors=factors)
+        factors, loss = self._decisions.choose(truth, _mean(predictions, found.weights), weight)
+        return replace(found, factors=factors, loss=loss)
+
+    def _refined(self, chosen: Ensemble) -> Ensemble:
+        """The ensemble with the decision found class by class, where that helps."""
+        if self.slow_seconds or not set(chosen.weights) <= set(self._predictions):
+            return chosen
+        rows = self._oof.covered
+        found = self._decisions.refine(
+            self._target[rows],
+            _mean(self._predictions, chosen.weights),
+            None if self._weight is None else self._weight[rows],
+            chosen.factors,
+            deadline=self._deadline(final=True),
+        )
+        return chosen if found is None else replace(chosen, factors=found[0], loss=found[1])
+
+    def _deadline(self, *, final: bool) -> float | None:
+        if self._clock.end is None:
+            return None
+        return time.monotonic() + (0.3 * self._clock.left() if final else 0.5)
 
     def _sample(self, rows: int) -> NDArray[np.int64]:
         """Places of as many rows as a slow metric can judge hundreds of times while an ensemble is made."""
@@ -179,3 +215,8 @@ class LiveEnsemble:
                 for fold in self.folds[trial.id]:
                     for name in ("model", "matrix"):
                         shutil.rmtree(fold_folder(self._folder, trial.id, fold) / name, ignore_errors=True)
+
+
+def _mean(predictions: Mapping[int, NDArray[np.floating]], weights: Mapping[int, float]) -> NDArray[np.floating]:
+    """The weighted mean of the predictions of some trials."""
+    return sum(weight * predictions[trial] for trial, weight in sorted(weights.items()))  # type: ignore[return-value]

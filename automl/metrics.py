@@ -64,6 +64,11 @@ class Metric:
             raise MetricError(f"metric {self.name!r} gave {value!r}; it must give one finite number")
         return float(value)
 
+    def prepare(self) -> None:
+        """Import the function now. Raises MetricError when it cannot be loaded."""
+        if self.spec.factory not in _loaded:
+            _load(self.spec)
+
     def distance(self, score: float) -> float:
         """How far a score is from a perfect one: what the engine minimises."""
         return self.spec.best - score if self.spec.greater_is_better else score - self.spec.best
@@ -107,7 +112,9 @@ def load_metric(name: str, registry: Registry) -> Metric:
 
 
 def _own_metric(path: str) -> Metric:
-    """A user's function with the attributes `needs`, `greater_is_better`, `best`, `proportional` and `problem_types`, all optional."""
+    """A user's function with the attributes `needs`, `greater_is_better`, `best`, `proportional`, `decides` and
+    `problem_types`, all optional.
+    """
     module = path.partition(":")[0]
     if module == "__main__" or "<" in path:
         raise SettingsError(
@@ -146,6 +153,7 @@ def _own_metric(path: str) -> Metric:
         needs=needs or "probabilities",
         greater_is_better=greater,
         best=float(best),
+        decides=bool(getattr(function, "decides", True)),
         proportional=bool(getattr(function, "proportional", False)),
     )
     return Metric(name=path, spec=spec)

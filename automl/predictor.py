@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from automl.data.schema import Schema
 from automl.data.target import TargetCoding
+from automl.decisions import Factors, decided
 from automl.errors import DataError, PredictorError
 from automl.member import MEMBER_FILE, Member, load_member
 from automl.metrics import load_metric
@@ -68,6 +69,8 @@ class Parts:
     constant: tuple[float, ...]
     """What is predicted without members: class shares, or one value."""
     only_baseline: bool = False
+    factors: Factors = ()
+    """By which labels are decided from probabilities; empty: the most probable."""
 
 
 class Predictor:
@@ -106,9 +109,14 @@ class Predictor:
         or hold something that cannot be read the way the training column was.
         """
         raw = self._predict_table(data, allow_missing=allow_missing)
-        if self.task.is_classification:
-            return self.parts.coding.decode(raw.argmax(axis=1))
-        return raw
+        return self.decide(raw) if self.task.is_classification else raw
+
+    def decide(self, probabilities: NDArray[np.float64]) -> NDArray[Any]:
+        """Labels ``(rows,)`` for probabilities ``(rows, classes)``, as `predict` gives them.
+
+        Where the run's metric judges labels (F1, balanced accuracy, ...), they need not be the most probable ones.
+        """
+        return self.parts.coding.decode(decided(probabilities, self.parts.factors).argmax(axis=1))
 
     def predict_proba(self, data: Any, *, allow_missing: bool = False) -> NDArray[np.float64]:
         """Probabilities ``(rows, classes)``; PredictorError for regression."""
@@ -142,7 +150,9 @@ class Predictor:
             raise DataError(
                 f"metric {function.name!r} is not for {self.task.problem_type}; choose another with --metric"
             )
-        predictions = self._predict_raw(table, allow_missing=False)
+        predictions: NDArray[np.floating] = self._predict_raw(table, allow_missing=False)
+        if function.spec.needs == "labels":
+            predictions = decided(predictions, self.parts.factors)
         return function.score(truth[rows], predictions[rows], weights)
 
     def leaderboard(self) -> list[dict[str, Any]]:
@@ -290,6 +300,7 @@ def read_parts(folder: Path) -> Parts:
             ),
             constant=tuple(float(value) for value in plain["constant"]),
             only_baseline=bool(plain["only_baseline"]),
+            factors=tuple(float(factor) for factor in plain.get("factors", ())),
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise PredictorError(
@@ -327,6 +338,7 @@ def write_predictor(parts: Parts, run_folder: Path, versions: Mapping[str, str])
         "members": records,
         "constant": list(parts.constant),
         "only_baseline": parts.only_baseline,
+        "factors": list(parts.factors),
     }
     (building / PREDICTOR_FILE).write_text(dumps(plain), encoding="utf-8")
     shutil.rmtree(final, ignore_errors=True)

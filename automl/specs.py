@@ -174,6 +174,9 @@ class MetricSpec(Spec):
     """Score of a perfect prediction. The engine minimises ``best - score`` or ``score - best``."""
     aliases: tuple[str, ...] = ()
     """Other names, e.g. scikit-learn's ``neg_log_loss``."""
+    decides: bool = True
+    """Whether, where it needs labels, classes other than the most probable may be predicted to improve it. False for
+    those that say little alone: recall is best when one class is always predicted."""
     proportional: bool = False
     """Whether it judges errors in proportion to the value, or of its logarithm (mape, rmsle): then the zero of the
     user's unit matters, and models see values that are not shifted."""

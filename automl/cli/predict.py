@@ -42,7 +42,7 @@ def predict_command(output: Output, run: str, data: str, out: str, proba: bool, 
     columns: dict[str, Any] = {}
     if proba:
         shares = predictor.predict_proba(source_of(data), allow_missing=allow_missing)
-        columns[predictor.task.target] = predictor.parts.coding.decode(shares.argmax(axis=1))
+        columns[predictor.task.target] = predictor.decide(shares)
         for place, label in enumerate(predictor.classes):
             columns[f"proba_{label}"] = shares[:, place]
     else:

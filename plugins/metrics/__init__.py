@@ -65,6 +65,8 @@ _OF_VALUES: tuple[tuple[str, str, bool], ...] = (
 )
 _PROPORTIONAL = frozenset({"gamma_deviance", "mape", "msle", "poisson_deviance", "rmsle"})
 """Those for which the zero of the user's unit matters."""
+_ONE_SIDED = frozenset({"precision", "precision_macro", "precision_weighted", "recall"})
+"""Those that are best when hardly anything, or everything, is said to be of a class."""
 _ALIASES: dict[str, tuple[str, ...]] = {
     "brier": ("neg_brier_score", "brier_score"),
     "d2_absolute_error": ("d2_absolute_error_score",),
@@ -113,6 +115,7 @@ def _spec(
     home: str,
 ) -> MetricSpec:
     return MetricSpec(
+        decides=name not in _ONE_SIDED,
         name=name,
         summary=summary,
         factory=f"automl_plugins.metrics.{home}:{name}",

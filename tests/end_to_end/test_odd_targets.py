@@ -192,3 +192,27 @@ def test_fits_in_a_row_get_folders_of_their_own(tmp_path, monkeypatch):
     folders = {automl.fit(frame(40, list("yn") * 20), target="y", trials=1, **FAST).folder for _ in range(3)}
 
     assert 3 == len(folders)
+
+
+@pytest.mark.parametrize("metric", ["balanced_accuracy", "f1_macro"])
+def test_a_rare_class_is_predicted_where_the_metric_asks_for_it(tmp_path, metric):
+    rng = np.random.default_rng(5)
+
+    def rare(rows):
+        signal = rng.normal(size=rows)
+        return pd.DataFrame({"a": signal, "y": np.where(signal + 1.2 * rng.normal(size=rows) > 2.9, "fault", "good")})
+
+    outcome = fit_run(rare(1500), make_settings("y", {"trials": 1, "metric": metric, **FAST}), out=tmp_path / "run")
+    fresh = rare(4000)
+    predictor = automl.load(tmp_path / "run")
+    probabilities = predictor.predict_proba(fresh)
+    most_probable = np.asarray(predictor.classes)[probabilities.argmax(axis=1)]
+    labels = predictor.predict(fresh)
+
+    assert any("labels: decided by probability times a factor" in reason for reason in outcome.reasons)
+    assert (labels == "fault").sum() > 2 * (most_probable == "fault").sum()
+    recalls = [np.mean(labels[fresh["y"] == name] == name) for name in ("fault", "good")]
+    if metric == "balanced_accuracy":
+        assert predictor.score(fresh) == pytest.approx(np.mean(recalls))
+        assert np.mean(recalls) > 0.75
+    np.testing.assert_array_equal(labels, predictor.decide(probabilities))
