@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from automl.data.numbers_as_text import parse_number
-from automl.errors import SettingsError
+from automl.errors import DataError, SettingsError
 
 if TYPE_CHECKING:
     from automl.data.target_labels import Labels
@@ -21,6 +21,9 @@ MOST_INTEGER_CLASSES = 20
 """Whole numbers with more distinct values than this are a quantity."""
 ROWS_PER_INTEGER_CLASS = 20
 """Whole numbers are classes only when each value stands for at least this many rows on average."""
+MOMENTS_AT_LEAST = 10
+"""Fewer different dates or times may well be classes, such as "morning" and "evening" by the clock."""
+MOMENTS_SHARE = 0.95
 FOR_MORE_CLASSES = {
     "f1": "f1_macro",
     "jaccard": "jaccard_macro",
@@ -107,3 +110,27 @@ def _example(labels: Labels) -> str:
     """A label that is no number, if there is one."""
     texts = [label for label in labels.counts if isinstance(label, str) and parse_number(label) is None]
     return f"values such as {texts[0] if texts else next(iter(labels.counts))!r}"
+
+
+def refuse_moments(name: str, labels: Labels) -> None:
+    """Dates and times written as text: each would become a class, though they are a quantity or no target at all."""
+    texts = [label.strip() for label in labels.counts if isinstance(label, str)]
+    if labels.kind != "text" or labels.numeric or len(texts) < MOMENTS_AT_LEAST:
+        return
+    import numpy as np
+    import pyarrow as pa
+
+    from automl.data.clock import parse_clock
+    from automl.data.dates import find_formats, looks_like_dates
+
+    some = pa.array(texts[:1000])
+    if np.isfinite(parse_clock(some)).mean() > MOMENTS_SHARE:
+        what, number = "times", "minutes"
+    elif looks_like_dates(texts) and find_formats(some)[1] > MOMENTS_SHARE:
+        what, number = "dates", "days from a fixed day"
+    else:
+        return
+    raise DataError(
+        f"target {name!r} holds {what}, such as {texts[0]!r}; make a number of it, such as {number}, or use "
+        "--task classification if they are classes"
+    )

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
+from unicodedata import normalize
 
 from automl.data.numbers_as_text import exact_number, parse_number
-from automl.data.problem_type import decide_problem_type
+from automl.data.problem_type import decide_problem_type, refuse_moments
 from automl.data.records import MISSING_TOKENS, Finding
 from automl.data.target_labels import (
     LabelKind,
@@ -129,6 +130,8 @@ def fit_target(
     column = _plain_target(column, name)
     labels = read_labels(column)
     _refuse_unusable(name, labels)
+    if task is None:
+        refuse_moments(name, labels)
     problem_type, why = decide_problem_type(name, labels, task, metric)
     findings = _missing_finding(name, labels)
     coding = TargetCoding(
@@ -254,11 +257,11 @@ def _class_findings(name: str, labels: Labels) -> list[Finding]:
     folded: dict[str, list[str]] = {}
     for label in counts:
         if isinstance(label, str):
-            folded.setdefault(label.casefold(), []).append(label)
+            folded.setdefault(normalize("NFKC", label).casefold(), []).append(label)
     twins = [same for same in folded.values() if len(same) > 1]
     if twins:
         shown = "; ".join(" and ".join(repr(one) for one in same) for same in twins[:3])
-        message = f"labels differ only in upper and lower case and stay apart: {shown}"
+        message = f"labels differ only in upper and lower case, or in how a letter is encoded, and stay apart: {shown}"
         findings.append(_finding("warning", "label-case", name, len(twins), message))
     doubtful = [label for label in counts if isinstance(label, str) and label.strip() in MISSING_TOKENS]
     if doubtful:

@@ -387,3 +387,30 @@ def test_labels_that_differ_in_blanks_are_one_class_and_told():
     assert [("repair", "label-blanks", 2)] == [(one.level, one.code, one.count) for one in findings]
     assert "one class: 'yes', 'no'" in findings[0].message
     assert [1, 1, 0] == codes_of(coding, ["yes ", " yes", "no"])
+
+
+# -- what is hardly meant as classes --------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ([f"{1 + row % 28:02}.03.2024" for row in range(84)], r"holds dates, such as '01.03.2024'; .*days"),
+        ([f"{row % 24:02}:30" for row in range(72)], r"holds times, such as '00:30'; .*minutes"),
+    ],
+)
+def test_dates_and_times_as_text_are_no_classes_unless_asked(values, words):
+    with pytest.raises(DataError, match=rf"target 'y' {words}.*--task classification"):
+        fit(values)
+    assert "multiclass" == fit(values, task="classification")[0].problem_type
+
+
+def test_a_few_times_may_be_classes():
+    assert "multiclass" == fit(["06:00", "14:00", "22:00"] * 5)[0].problem_type
+
+
+def test_labels_that_only_look_alike_stay_apart_and_are_told():
+    _, findings = fit(["\u00e4", "a\u0308"] * 5)
+
+    assert ["label-case"] == [one.code for one in findings]
+    assert "how a letter is encoded" in findings[0].message
