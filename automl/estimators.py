@@ -53,6 +53,8 @@ class AutoEstimator(BaseEstimator):  # type: ignore[misc]
         metric: name of the metric to optimise; None: roc_auc, log_loss or rmse by problem type.
         models: names of models to use; None: all that are usable.
         strategy: name of a search strategy, or ``"SAMPLER+SCHEDULER"``.
+        baselines: stored configurations to start from: None, those of the plugins; False, none; a portfolio file; or a
+            list of ``{"model": ..., "config": {...}}``.
         folds: folds of the cross-validation inside `fit`; None: chosen by size and time.
         repeats: repeats of that cross-validation.
         refit: train members once on all rows instead of averaging fold models.
@@ -74,6 +76,7 @@ class AutoEstimator(BaseEstimator):  # type: ignore[misc]
         metric: str | None = None,
         models: Sequence[str] | None = None,
         strategy: str = "random",
+        baselines: bool | str | Path | Sequence[Mapping[str, Any]] | None = None,
         folds: int | None = None,
         repeats: int | None = None,
         refit: bool = False,
@@ -91,6 +94,7 @@ class AutoEstimator(BaseEstimator):  # type: ignore[misc]
         self.metric = metric
         self.models = models
         self.strategy = strategy
+        self.baselines = baselines
         self.folds = folds
         self.repeats = repeats
         self.refit = refit
@@ -147,6 +151,7 @@ class AutoEstimator(BaseEstimator):  # type: ignore[misc]
                 task=task,
                 models=tuple(self.models or ()),
                 strategy=self.strategy,
+                baselines=str(self.baselines) if isinstance(self.baselines, Path) else self.baselines,
                 folds=self.folds,
                 repeats=self.repeats,
                 refit=self.refit,

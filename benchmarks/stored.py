@@ -5,7 +5,9 @@
 For each data set (a folder of train.csv, test.csv, meta.json as the exporter writes it) and seed, one run for each
 variant goes on at the same time with one core each, so that whatever else the machine does hits all alike. Errors are
 1-AUC, log loss or RMSE on the test rows. Results are appended to a file of JSON lines and read back from it, so that a
-second call goes on where the first one stopped.
+second call goes on where the first one stopped. `{task}` in the options of a variant becomes the problem type:
+
+    --variant none=--no-baselines --variant file="--baselines baselines/table-{task}-2026-11-24.json" --variant plain=
 """
 
 from __future__ import annotations
@@ -71,7 +73,15 @@ def main() -> None:
             row |= {"cores": chosen.cores, "date": datetime.now(UTC).isoformat(timespec="seconds")}
             with ThreadPoolExecutor(len(variants)) as pool:
                 started = {
-                    name: pool.submit(run_engine, path, meta, chosen.time, seed, chosen.cores, options.split())
+                    name: pool.submit(
+                        run_engine,
+                        path,
+                        meta,
+                        chosen.time,
+                        seed,
+                        chosen.cores,
+                        options.format(task=meta["task"]).split(),
+                    )
                     for name, options in variants.items()
                 }
                 row |= {name: future.result() for name, future in started.items()}

@@ -263,3 +263,31 @@ def test_a_file_with_an_unknown_model_is_refused_before_anything_is_read(call, t
 
     assert "did you mean lightgbm" in call.err
     assert not Path(tmp_path / "run").exists()
+
+
+def test_a_stranger_s_portfolio_takes_turns_with_ours(folder, tmp_path, monkeypatch):
+    from automl import PortfolioSpec, hookimpl
+    from automl.api import fit_run, make_settings
+    from automl.registry import load_registry
+
+    package = tmp_path / "stranger_won"
+    package.mkdir()
+    (package / "__init__.py").touch()
+    (package / "won.json").write_text((folder / "won.json").read_text())
+    monkeypatch.syspath_prepend(str(tmp_path))
+
+    class Plugin:
+        @hookimpl
+        def register_portfolios(self):
+            return [PortfolioSpec(name="won", summary="Won elsewhere.", file="stranger_won:won.json")]
+
+    registry = load_registry().register(Plugin(), "stranger")
+    options = {"models": ("linear", "extra_trees"), "folds": 2, "trials": 6, "executor": "inline"}
+    outcome = fit_run(
+        str(folder / "train.csv"), make_settings("kind", options), out=tmp_path / "run", registry=registry
+    )
+    found = [origin.partition("-")[0] for origin in origins(tmp_path / "run")]
+
+    assert ["baseline", "default", "default"] == found[:3]
+    assert {"baseline:table", "baseline:won#2"} == set(found[3:5])
+    assert "baseline:won#2" in {row["origin"] for row in outcome.predictor.leaderboard()}

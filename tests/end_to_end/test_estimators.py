@@ -192,3 +192,11 @@ def test_the_run_folder_is_kept_when_asked_for(tmp_path):
     AutoRegressor(**QUICK, out=tmp_path / "run").fit(X, y)
 
     assert (tmp_path / "run" / "predictor" / "predictor.json").is_file()
+
+
+def test_stored_configurations_are_where_a_search_starts():
+    data = load_diabetes()
+    given = [{"model": "linear", "config": {"choice": "fixed", "C": 2.0}}]
+    model = AutoRegressor(**{**QUICK, "trials": 2}, baselines=given).fit(data.data, data.target)
+
+    assert {"default", "baseline:given#1"} == {row["origin"] for row in model.leaderboard_ if row["model"] == "linear"}

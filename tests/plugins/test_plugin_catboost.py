@@ -106,3 +106,34 @@ def test_a_damaged_file_is_a_predictor_error(tmp_path):
 
     with pytest.raises(PredictorError, match="missing or damaged"):
         type(model).load(tmp_path, {}, toy_task("binary"), 0)
+
+
+def test_trees_that_are_not_symmetric_are_saved_continued_and_kept_monotone(tmp_path):
+    """CatBoost keeps only symmetric trees monotone; asked for both, monotone wins."""
+    train = slope(300)
+    task = task_of(train)
+    first = fitted("catboost", train, task, grow_policy="Depthwise", depth=4)
+    loaded = saved_and_loaded(first, tmp_path / "first")
+    second = make("catboost", task, grow_policy="Depthwise", depth=4)
+    facts = second.fit(train, None, Effort(fidelity={"rounds": 100.0}, checkpoint=tmp_path / "first"))
+
+    assert first.predict(blind(train)).tolist() == loaded.predict(blind(train)).tolist()
+    assert (
+        first.predict(blind(train)).tolist() != fitted("catboost", train, task, depth=4).predict(blind(train)).tolist()
+    )
+    assert {"rounds": 100.0} == facts
+    rising = replace(task, monotone={train.layout.numbers[0]: 1})
+    fitted("catboost", train, rising, grow_policy="Depthwise", depth=4)
+
+
+def test_crossed_categories_are_left_out_of_large_tables_unless_asked_for():
+    from automl.registry import load_registry
+    from automl.space import model_space
+
+    spec, task = load_registry().models["catboost"], toy_task("binary")
+    defaults = [
+        model_space(spec, replace(task, rows=rows)).get_default_configuration()["max_ctr_complexity"]
+        for rows in (1000, 100_000)
+    ]
+
+    assert [2, 1] == defaults

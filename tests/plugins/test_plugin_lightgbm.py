@@ -259,3 +259,12 @@ def test_a_forged_tree_is_refused_instead_of_walked_for_ever(tmp_path, field, nu
 
     with pytest.raises(PredictorError, match="damaged"):
         LightGBM.load(tmp_path, {}, toy_task("binary"), 0)
+
+
+def test_options_of_native_categories_reach_lightgbm():
+    train = odd_codes()
+    model = fitted("lightgbm", train, task_of(train), max_cat_to_onehot=60, min_data_per_group=7)
+    text = model._booster.model_to_string()
+
+    assert "[max_cat_to_onehot: 60]" in text
+    assert "[min_data_per_group: 7]" in text

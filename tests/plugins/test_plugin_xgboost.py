@@ -74,3 +74,13 @@ def test_a_damaged_file_is_a_predictor_error(tmp_path):
 
     with pytest.raises(PredictorError, match="missing or damaged"):
         type(model).load(tmp_path, {}, toy_task("binary"), 0)
+
+
+def test_the_number_of_leaves_holds_where_trees_grow_by_loss():
+    train = slope(400)
+    task = task_of(train)
+    model = fitted("xgboost", train, task, grow_policy="lossguide", max_leaves=8, max_depth=10)
+    leaves = [tree.count("leaf=") for tree in model._booster.get_dump()]
+
+    assert 4 < max(leaves) <= 8
+    assert 8 < max(tree.count("leaf=") for tree in fitted("xgboost", train, task, max_depth=10)._booster.get_dump())
