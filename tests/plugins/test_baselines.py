@@ -18,9 +18,9 @@ from automl.stored_config import fit_config
 ROOT = Path(__file__).parents[2]
 VALUES = ROOT.parent / "shared" / "data" / "portfolio-values.json"
 HASHES = {
-    "table-binary-2026-11-24.json": "426ebbb5d1a97a156d18743b860923843d562b857c41ba9b97392bb4958a2337",
-    "table-multiclass-2026-11-24.json": "d36642a0db6d45b4177af9233ded2e488ca18e6b56fed4065c6c9d7786460798",
-    "table-regression-2026-11-24.json": "eba47bfbd5fb0f07db37a6c670e01b6251affa83e551d3c555f56fe12c28a5ad",
+    "table-binary-2026-11-24.json": "b126c32b5c4f25fe16471f48d3e35bb62c9a140ec92e9db803ffe336db55e367",
+    "table-multiclass-2026-11-24.json": "5e14d36be5cf1f84a00d83c84ca54bdf5d20254550a67ab51913ade9dea6e825",
+    "table-regression-2026-11-24.json": "a6e19a56046498747904a204953870c4cb4ceebb0563fd4b925604c8e7fdada4",
 }
 FILES = sorted((ROOT / "baselines").glob("*.json"))
 CLASSES = {"binary": (0, 1), "multiclass": (0, 1, 2), "regression": ()}
