@@ -246,9 +246,7 @@ def translate(record: dict[str, Any], problem_type: str) -> tuple[dict[str, Any]
         raise UnsayableError("needs engineered features that no model here makes")
     if record.get("conditions"):
         raise UnsayableError(f"only under conditions: {record['conditions']}")
-    if record.get("is_library_default") and "criterion" not in record["hyperparameters"]:
-        raise UnsayableError("a library's default, for which our model's own default stands")
-    if not record["hyperparameters"]:
+    if not set(record["hyperparameters"]) - {"criterion"}:
         raise UnsayableError("a library's default, for which our model's own default stands")
     values = Values(record, SPELLINGS.get(model, {}))
     if model in ("random_forest", "extra_trees"):

@@ -18,9 +18,9 @@ from automl.stored_config import fit_config
 ROOT = Path(__file__).parents[2]
 VALUES = ROOT.parent / "shared" / "data" / "portfolio-values.json"
 HASHES = {
-    "table-binary-2026-11-24.json": "b126c32b5c4f25fe16471f48d3e35bb62c9a140ec92e9db803ffe336db55e367",
-    "table-multiclass-2026-11-24.json": "5e14d36be5cf1f84a00d83c84ca54bdf5d20254550a67ab51913ade9dea6e825",
-    "table-regression-2026-11-24.json": "a6e19a56046498747904a204953870c4cb4ceebb0563fd4b925604c8e7fdada4",
+    "table-binary-2026-11-24.json": "eb7e225fef369556a268626e9a6cd3e969a02a8a585cc1965c945e76d1297e27",
+    "table-multiclass-2026-11-24.json": "e8d44c8b1f279e40ca447e9162e38096648f2036a37f6a82f61594806fcf2c52",
+    "table-regression-2026-11-24.json": "93724ae8503eadcf59ac01d8846559dcde2180f61fcafb7c51f153eba20a9e5a",
 }
 FILES = sorted((ROOT / "baselines").glob("*.json"))
 CLASSES = {"binary": (0, 1), "multiclass": (0, 1, 2), "regression": ()}
