@@ -11,8 +11,15 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
+LEAST_EXPONENT, MOST_EXPONENT = -3, 20
+"""Weights with a mean from 2**-3 to 2**20 stay as they are: counts of equal rows are meant as they stand."""
+
+
 def read_weights(column: Any, name: str) -> NDArray[np.float64]:
     """Weights ``(rows,)`` from an Arrow column.
+
+    Only their proportions matter. Where their mean is far from 1 they are scaled by a power of two to one near it:
+    models hold them as float32, and stop growing trees where the sum of weights in a leaf is below a fixed bound.
 
     Raises DataError, with row numbers from 1, for text, missing, negative or infinite weights, or all zeros.
     """
@@ -21,8 +28,8 @@ def read_weights(column: Any, name: str) -> NDArray[np.float64]:
     import pyarrow.compute as pc
 
     try:
-        numbers = pc.cast(column, pa.float64())
-    except pa.ArrowInvalid as error:
+        numbers = pc.cast(column, pa.float64(), safe=pa.types.is_string(column.type))
+    except pa.ArrowException as error:
         raise DataError(
             f"weight column {name!r} holds something that is no number ({error}); use numbers >= 0"
         ) from error
@@ -35,4 +42,14 @@ def read_weights(column: Any, name: str) -> NDArray[np.float64]:
             )
     if len(values) and not values.any():
         raise DataError(f"weight column {name!r} is zero in every row; give some rows a weight above 0")
-    return values
+    return _near_one(values)
+
+
+def _near_one(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    import numpy as np
+
+    largest = float(values.max(initial=0.0))
+    if not largest:
+        return values
+    exponent = round(float(np.log2(largest) + np.log2((values / largest).mean())))
+    return values if LEAST_EXPONENT <= exponent <= MOST_EXPONENT else np.ldexp(values, -exponent)

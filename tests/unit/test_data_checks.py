@@ -148,6 +148,7 @@ def test_weights_are_numbers(values):
         ([1, np.inf], "has 1 infinite weights (row 2)"),
         ([0, 0, 0], "is zero in every row; give some rows a weight above 0"),
         (["1", "heavy"], "holds something that is no number"),
+        (np.array(["2020-01-01"], "datetime64[s]"), "holds something that is no number"),
         ([None, None], "has 2 missing weights (row 1, 2)"),
     ],
 )
@@ -156,3 +157,17 @@ def test_wrong_weights_are_refused_with_their_rows(values, words):
 
     with pytest.raises(DataError, match=re.escape(words)):
         read_weights(read_table({"w": values}).table.column("w"), "w")
+
+
+@pytest.mark.parametrize(("scale", "found"), [(1.0, 1.0), (1000.0, 1000.0), (1e-6, 1.0), (1e300, 1.0), (5e-324, 1.0)])
+def test_weights_of_an_unusual_unit_are_scaled_and_keep_their_proportions(scale, found):
+    values = read_weights(read_table({"w": scale * np.array([0.0, 1.0, 2.0])}).table.column("w"), "w")
+
+    assert found == pytest.approx(values.mean(), rel=0.5)
+    assert [0.0, 1.0, 2.0] == (values / values[1]).tolist()
+
+
+def test_weights_may_be_whole_numbers_of_any_size():
+    column = read_table({"w": np.array([2**63, 2**64 - 1], dtype=np.uint64)}).table.column("w")
+
+    assert 2.0 == pytest.approx(np.divide(*read_weights(column, "w")[::-1]))
