@@ -88,7 +88,7 @@ def given_portfolio(given: str | Sequence[Mapping[str, Any]]) -> Portfolio:
         return read_portfolio(given)
     import json
 
-    rows = [{key: value for key, value in row.items() if key in ("model", "config")} for row in given]
+    rows = [{key: value for key, value in row.items() if key != "origin"} for row in given]
     plain = {"schema": "automl-portfolio/1", "date": "2000-01-01", "candidates": rows}
     try:
         text = json.dumps(plain)

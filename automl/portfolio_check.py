@@ -44,7 +44,7 @@ def portfolio_problems(portfolio: Portfolio, registry: Registry) -> list[Problem
                     raise ValueError(f"the model does not do {problem_type} ({portfolio.modality})")
                 key = candidate.model, problem_type
                 if key not in spaces:
-                    spaces[key] = model_space(spec, _task(problem_type, portfolio.modality))
+                    spaces[key] = model_space(spec, example_task(problem_type, portfolio.modality))
                 fit_config(spaces[key], candidate.config)
             except UnknownNameError as error:
                 message = str(error)
@@ -57,7 +57,8 @@ def portfolio_problems(portfolio: Portfolio, registry: Registry) -> list[Problem
     return found
 
 
-def _task(problem_type: Any, modality: Any) -> Task:
+def example_task(problem_type: Any, modality: Any) -> Task:
+    """A task on which spaces are looked at."""
     return Task(
         target="target",
         problem_type=problem_type,

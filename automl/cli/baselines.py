@@ -17,7 +17,22 @@ if TYPE_CHECKING:
     from automl.registry import Registry
 
 
-@click.group("baselines", epilog=EPILOG)
+class Parts(click.Group):
+    """Subcommands; an unknown one is told with the nearest."""
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The subcommand; UsageError when there is none."""
+        found = super().get_command(ctx, cmd_name)
+        if found is None:
+            import difflib
+
+            near = difflib.get_close_matches(cmd_name, self.commands, n=1, cutoff=0.5)
+            hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(sorted(self.commands))}"
+            raise click.UsageError(f"there is no command {cmd_name!r}; {hint}", ctx)
+        return found
+
+
+@click.group("baselines", cls=Parts, no_args_is_help=False, epilog=EPILOG)
 def baselines_command() -> None:
     """Stored top performers that a search starts from: list, show, check, learn."""
 

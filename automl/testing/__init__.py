@@ -15,6 +15,7 @@ _HOMES = {
     "check_sampler": "automl.testing.samplers",
     "check_scheduler": "automl.testing.schedulers",
     "check_metric": "automl.testing.metrics",
+    "check_portfolio": "automl.testing.portfolios",
     "check_plugin_is_light": "automl.testing.imports",
     "check_no_pickle": "automl.testing.files",
     "toy_task": "automl.testing.data",
@@ -30,6 +31,7 @@ __all__ = [
     "check_model",
     "check_no_pickle",
     "check_plugin_is_light",
+    "check_portfolio",
     "check_sampler",
     "check_scheduler",
     "model_checks",
@@ -46,6 +48,7 @@ if TYPE_CHECKING:
     from automl.testing.imports import check_plugin_is_light
     from automl.testing.metrics import check_metric
     from automl.testing.models import check_model, model_checks
+    from automl.testing.portfolios import check_portfolio
     from automl.testing.samplers import check_sampler
     from automl.testing.schedulers import check_scheduler
     from automl.testing.search import toy_space

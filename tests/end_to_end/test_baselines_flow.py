@@ -231,11 +231,12 @@ def test_check_tells_what_is_wrong_with_a_file(call, tmp_path, case):
         (["baselines", "learn", ".", "--out", "x.json"], 4, "is not a run folder"),
         (["baselines", "learn", ".", "--out", "x.txt"], 2, "write it as x.json"),
         (["baselines", "learn", ".", "--out", "won.json"], 2, "never overwritten"),
-        (["baselines", "lst"], 2, "No such command 'lst'"),
+        (["baselines", "lst"], 2, "there is no command 'lst'; did you mean list?"),
+        (["baselines"], 2, "Missing command"),
         (["fit", "train.csv", "--target", "kind", "--baselines", "none.json"], 2, "none.json is not there"),
         (["suggest", "train.csv", "--target", "kin"], 2, "kin"),
     ],
-    ids=["show", "no run", "suffix", "overwrite", "command", "fit", "target"],
+    ids=["show", "no run", "suffix", "overwrite", "command", "no command", "fit", "target"],
 )
 def test_mistakes_are_told_in_one_line(call, folder, arguments, code, message):
     before = sorted(folder.iterdir())

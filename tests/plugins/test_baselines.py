@@ -14,6 +14,7 @@ from automl.portfolio_file import portfolio_text, read_portfolio
 from automl.registry import load_registry
 from automl.space import model_space
 from automl.stored_config import fit_config
+from automl.testing import check_portfolio
 
 ROOT = Path(__file__).parents[2]
 VALUES = ROOT.parent / "shared" / "data" / "portfolio-values.json"
@@ -87,6 +88,11 @@ def test_families_alternate_at_the_front(path):
 
     assert all(first != second for first, second in zip(models, models[1:], strict=False))
     assert 4 <= len(set(models))
+
+
+@pytest.mark.parametrize("name", [f"table-{problem_type}" for problem_type in CLASSES])
+def test_conformance(name):
+    check_portfolio(name)
 
 
 @pytest.mark.parametrize("problem_type", CLASSES)

@@ -322,6 +322,13 @@ def test_an_unknown_model_in_a_file_is_told_with_the_nearest_name():
         start(registry_with(), baselines=[{"model": "first", "config": {}}, {"model": "firts", "config": {}}])
 
 
+def test_a_misspelt_key_in_a_list_is_refused():
+    with pytest.raises(
+        PortfolioError, match=r"baselines: candidate 1: \"confg\" is not known here; did you mean 'config'"
+    ):
+        start(registry_with(), baselines=[{"model": "first", "confg": {}}])
+
+
 def test_a_list_with_objects_is_refused():
     with pytest.raises(PortfolioError, match="holds something that is no plain value"):
         start(registry_with(), baselines=[{"model": "first", "config": {"rate": object()}}])
