@@ -131,7 +131,9 @@ def starting_candidates(
         return Starts(queue=tuple(defaults), defaults=len(defaults), notes=("baselines: switched off",))
     effort = effort or Effort()
     costs = {spec.name: spec.relative_cost * effort.fit_seconds for spec in models}
-    sorting = _Sorting(space=space, costs=costs, skipped=skipped, task=task, features=features)
+    sorting = _Sorting(
+        space=space, known=frozenset(registry.models), costs=costs, skipped=skipped, task=task, features=features
+    )
     own = baselines is not None and baselines is not True
     if own:
         portfolio = given_portfolio(baselines)  # type: ignore[arg-type]
@@ -187,6 +189,8 @@ class _Sorting:
     """Tells the candidates that can be tried on this task here from the others."""
 
     space: JointSpace
+    known: frozenset[str]
+    """Names of all models that plugins bring."""
     costs: Mapping[str, float]
     skipped: Mapping[str, str]
     task: Task
@@ -238,7 +242,8 @@ class _Sorting:
             found.left_out.append(LeftOut(origin=candidate.origin, model=candidate.model, reason=reason))
 
         if candidate.model not in self.space.subspaces:
-            leave_out(self.skipped.get(candidate.model, NOT_ASKED))
+            unknown = candidate.model not in self.known
+            leave_out("no plugin brings this model" if unknown else self.skipped.get(candidate.model, NOT_ASKED))
             return
         try:
             config = fit_config(self.space.subspaces[candidate.model], candidate.config)

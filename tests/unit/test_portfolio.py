@@ -54,7 +54,7 @@ class Plugin:
 
     @hookimpl
     def register_models(self):
-        return MODELS
+        return [*MODELS, spec("third"), spec("unasked")]
 
 
 def registry_with(*specs):
@@ -241,14 +241,16 @@ def test_what_cannot_be_tried_is_left_out_with_the_reason(stored):
         Candidate(model="third", config={"a": 1}, origin="mine#2"),
         Candidate(model="first", config={"rate": 9.0}, origin="mine#3"),
         Candidate(model="fourth", config={}, origin="mine#4"),
+        Candidate(model="unasked", config={}, origin="mine#5"),
     ]
     starts = start(registry_with(stored(*wrong)), skipped={"third": "needs three, which is not installed"})
 
     assert tuple(DEFAULTS) == starts.queue
-    assert ["mine#1", "mine#2", "mine#3", "mine#4"] == [lost.origin for lost in starts.left_out]
+    assert ["mine#1", "mine#2", "mine#3", "mine#4", "mine#5"] == [lost.origin for lost in starts.left_out]
     assert "baselines: 2 of third left out: needs three, which is not installed" in starts.notes
     assert any("1 of first left out: does not fit its space: rate=9.0" in note for note in starts.notes)
-    assert not any("fourth" in note for note in starts.notes)
+    assert "baselines: 1 of fourth left out: no plugin brings this model" in starts.notes
+    assert not any("unasked" in note for note in starts.notes)
 
 
 def test_a_portfolio_is_asked_for_its_own_problem_types_only(stored):
