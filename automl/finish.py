@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from automl.machine import versions
-from automl.predictor import MemberRecord, Parts, Predictor, write_predictor
+from automl.predictor import Predictor
+from automl.predictor_file import MemberRecord, Parts, write_predictor
 from automl.store import UNCOUNTED, Store, fold_folder, leaderboard_rows
 
 if TYPE_CHECKING:

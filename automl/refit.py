@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from automl.evaluate import REFIT_FOLD
+from automl.fold_data import REFIT_FOLD
 from automl.fold_jobs import JOB_CALL, make_fold_job
 from automl.protocols import Executor, Job
 from automl.store import Store, fold_folder

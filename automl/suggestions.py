@@ -6,13 +6,12 @@ import json
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
-from automl.api import _check_names as check_names
-from automl.api import _get_ready as get_ready
-from automl.api import _starts as get_starts
 from automl.api import make_settings
+from automl.arrange import get_starts
 from automl.errors import SettingsError
 from automl.machine import find_machine
 from automl.plan import search_weights
+from automl.ready import check_names, get_ready
 from automl.registry import load_registry
 from automl.settings import Settings
 

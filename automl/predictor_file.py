@@ -1,0 +1,131 @@
+"""What a predictor is made of, as its folder holds it: read and written whole or not at all."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from automl.data.schema import Schema
+from automl.data.target import TargetCoding
+from automl.errors import PredictorError
+from automl.store import PREDICTOR_FOLDER, dumps, link_tree
+from automl.task import Task
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from automl.decisions import Factors
+    from automl.protocols import Config
+
+PREDICTOR_FILE = "predictor.json"
+FORMAT = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class MemberRecord:
+    """One weighted member: a trial's models, one for each fold or one for all rows."""
+
+    trial: int
+    weight: float
+    model: str
+    plugin: str
+    distribution: str
+    config: Config
+    folders: tuple[str, ...]
+    """Relative to the predictor's folder."""
+    source: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parts:
+    """What a predictor is made of, as written to its JSON file."""
+
+    task: Task
+    schema: Schema
+    coding: TargetCoding
+    members: tuple[MemberRecord, ...]
+    constant: tuple[float, ...]
+    """What is predicted without members: class shares, or one value."""
+    only_baseline: bool = False
+    factors: Factors = ()
+    """By which labels are decided from probabilities; empty: the most probable."""
+
+
+def read_parts(folder: Path) -> Parts:
+    """Read ``predictor.json``; PredictorError when it is missing, damaged or of another format."""
+    path = folder / PREDICTOR_FILE
+    if not path.is_file():
+        raise PredictorError(
+            f"{folder} holds no predictor ({PREDICTOR_FILE} is missing); give a run folder or a saved predictor"
+        )
+    try:
+        plain = json.loads(path.read_text(encoding="utf-8"))
+        if plain["format"] != FORMAT:
+            raise PredictorError(
+                f"{path} has format {plain['format']!r}, this version reads {FORMAT}: pip install 'automl-pluggy=={plain['version']}'"
+            )
+        return Parts(
+            task=Task.from_dict(plain["task"]),
+            schema=Schema.from_dict(plain["schema"]),
+            coding=TargetCoding.from_dict(plain["coding"]),
+            members=tuple(
+                MemberRecord(**{**record, "folders": tuple(record["folders"])}) for record in plain["members"]
+            ),
+            constant=tuple(float(value) for value in plain["constant"]),
+            only_baseline=bool(plain["only_baseline"]),
+            factors=tuple(float(factor) for factor in plain.get("factors", ())),
+        )
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise PredictorError(
+            f"{path} is damaged ({type(error).__name__}: {error}); copy it again or fit again"
+        ) from error
+
+
+def write_predictor(parts: Parts, run_folder: Path, versions: Mapping[str, str]) -> Path:
+    """Put a predictor together inside a run folder; it appears complete or not at all.
+
+    Fitted files are hard links where the file system allows it: saving costs milliseconds.
+    """
+    final = run_folder / PREDICTOR_FOLDER
+    building = run_folder / f".{PREDICTOR_FOLDER}.building"
+    shutil.rmtree(building, ignore_errors=True)
+    building.mkdir()
+    records = []
+    for record in parts.members:
+        folders = []
+        for source in record.folders:
+            folder = Path("members") / f"{record.trial:04d}" / Path(source).name
+            link_tree(run_folder / source, building / folder, skip=("predictions.npy",))
+            folders.append(folder.as_posix())
+        records.append({**asdict(record), "config": dict(record.config), "folders": folders})
+    encoders = run_folder / "encoders"
+    for name in sorted(_shared_encoders(run_folder, parts.members)):
+        link_tree(encoders / name, building / "encoders" / name)
+    plain = {
+        "format": FORMAT,
+        "version": versions.get("automl-pluggy", ""),
+        "versions": dict(versions),
+        "task": parts.task.to_dict(),
+        "schema": parts.schema.to_dict(),
+        "coding": parts.coding.to_dict(),
+        "members": records,
+        "constant": list(parts.constant),
+        "only_baseline": parts.only_baseline,
+        "factors": list(parts.factors),
+    }
+    (building / PREDICTOR_FILE).write_text(dumps(plain), encoding="utf-8")
+    shutil.rmtree(final, ignore_errors=True)
+    building.rename(final)
+    return final
+
+
+def _shared_encoders(run_folder: Path, members: Sequence[MemberRecord]) -> set[str]:
+    names = set()
+    for record in members:
+        for source in record.folders:
+            shared = json.loads((run_folder / source / "member.json").read_text())["shared_encoder"]
+            names |= {shared} if shared else set()
+    return names
