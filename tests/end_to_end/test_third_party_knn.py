@@ -2,12 +2,6 @@
 
 import csv
 import json
-import os
-import random
-import shutil
-import subprocess
-import sys
-import venv
 from pathlib import Path
 
 import pytest
@@ -18,66 +12,12 @@ PLUGIN = ROOT / "tests" / "third_party" / "automl_knn"
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 
-class FreshEnvironment:
-    """An environment with nothing but the two distributions and what they need."""
-
-    def __init__(self, folder):
-        self.folder = folder
-        self.scripts = folder / "env" / ("Scripts" if os.name == "nt" else "bin")
-        self.variables = {
-            name: value
-            for name, value in os.environ.items()
-            if not name.startswith(("PYTHON", "AUTOML_", "VIRTUAL_ENV"))
-        }
-
-    def run(self, *command, check=True):
-        program, *arguments = map(str, command)
-        done = subprocess.run(  # noqa: PLW1510 - the status is asserted below
-            [str(self.scripts / program), *arguments],
-            cwd=self.folder, env=self.variables, capture_output=True, text=True, timeout=300,
-        )  # fmt: skip
-        assert not check or 0 == done.returncode, (
-            f"{command} ended with {done.returncode}\n{done.stdout}\n{done.stderr}"
-        )
-        return done
-
-
 @pytest.fixture(scope="module")
-def fresh(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("fresh")
-    # The sources are copied, since setuptools builds in place and would pack what an earlier build left.
-    ignored = shutil.ignore_patterns("__pycache__", "*.egg-info", "build", "dist")
-    for name in ("automl", "plugins", "baselines"):
-        shutil.copytree(ROOT / name, folder / "source" / name, ignore=ignored)
-    for name in ("pyproject.toml", "README.md", "LICENSE"):
-        shutil.copy(ROOT / name, folder / "source")
-    shutil.copytree(PLUGIN, folder / "automl_knn", ignore=ignored)
-    venv.create(folder / "env", with_pip=False)
-    environment = FreshEnvironment(folder)
-    install = [sys.executable, "-m", "pip", "--python", str(environment.scripts / "python"), "install", "--quiet"]
-    subprocess.run(
-        [*install, "--no-compile", "--disable-pip-version-check", str(folder / "source"), str(folder / "automl_knn")],
-        check=True, env=environment.variables,
-    )  # fmt: skip
-    # pip compiles all that it installs, which takes longer than the rest; here, only what will be used.
-    environment.run("python", "-c", "import automl.api, automl.cli.fit, automl_knn.model, sklearn.ensemble, lightgbm")
-    return environment
+def fresh(make_environment):
+    return make_environment("automl_knn", "automl_knn.model")
 
 
-def write_table(path, rows, seed):
-    """Two clouds and a category; `y` says which cloud, with a little noise."""
-    draw = random.Random(seed)
-    with path.open("w", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(["a", "b", "colour", "y"])
-        for _ in range(rows):
-            cloud = draw.choice(["left", "right"])
-            shift = 1.5 if cloud == "right" else -1.5
-            first = "" if draw.random() < 0.05 else round(draw.gauss(shift, 1), 3)
-            writer.writerow([first, round(draw.gauss(-shift, 1), 3), draw.choice(["red", "green"]), cloud])
-
-
-def test_fit_and_predict_with_a_stranger_s_model(fresh):
+def test_fit_and_predict_with_a_stranger_s_model(fresh, write_table):
     train, test = fresh.folder / "train.csv", fresh.folder / "test.csv"
     write_table(train, 300, seed=1)
     write_table(test, 100, seed=2)
