@@ -17,25 +17,24 @@ from typing import TYPE_CHECKING, Any
 
 from automl.decisions import decided
 from automl.errors import DataError, PredictorError
+from automl.joint_predict import weighted_sum
 from automl.member import MEMBER_FILE, Member, load_member
 from automl.metrics import load_metric
 from automl.predictor_file import PREDICTOR_FILE, MemberRecord, Parts, read_parts
 from automl.registry import Registry, load_registry
+from automl.resources import usable_cores
 from automl.store import DATABASE, PREDICTOR_FOLDER, open_run
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     import numpy as np
     from numpy.typing import NDArray
 
     from automl.data.matrix import MatrixEncoder
-    from automl.data.records import Finding, RawTable, TableData
+    from automl.data.records import Finding, RawTable
     from automl.data.schema import Schema
     from automl.task import Task
-
-BATCH_ROWS = 65_536
-"""Rows predicted at a time, so that memory stays bounded whatever the size of the table."""
 
 
 class Predictor:
@@ -206,24 +205,9 @@ class Predictor:
         if not self.parts.members:
             constant = np.asarray(self.parts.constant, dtype=np.float64)
             return np.broadcast_to(constant if self.task.is_classification else constant[0], shape).copy()
-        total = np.zeros(shape)
-        members = self._open()
-        for rows, batch in _batches(encoded):
-            for weight, models in members:
-                for model in models:
-                    total[rows] += weight / len(models) * model.predict(batch)
-        return total
-
-
-def _batches(data: TableData) -> Iterator[tuple[slice, TableData]]:
-    import numpy as np
-
-    if len(data) <= BATCH_ROWS:
-        yield slice(None), data
-        return
-    for start in range(0, len(data), BATCH_ROWS):
-        stop = min(start + BATCH_ROWS, len(data))
-        yield slice(start, stop), data.take(np.arange(start, stop))
+        members = [(weight / len(models), model) for weight, models in self._open() for model in models]
+        outputs = self.task.class_count if self.task.is_classification else 0
+        return weighted_sum(members, encoded, outputs, usable_cores().value)
 
 
 def _weights(table: Any, column: str) -> NDArray[np.float64]:
