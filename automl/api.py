@@ -124,7 +124,12 @@ def fit_run(
 
     `listeners` are trackers made already; they are told before those that the settings name.
     """
-    clock = Clock.make(time.monotonic() if started is None else started, settings.budget_seconds, refit=settings.refit)
+    clock = Clock.make(
+        time.monotonic() if started is None else started,
+        settings.budget_seconds,
+        refit=settings.wants_refit,
+        limits=settings.max_latency_ms is not None or settings.max_size_mb is not None,
+    )
     registry = registry or load_registry()
     folder = (out or _default_folder()).absolute()
     check_new_folder(folder)
@@ -162,24 +167,43 @@ def _search_and_save(run: Run, store: Store, executor: Executor) -> FitOutcome:
 
     settings, prepared, resampling, folder = run.settings, run.ready.prepared, run.ready.resampling, store.folder
     strategy, baselines, notes = build_strategy(run)
-    reasons = (*run.ready.reasons, *notes)
+    context = run_context(run, folder, resampling.splits)
+    goals = context.goals.reason()
+    reasons = (*run.ready.reasons, *notes, *([f"predictor: {goals}"] if goals else []))
     describe(store, run, reasons)
     save_table(folder / DATA_FOLDER, prepared.data)
     save_splits(folder, list(resampling.splits))
     trackers = _trackers(run, store)
     trackers.run_started(run_info(run, folder, reasons))
-    search = Search(run_context(run, folder, resampling.splits), strategy, baselines, executor, store, trackers)
+    search = Search(context, strategy, baselines, executor, store, trackers)
     result = search.run()
     refitted: set[int] = set()
-    if settings.refit and result.ensemble is not None and not result.interrupted:
+    if settings.wants_refit and result.ensemble is not None and not result.interrupted:
         from automl.refit import refit_members
 
         trials = [result.history[number] for number in result.ensemble.weights]
         refitted, notes, interrupted = refit_members(search, trials, result, executor, store)
         result = replace(result, interrupted=interrupted)
         reasons = (*reasons, *notes)
+        if settings.preset == "fast":  # members that could not be refitted are one fold model each
+            result = replace(result, folds={number: folds[:1] for number, folds in result.folds.items()})
+    kept = True
+    if context.goals.hard:
+        from automl.limits import keep_limits
+
+        result, notes, kept = keep_limits(run, search, result, refitted)
+        reasons = (*reasons, *notes)
     members = member_records(result, run.registry, folder, refitted)
-    outcome = finish_run(store, prepared, result, members, registry=run.registry, clock=run.clock, reasons=reasons)
+    outcome = finish_run(
+        store,
+        prepared,
+        result,
+        members,
+        registry=run.registry,
+        clock=run.clock,
+        reasons=reasons,
+        limits_kept=kept,
+    )
     trackers.run_finished(
         RunSummary(
             folder=folder,

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from automl.fold_jobs import RunContext, choose_fidelity
+from automl.goals import Goals
 from automl.history import Candidate
 from automl.machine import Machine, versions
 from automl.plan import search_weights
@@ -125,6 +126,7 @@ def run_context(run: Run, folder: Path, splits: Sequence[Split]) -> RunContext:
         fit_seconds=run.ready.plan.fit_seconds,
         partial=strategy_parts(run.settings.strategy, run.registry)[1].partial,
         fidelity=_wanted_fidelity(run.settings, run.registry),
+        goals=Goals.of(run.settings),
     )
 
 

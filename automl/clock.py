@@ -17,13 +17,15 @@ class Clock:
     """When models must be back, so that ensembling and saving still fit."""
 
     @classmethod
-    def make(cls, started: float, seconds: float | None, *, refit: bool = False) -> Clock:
+    def make(cls, started: float, seconds: float | None, *, refit: bool = False, limits: bool = False) -> Clock:
         """Divide a budget. What follows the search is short, so its share is small, but never nothing."""
         if seconds is None:
             return cls(started=started, end=None, search_end=None)
         reserve = min(max(0.6, 0.03 * seconds), 20.0)
         if refit:
             reserve = max(reserve, 0.3 * seconds)
+        if limits:  # the finished predictor is timed, also in a new process
+            reserve += min(8.0, 0.2 * seconds)
         return cls(started=started, end=started + seconds, search_end=started + max(seconds - reserve, 0.3 * seconds))
 
     def elapsed(self) -> float:

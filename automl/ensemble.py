@@ -10,6 +10,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from automl.goals import FREE, UNLIMITED, Cost, total_cost
+
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
@@ -20,6 +22,9 @@ ROUNDS = 40
 """Draws with replacement; weights are multiples of 1/40. Published systems use 25 to 50."""
 CANDIDATES = 30
 """Best trials that may join, besides the best of each model: the others would only fit noise."""
+
+SHARES_OF_CAP = (1.0, 0.5, 0.25, 0.1)
+"""Shares of the cap that a single candidate may cost, tried one after another where a cap binds."""
 
 Loss = Callable[["NDArray[np.float64]"], float]
 
@@ -53,13 +58,16 @@ def select(
     known: Mapping[int, float] | None = None,
     rounds: int = ROUNDS,
     deadline: float | None = None,
+    costs: Mapping[int, Cost] | None = None,
+    cap: Cost = UNLIMITED,
 ) -> Ensemble:
     """Add, again and again, the candidate that makes the mean of the bag best; keep the best bag on the way.
 
     `predictions` maps trial ids to arrays ``(rows, classes)`` or ``(rows,)`` over the same rows; ties go to the
     lower id, so that the result does not depend on the order of finishing. A candidate whose loss cannot be
     computed is an error of the caller. `known` are losses of single candidates that need not be computed again. Stops
-    at `deadline` (`time.monotonic()`) with the best bag so far.
+    at `deadline` (`time.monotonic()`) with the best bag so far. The bag costs at most `cap` by `costs`, as long as
+    each candidate does.
     Raises ValueError without candidates.
     """
     if not predictions:
@@ -73,13 +81,14 @@ def select(
     best_loss, best_bag = singles[first], list(bag)
     for size in range(2, rounds + 1):
         losses: dict[int, float] = {}
-        for trial in ids:
+        affordable = [one for one in ids if one in bag or total_cost({*bag, one}, costs or {}).within(cap)]
+        for trial in affordable:
             if deadline is not None and time.monotonic() > deadline:
                 break
             losses[trial] = loss((total + predictions[trial]) / size)
-        if len(losses) < len(ids):
+        if len(losses) < len(affordable):
             break
-        chosen = min(ids, key=lambda trial: (losses[trial], trial))
+        chosen = min(affordable, key=lambda trial: (losses[trial], trial))
         bag.append(chosen)
         total += predictions[chosen]
         # The tolerance keeps rounding noise from lengthening a bag that does not get better.
@@ -87,6 +96,53 @@ def select(
             best_loss, best_bag = losses[chosen], list(bag)
     counts = {trial: best_bag.count(trial) for trial in sorted(set(best_bag))}
     return Ensemble(weights={trial: count / len(best_bag) for trial, count in counts.items()}, loss=best_loss)
+
+
+def select_within(
+    best: Ensemble,
+    predictions: Mapping[int, NDArray[np.floating]],
+    loss: Loss,
+    *,
+    costs: Mapping[int, Cost],
+    cap: Cost,
+    known: Mapping[int, float] | None = None,
+    deadline: float | None = None,
+) -> Ensemble:
+    """The best bag that costs at most `cap`; the cheapest candidate alone when none is that cheap.
+
+    One dear candidate may leave no room for others, so that the bags without the dear ones compete with it. `best`
+    is the bag that `select` finds without a cap.
+    """
+    if total_cost(best.weights, costs).within(cap):
+        return best
+    found: Ensemble | None = None
+    tried: set[tuple[int, ...]] = set()
+    for share in SHARES_OF_CAP:
+        most = Cost(row_ms=cap.row_ms * share, megabytes=cap.megabytes * share)
+        cheap = tuple(trial for trial in sorted(predictions) if costs.get(trial, FREE).within(most))
+        if not cheap or cheap in tried:
+            continue
+        tried.add(cheap)
+        bag = select(
+            {trial: predictions[trial] for trial in cheap},
+            loss,
+            known=known,
+            deadline=deadline,
+            costs=costs,
+            cap=cap,
+        )
+        if found is None or bag.loss < found.loss:
+            found = bag
+    if found is not None:
+        return found
+    cheapest = min(predictions, key=lambda trial: (_excess(costs.get(trial, FREE), cap), trial))
+    alone = known[cheapest] if known and cheapest in known else loss(_as_double(predictions[cheapest]))
+    return Ensemble(weights={cheapest: 1.0}, loss=alone)
+
+
+def _excess(cost: Cost, cap: Cost) -> float:
+    """How many times a cost is above the cap, by the worse of its two sides."""
+    return max(cost.row_ms / max(cap.row_ms, 1e-12), cost.megabytes / max(cap.megabytes, 1e-12))
 
 
 def _as_double(values: NDArray[np.floating]) -> NDArray[np.float64]:

@@ -58,6 +58,9 @@ class AutoEstimator(BaseEstimator):  # type: ignore[misc]
         folds: folds of the cross-validation inside `fit`; None: chosen by size and time.
         repeats: repeats of that cross-validation.
         refit: train members once on all rows instead of averaging fold models.
+        preset: ``"best"``, ``"balanced"`` or ``"fast"``: accuracy against quick prediction.
+        max_latency_ms: most milliseconds per row of the finished predictor, in batches of 1,000 rows.
+        max_size_mb: most megabytes of the finished predictor.
         columns: column name -> kind (``"category"``, ``"text"``, ...), overriding what is found.
         monotone: column name -> 1 or -1.
         random_state: seed; None draws one.
@@ -80,6 +83,9 @@ class AutoEstimator(BaseEstimator):  # type: ignore[misc]
         folds: int | None = None,
         repeats: int | None = None,
         refit: bool = False,
+        preset: str = "balanced",
+        max_latency_ms: float | None = None,
+        max_size_mb: float | None = None,
         columns: Mapping[str, str] | None = None,
         monotone: Mapping[str, int] | None = None,
         random_state: Any = 0,
@@ -98,6 +104,9 @@ class AutoEstimator(BaseEstimator):  # type: ignore[misc]
         self.folds = folds
         self.repeats = repeats
         self.refit = refit
+        self.preset = preset
+        self.max_latency_ms = max_latency_ms
+        self.max_size_mb = max_size_mb
         self.columns = columns
         self.monotone = monotone
         self.random_state = random_state
@@ -155,6 +164,9 @@ class AutoEstimator(BaseEstimator):  # type: ignore[misc]
                 folds=self.folds,
                 repeats=self.repeats,
                 refit=self.refit,
+                preset=self.preset,
+                max_latency_ms=self.max_latency_ms,
+                max_size_mb=self.max_size_mb,
                 columns={**dict.fromkeys(numeric, "number"), **(self.columns or {})},
                 monotone=dict(self.monotone or {}),
                 seed=_seed(self.random_state),

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from automl.errors import MetricError
 from automl.fold_data import REFIT_FOLD, forms_of
+from automl.latency import folder_megabytes, time_rows
 from automl.member import Member, fit_member
 from automl.protocols import Config, Effort
 from automl.specs import load_object
@@ -59,6 +60,8 @@ class FoldJob:
     threads: int = 1
     device: str = "cpu"
     checkpoint: Path | None = None
+    latency_rows: int = 0
+    """Rows of the batch by which predicting is timed; 0: it is not."""
     folder: Path
     """Where the fitted member and its predictions go; made by the job."""
 
@@ -74,6 +77,10 @@ class FoldResult:
     prepare_seconds: float
     metric_seconds: float = 0.0
     """What the metric took on the fold's validation rows; `predict_seconds` holds it, too."""
+    row_ms: float | None = None
+    """Milliseconds that predicting a row takes in a batch of the job's `latency_rows`; None: not timed."""
+    megabytes: float = 0.0
+    """Size of the saved member, without an encoder that others share."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -153,16 +160,19 @@ def run_fold(job: FoldJob) -> FoldResult:
     fitted = time.monotonic()
     loss: float | None = None
     predictions: NDArray[np.float64] | None = None
-    judged = 0.0
+    judged, predicted_at = 0.0, fitted
     if valid is not None and valid.target is not None and len(valid_rows):
         predictions = member.predict_encoded(valid)
-        judged = time.monotonic()
+        judged = predicted_at = time.monotonic()
         # A fold may hold one class only, where some metrics say nothing: the pooled predictions are judged anyway.
         with contextlib.suppress(MetricError):
             loss = job.metric.loss(valid.target, predictions, valid.weight)
         judged = time.monotonic() - judged
     predicted = time.monotonic()
     _save(job, member, predictions, shared)
+    row_ms = None
+    if job.latency_rows:
+        row_ms = time_rows(member, opened.data, job.latency_rows, seconds=predicted_at - fitted, count=len(valid_rows))
     return FoldResult(
         loss=loss,
         facts=facts,
@@ -170,6 +180,8 @@ def run_fold(job: FoldJob) -> FoldResult:
         fit_seconds=fitted - prepared,
         predict_seconds=predicted - fitted,
         metric_seconds=judged,
+        row_ms=row_ms,
+        megabytes=folder_megabytes(job.folder, skip=PREDICTIONS_FILE),
     )
 
 

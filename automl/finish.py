@@ -42,6 +42,8 @@ class FitOutcome:
     interrupted: bool = False
     nothing_learned: bool = False
     """Models were fitted, but none was better than the baseline, which is what predicts."""
+    limits_kept: bool = True
+    """Whether the predictor keeps the limits on latency and size."""
 
 
 def member_records(
@@ -54,6 +56,22 @@ def member_records(
     return tuple(
         _record(result.history[number], weight, registry, folder, (-1,) if number in refitted else result.folds[number])
         for number, weight in weights.items()
+    )
+
+
+def make_parts(
+    prepared: Prepared, result: SearchResult, members: tuple[MemberRecord, ...], registry: Registry
+) -> Parts:
+    """What the predictor of this result is made of."""
+    full = result.history.full()
+    return Parts(
+        task=prepared.task,
+        schema=prepared.schema,
+        coding=prepared.coding,
+        members=members,
+        constant=prepared.constant,
+        only_baseline=all(registry.models[trial.candidate.model].is_baseline for trial in full),
+        factors=() if result.ensemble is None else result.ensemble.factors,
     )
 
 
@@ -79,11 +97,18 @@ def finish_run(
     registry: Registry,
     clock: Clock,
     reasons: tuple[str, ...],
+    limits_kept: bool = True,
 ) -> FitOutcome:
     """Write the predictor, close the record, clean up."""
     folder = store.folder
-    only_baseline = all(registry.models[trial.candidate.model].is_baseline for trial in result.history.full())
-    nothing_learned = not only_baseline and all(registry.models[record.model].is_baseline for record in members)
+    parts = make_parts(prepared, result, members, registry)
+    only_baseline = parts.only_baseline
+    alone = not only_baseline and all(registry.models[record.model].is_baseline for record in members)
+    nothing_learned = alone and not result.limited
+    if alone and result.limited:
+        note = "no model keeps the limits on latency and size: the predictor is the baseline"
+        store.event("warning", "limits", note)
+        reasons = (*reasons, f"predictor: {note}")
     if nothing_learned:
         note = "no model was better than the baseline out of fold: the predictor is the baseline"
         store.event("warning", "nothing-learned", note)
@@ -95,15 +120,6 @@ def finish_run(
         )
         more = ", ..." if len(factors) > 8 else ""
         reasons = (*reasons, f"labels: decided by probability times a factor, for {prepared.metric.name}: {told}{more}")
-    parts = Parts(
-        task=prepared.task,
-        schema=prepared.schema,
-        coding=prepared.coding,
-        members=members,
-        constant=prepared.constant,
-        only_baseline=only_baseline,
-        factors=factors,
-    )
     predictor_folder = write_predictor(parts, folder, versions(registry))
     weights = {} if result.ensemble is None else dict(result.ensemble.weights)
     score = None if result.ensemble is None else prepared.metric.from_distance(result.ensemble.loss)
@@ -115,6 +131,7 @@ def finish_run(
     for key, value in (
         ("score", score),
         ("only_baseline", only_baseline),
+        ("limits_kept", limits_kept),
         ("reasons", reasons),
         ("interrupted", result.interrupted),
         ("seconds", seconds),
@@ -135,4 +152,5 @@ def finish_run(
         score=score,
         interrupted=result.interrupted,
         nothing_learned=nothing_learned,
+        limits_kept=limits_kept,
     )

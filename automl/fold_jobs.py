@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from automl.evaluate import FoldJob
 from automl.fidelity import ENGINE_FIDELITIES, FOLDS, ROWS
+from automl.goals import Goals
 from automl.member import MODEL_FOLDER
 from automl.store import fold_folder, link_tree
 
@@ -57,6 +58,7 @@ class RunContext:
     """Whether the scheduler gives less than the whole budget."""
     fidelity: str | None = None
     """The fidelity that partial budgets scale where a model has it; None: each model's default."""
+    goals: Goals = field(default_factory=Goals)
 
 
 def derive_seed(seed: int, *parts: object) -> int:
@@ -142,6 +144,8 @@ def make_fold_job(context: RunContext, trial: Trial, fold: int, soft: float | No
         threads=context.threads,
         device=context.devices.get(spec.name, "cpu"),
         checkpoint=checkpoint,
+        # The folds of a trial cost about the same, so one of them is timed.
+        latency_rows=context.goals.rows if fold == 0 and partial.rows_share >= 1.0 and trial.is_full else 0,
         folder=fold_folder(context.folder, trial.id, fold),
     )
 

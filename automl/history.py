@@ -61,6 +61,10 @@ class Trial:
     message: str = ""
     facts: dict[str, Any] = field(default_factory=dict)
     """What the model reported, averaged over the folds (``rounds``, ...)."""
+    row_ms: float | None = None
+    """Milliseconds that the models of all folds together take to predict a row, on one core; None: not timed."""
+    megabytes: float | None = None
+    """Size of the fitted models of all folds together, in 10^6 bytes."""
 
     @property
     def is_full(self) -> bool:

@@ -45,7 +45,7 @@ def weighted_sum(members: Sequence[Weighted], data: TableData, outputs: int, thr
         return total
     with ThreadPoolExecutor(workers, initializer=_one_thread) as pool:
         for rows, batch in _batches(data, columns, len(groups) * max(outputs, 1)):
-            for part in pool.map(lambda group, batch=batch: _predict_group(group, batch), groups):  # type: ignore[misc]
+            for part in pool.map(lambda group, batch=batch: _predict_group(group, batch), groups):
                 total[rows] += part
     return total
 

@@ -8,8 +8,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from automl.decisions import DecisionMaker, Factors, decided
-from automl.ensemble import Ensemble, choose_candidates, select
+from automl.ensemble import Ensemble, choose_candidates, select, select_within
 from automl.evaluate import PREDICTIONS_FILE
+from automl.goals import Cost, Goals
 from automl.oof import OutOfFold
 from automl.store import fold_folder
 
@@ -49,10 +50,13 @@ class LiveEnsemble:
         target: NDArray[np.generic],
         weight: NDArray[np.float64] | None,
         clock: Clock,
+        goals: Goals | None = None,
     ) -> None:
         self.current: Ensemble | None = None
         self.folds: dict[int, tuple[int, ...]] = {}
         """Folds that each scored trial has."""
+        self.costs: dict[int, Cost] = {}
+        """What the fitted models of each scored trial cost when they predict, by estimate."""
         self.slow_seconds = 0.0
         """What a slow metric is expected to take on all rows; 0 for others."""
         self._folder = folder
@@ -60,6 +64,7 @@ class LiveEnsemble:
         self._target = target
         self._weight = weight
         self._clock = clock
+        self._goals = goals or Goals()
         self._splits = splits
         self._oof = OutOfFold(splits, len(target))
         self._predictions: dict[int, NDArray[np.floating]] = {}
@@ -67,6 +72,8 @@ class LiveEnsemble:
         self._factors: dict[int, Factors] = {}
         """How each scored trial decides best."""
         self._of_models: Ensemble | None = None
+        self._uncapped: tuple[tuple[int, ...], Ensemble] | None = None
+        """The last choice without a cap, and among which trials."""
         self._seconds = 0.0
         self._seen = 0
 
@@ -96,6 +103,7 @@ class LiveEnsemble:
         if keep and len(rows) == len(self._oof.covered):
             self._predictions[trial_id] = predictions
         self.folds[trial_id] = tuple(sorted(results))
+        self.costs[trial_id] = _cost(results)
         return self._metric.from_distance(loss)
 
     def _is_slow(self, results: Mapping[int, FoldResult]) -> bool:
@@ -145,6 +153,12 @@ class LiveEnsemble:
         self._seconds += time.monotonic() - started
         return True
 
+    def forget(self, goals: Goals) -> None:
+        """Choose anew, under other goals, at the next update."""
+        self._goals = goals
+        self.current = self._of_models = None
+        self._seen = -1
+
     def _select(self, trials: list[Trial], *, final: bool) -> Ensemble | None:
         if not trials:
             return None
@@ -165,16 +179,33 @@ class LiveEnsemble:
         factors: Factors = ()
         if self._decisions.applies:  # all are weighed by one way to decide, the best for the best of them
             factors, known = self._factors[chosen[0].id], {}
-        found = select(
-            predictions,
-            lambda mean: self._metric.loss(truth, decided(mean, factors), weight),
-            known=known,
-            deadline=self._deadline(final=final),
-        )
+
+        def loss_of(mean: NDArray[np.float64]) -> float:
+            return self._metric.loss(truth, decided(mean, factors), weight)
+
+        key = (final, *predictions)
+        if self._uncapped is None or self._uncapped[0] != key:
+            found = select(predictions, loss_of, known=known, deadline=self._deadline(final=final))
+            self._uncapped = (key, found)
+        found = self._uncapped[1]
+        if self._goals.capped:
+            found = select_within(
+                found,
+                predictions,
+                loss_of,
+                costs={trial: self._price(trial) for trial in predictions},
+                cap=self._goals.cap,
+                known=known,
+                deadline=self._deadline(final=final),
+            )
         if not self._decisions.applies or self.slow_seconds:
             return replace(found, factors=factors)
         factors, loss = self._decisions.choose(truth, _mean(predictions, found.weights), weight)
         return replace(found, factors=factors, loss=loss)
+
+    def _price(self, trial: int) -> Cost:
+        """What a trial costs as a member: the models of all folds, or one of them."""
+        return self.costs[trial].scaled(1.0 / len(self.folds[trial]) if self._goals.single else 1.0)
 
     def _refined(self, chosen: Ensemble) -> Ensemble:
         """The ensemble with the decision found class by class, where that helps."""
@@ -215,6 +246,13 @@ class LiveEnsemble:
                 for fold in self.folds[trial.id]:
                     for name in ("model", "matrix"):
                         shutil.rmtree(fold_folder(self._folder, trial.id, fold) / name, ignore_errors=True)
+
+
+def _cost(results: Mapping[int, FoldResult]) -> Cost:
+    """What the folds of a trial cost together; those that were not timed cost what the others do."""
+    timed = [result.row_ms for result in results.values() if result.row_ms is not None]
+    row_ms = len(results) * sum(timed) / len(timed) if timed else 0.0
+    return Cost(row_ms=row_ms, megabytes=sum(result.megabytes for result in results.values()))
 
 
 def _mean(predictions: Mapping[int, NDArray[np.floating]], weights: Mapping[int, float]) -> NDArray[np.floating]:

@@ -43,6 +43,8 @@ class Prepared:
     findings: tuple[Finding, ...]
     constant: tuple[float, ...]
     """The best constant prediction: class shares, or the mean."""
+    sample: pa.Table | None = None
+    """Some raw rows without the target, to time the finished predictor; None when nobody asked for that."""
     validation_rows: int = 0
     """Rows at the end that came from the user's validation file."""
 
@@ -121,8 +123,17 @@ def prepare(source: Any, settings: Settings, registry: Registry) -> Prepared:
         table=table.select([name for name in table.column_names if name in used]),
         findings=tuple(findings),
         constant=_constant(task, values, weight),
+        sample=_sample(raw.table, settings),
         validation_rows=validation_rows,
     )
+
+
+def _sample(table: pa.Table, settings: Settings) -> pa.Table | None:
+    """A copy of the first rows, as many as a batch has, without the target."""
+    if settings.max_latency_ms is None and settings.max_size_mb is None:
+        return None
+    rows = min(table.num_rows, settings.latency_rows)
+    return table.drop_columns([settings.target]).take(list(range(rows)))
 
 
 def _of_validation(finding: Finding) -> Finding:

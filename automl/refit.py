@@ -41,6 +41,7 @@ def refit_members(
             full={**base.full, **values},  # schedules end where this training ends
             end=None if context.clock.end is None else context.clock.end - 0.5,
             checkpoint=None,
+            latency_rows=0,
         )
         names[number] = trial
         executor.submit(

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from automl.ensemble import Ensemble
     from automl.evaluate import FoldResult
+    from automl.goals import Cost, Goals
     from automl.tracking import TrackerGroup
 
 KEPT = "kept"
@@ -52,6 +53,8 @@ class SearchResult:
     folds: Mapping[int, tuple[int, ...]]
     """Folds that each member's trial has."""
     interrupted: bool
+    limited: bool = False
+    """Whether a limit on latency or size left nothing but a baseline."""
 
 
 class Search:
@@ -80,6 +83,7 @@ class Search:
             target=context.target,
             weight=context.weight,
             clock=context.clock,
+            goals=context.goals,
         )
         self._pending: deque[tuple[int, int]] = deque()
         self._active: dict[int, _Active] = {}
@@ -288,6 +292,8 @@ class Search:
                 fold_losses=tuple(result.loss for result in results if result.loss is not None),
                 seconds=active.seconds,
                 facts=_mean_facts(results),
+                row_ms=self._live.costs[trial.id].row_ms if trial.is_full else None,
+                megabytes=self._live.costs[trial.id].megabytes,
             )
         )
 
@@ -341,6 +347,23 @@ class Search:
                 self._fail(active, "cancelled", "the search ended before all its folds were done")
 
     # -- ensemble ---------------------------------------------------------------------------------
+
+    @property
+    def costs(self) -> Mapping[int, Cost]:
+        """What the fitted models of each scored trial cost when they predict, by estimate."""
+        return self._live.costs
+
+    def trained_folds(self, trial_id: int) -> int:
+        """How many fitted models a trial has."""
+        return len(self._live.folds[trial_id])
+
+    def reselect(self, goals: Goals) -> SearchResult:
+        """What comes of the search under other goals, when it is over."""
+        self._live.forget(goals)
+        self._update_ensemble(final=True)
+        return SearchResult(
+            history=self.history, ensemble=self._live.current, folds=dict(self._live.folds), interrupted=False
+        )
 
     def _update_ensemble(self, *, final: bool) -> None:
         full = self.history.full()

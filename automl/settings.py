@@ -19,6 +19,7 @@ _TIME = re.compile(r"^\s*(\d+(?:\.\d+)?)\s*(s|sec|m|min|h)?\s*$", re.IGNORECASE)
 _DEVICE = re.compile(r"^[a-z]+(:\d+)?$")
 _SECONDS = {"s": 1.0, "sec": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
 DEFAULT_SECONDS = 600.0
+PRESETS = ("fast", "balanced", "best")
 
 
 def parse_seconds(text: str | float) -> float:
@@ -99,6 +100,14 @@ class Settings:
     repeats: int | None = None
     monotone: Mapping[str, int] = field(default_factory=dict)
     """Column name -> 1 (rising) or -1 (falling), for the models that can."""
+    preset: str = "balanced"
+    """``best`` (whatever helps), ``balanced`` (quick prediction at hardly any loss) or ``fast`` (very quick)."""
+    max_latency_ms: float | None = None
+    """Most milliseconds per row that the finished predictor may take, in batches of `latency_rows` rows."""
+    max_size_mb: float | None = None
+    """Most megabytes (10^6 bytes) that the finished predictor may have."""
+    latency_rows: int = 1000
+    """Rows of the batches in which `max_latency_ms` is measured."""
     refit: bool = False
     """Train each member once on all rows instead of averaging the fold models."""
     dedupe: bool = False
@@ -108,12 +117,13 @@ class Settings:
     trackers: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        least = {"trials": 1, "jobs": 1, "folds": 2, "repeats": 1, "seed": 0, "memory_bytes": 1}
+        least = {"trials": 1, "jobs": 1, "folds": 2, "repeats": 1, "seed": 0, "memory_bytes": 1, "latency_rows": 1}
         for name, bound in least.items():
             object.__setattr__(self, name, _whole(name, getattr(self, name), bound))
         for name in ("seconds", "job_seconds"):
             value = getattr(self, name)
             object.__setattr__(self, name, None if value is None else parse_seconds(value))
+        self._check_goals()
         if self.task not in (None, "binary", "multiclass", "classification", "regression"):
             raise SettingsError(
                 f"task {self.task!r} is not known; use binary, multiclass, classification or regression"
@@ -141,6 +151,25 @@ class Settings:
         if structure in ("group", "time_column") and self.repeats not in (None, 1):
             what = "groups" if structure == "group" else "time"
             raise SettingsError(f"repeats={self.repeats} cannot be had with validation by {what}; leave repeats out")
+
+    def _check_goals(self) -> None:
+        """Limits are finite numbers above zero, the preset is known."""
+        if self.preset not in PRESETS:
+            raise SettingsError(f"preset {self.preset!r} is not known; use {', '.join(PRESETS)}")
+        for name in ("max_latency_ms", "max_size_mb"):
+            value = getattr(self, name)
+            if value is None:
+                continue
+            number = float(value) if isinstance(value, Real) and not isinstance(value, bool) else math.nan
+            if not 0 < number < math.inf:
+                unit = "milliseconds per row" if name == "max_latency_ms" else "megabytes"
+                raise SettingsError(f"{name}={value!r} must be a finite number of {unit} above zero")
+            object.__setattr__(self, name, number)
+
+    @property
+    def wants_refit(self) -> bool:
+        """Whether members are trained once on all rows: as asked, or because the preset wants one model each."""
+        return self.refit or self.preset == "fast"
 
     @property
     def budget_seconds(self) -> float | None:

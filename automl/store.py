@@ -30,7 +30,7 @@ from automl.history import Candidate, Trial
 DATABASE = "run.db"
 TRIALS_FOLDER = "trials"
 PREDICTOR_FOLDER = "predictor"
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 SKIPPED = "skipped"
 UNCOUNTED = frozenset({SKIPPED, "cancelled"})
 """Kinds of trials that neither succeeded nor failed: there was no time for them, or the user stopped the run."""
@@ -40,7 +40,8 @@ CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE trials (
     id INTEGER PRIMARY KEY, model TEXT NOT NULL, config TEXT NOT NULL, origin TEXT NOT NULL, budget REAL NOT NULL,
     status TEXT NOT NULL, loss REAL, score REAL, fold_losses TEXT NOT NULL, seconds REAL NOT NULL, parent INTEGER,
-    kind TEXT NOT NULL, message TEXT NOT NULL, facts TEXT NOT NULL, started REAL NOT NULL, finished REAL
+    kind TEXT NOT NULL, message TEXT NOT NULL, facts TEXT NOT NULL, started REAL NOT NULL, finished REAL,
+    row_ms REAL, megabytes REAL
 );
 CREATE TABLE jobs (
     trial INTEGER NOT NULL, fold INTEGER NOT NULL, kind TEXT NOT NULL, loss REAL, prepare_seconds REAL,
@@ -140,13 +141,14 @@ class Store:
             trial.id, trial.candidate.model, dumps(trial.candidate.config), trial.candidate.origin, trial.budget,
             trial.status, trial.loss, trial.score, dumps(trial.fold_losses), trial.seconds, trial.parent,
             trial.kind, trial.message, dumps(trial.facts), started or 0.0, finished,
+            trial.row_ms, trial.megabytes,
         )  # fmt: skip
         marks = ",".join("?" * len(values))
         self._db.execute(
             f"INSERT INTO trials VALUES ({marks}) ON CONFLICT (id) DO UPDATE SET status=excluded.status, "  # noqa: S608
             "loss=excluded.loss, score=excluded.score, fold_losses=excluded.fold_losses, seconds=excluded.seconds, "
             "kind=excluded.kind, message=excluded.message, facts=excluded.facts, finished=excluded.finished, "
-            "budget=excluded.budget",
+            "budget=excluded.budget, row_ms=excluded.row_ms, megabytes=excluded.megabytes",
             values,
         )
 
@@ -269,6 +271,8 @@ def leaderboard_rows(trials: Iterable[Trial], weights: Mapping[int, float]) -> l
                 "budget": trial.budget,
                 "seconds": round(trial.seconds, 3),
                 "folds": len(trial.fold_losses),
+                "row_ms": trial.row_ms,
+                "megabytes": trial.megabytes,
                 "config": dict(trial.candidate.config),
                 "status": trial.status,
                 "kind": trial.kind,
@@ -297,4 +301,6 @@ def _trial(row: sqlite3.Row) -> Trial:
         kind=row["kind"],
         message=row["message"],
         facts=json.loads(row["facts"]),
+        row_ms=row["row_ms"],
+        megabytes=row["megabytes"],
     )

@@ -61,9 +61,12 @@ def read_truth(folder: Path, target: str) -> list[str]:
     return pd.read_csv(folder / "test.csv", usecols=[target], dtype=str, keep_default_na=False)[target].tolist()
 
 
-def run_engine(folder: Path, meta: dict, seconds: float, seed: int, cores: int, extra: list[str]) -> dict:
+def run_engine(
+    folder: Path, meta: dict, seconds: float, seed: int, cores: int, extra: list[str], *, run: Path | None = None
+) -> dict:
+    """One `automl fit` and its error on the test rows; the run's folder stays when `run` names it."""
     work = Path(tempfile.mkdtemp(prefix="automl-bench-"))
-    run, predictions = work / "run", work / "predictions.csv"
+    run, predictions = run or work / "run", work / "predictions.csv"
     automl = [sys.executable, "-m", "automl.cli.main"]
     command = [*automl, "fit", str(folder / "train.csv"), "--target", meta["target"], "--time", f"{seconds:g}s"]
     command += [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from automl.errors import AutomlError, InputError, MetricError, PluginError, PredictorError, RunError
 
-DONE, INTERNAL, INPUT, BASELINE, RUN, PLUGIN, INTERRUPTED = 0, 1, 2, 3, 4, 5, 130
+DONE, INTERNAL, INPUT, BASELINE, RUN, PLUGIN, LIMITS, INTERRUPTED = 0, 1, 2, 3, 4, 5, 6, 130
 
 MEANINGS = {
     DONE: "done",
@@ -13,6 +13,7 @@ MEANINGS = {
     BASELINE: "a predictor was saved, but only the dummy could be fitted",
     RUN: "a run folder or predictor cannot be read or written",
     PLUGIN: "a plugin is broken or clashes, or a package that it needs is missing",
+    LIMITS: "a predictor was saved, but nothing that keeps --max-latency-ms and --max-size-mb was found",
     INTERRUPTED: "stopped by Ctrl+C or SIGTERM; what `fit` had found by then is saved",
 }
 

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from automl.cli.exits import BASELINE, DONE, EPILOG, INTERRUPTED, exit_code
-from automl.cli.options import data_options, make_settings, output_options, source_of
+from automl.cli.exits import BASELINE, DONE, EPILOG, INTERRUPTED, LIMITS, exit_code
+from automl.cli.options import NearestChoice, data_options, make_settings, output_options, source_of
 from automl.errors import AutomlError, SettingsError
+from automl.settings import PRESETS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,6 +46,22 @@ class TestScore:
 @click.option("--strategy", default="random", metavar="NAME", help="A strategy, or SAMPLER+SCHEDULER (default random).")
 @click.option("--fidelity", metavar="NAME", help="What partial budgets scale: rows, folds, rounds, trees, ...")
 @click.option("--executor", default="processes", metavar="NAME", help="Where jobs run (default processes).")
+@click.option(
+    "--preset",
+    default="balanced",
+    type=NearestChoice(PRESETS),
+    metavar="NAME",
+    help="best: whatever helps; balanced (default): predicts quickly, too; fast: very quickly.",
+)
+@click.option("--max-latency-ms", type=float, metavar="MS", help="Most milliseconds per row of the finished predictor.")
+@click.option("--max-size-mb", type=float, metavar="MB", help="Most megabytes of the finished predictor.")
+@click.option(
+    "--latency-rows",
+    type=int,
+    default=1000,
+    metavar="N",
+    help="Rows of the batches in which latency is measured (default 1000).",
+)
 @click.option("--refit", is_flag=True, help="Train members once on all rows: a smaller, faster predictor.")
 @click.option("--test", metavar="FILE", help="At the end, score the predictor on this table; not part of the time.")
 @click.option("--tracker", "trackers", multiple=True, metavar="NAME", help="Let this tracker listen to the run.")
@@ -137,4 +154,6 @@ def _code(outcome: FitOutcome, tested: TestScore | None) -> int:
         return INTERRUPTED
     if tested is not None and tested.error is not None:
         return exit_code(tested.error)
+    if not outcome.limits_kept:
+        return LIMITS
     return BASELINE if outcome.only_baseline else DONE

@@ -90,9 +90,15 @@ def tell_outcome(output: Output, outcome: FitOutcome, tested: TestScore | None) 
     if tested is not None and tested.error is None:
         output.result(labelled("test score", f"{outcome.metric} {figure(tested.score)} ({tested.file})"))
     output.result(labelled("predictor", short_path(outcome.predictor.folder)))
+    for reason in outcome.reasons:
+        subject, _, text = reason.partition(": ")
+        if subject == "limits":
+            output.say(labelled(subject, text))
     output.say(labelled("next", f"{program()} predict {shlex.quote(folder)} NEW.csv --out predictions.csv"))
     if outcome.only_baseline:
         warn("only the dummy could be fitted: this predictor does not look at the columns")
+    if not outcome.limits_kept:
+        warn("the predictor does not keep the limits on latency and size: see `limits` above, and raise them")
     if outcome.nothing_learned:
         warn("no model was better than a constant out of fold: the predictor is the dummy")
     if tested is not None and tested.error is not None:
@@ -137,6 +143,7 @@ def fit_document(outcome: FitOutcome, tested: TestScore | None) -> dict[str, Any
         "failed": outcome.failed,
         "seconds": outcome.seconds,
         "only_baseline": outcome.only_baseline,
+        "limits_kept": outcome.limits_kept,
         "interrupted": outcome.interrupted,
         "reasons": list(outcome.reasons),
         "findings": [finding.to_dict() for finding in outcome.findings],

@@ -17,15 +17,19 @@ if TYPE_CHECKING:
 
 @click.command("leaderboard", epilog=EPILOG)
 @click.argument("run")
+@click.option("--pareto", is_flag=True, help="Only what nothing else beats in score, latency and size at once.")
 @output_options
-def leaderboard_command(output: Output, run: str) -> None:
+def leaderboard_command(output: Output, run: str, *, pareto: bool) -> None:
     """Show all trials of RUN, best first; those that failed come last, with the reason."""
     from automl.cli.output import figure
-    from automl.cli.tables import leaderboard_table
+    from automl.cli.tables import leaderboard_table, pareto_table
+    from automl.pareto import pareto_front
 
     with open_run_of(run) as reader:
         rows, meta = reader.leaderboard(), reader.meta
     metric = str(meta.get("metric"))
+    if pareto:
+        rows = pareto_front(rows)
     if output.as_json:
         output.document(
             {"status": meta.get("status"), "metric": metric, "score": meta.get("score"), "leaderboard": rows}
@@ -34,7 +38,7 @@ def leaderboard_command(output: Output, run: str) -> None:
     if output.quiet:
         output.result(f"{metric} {figure(meta.get('score'))}")
         return
-    output.say(leaderboard_table(rows, metric))
+    output.say(pareto_table(rows, metric) if pareto else leaderboard_table(rows, metric))
     if output.verbose:
         output.say()
         for row in rows:

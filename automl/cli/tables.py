@@ -47,6 +47,24 @@ def leaderboard_table(rows: Sequence[dict[str, Any]], metric: str, limit: int | 
     return table(head, body) + more
 
 
+def pareto_table(rows: Sequence[dict[str, Any]], metric: str) -> str:
+    """Score against latency and size, best score first."""
+    head = ["model", metric, "rows/s", "MB", "weight", "trial", "origin"]
+    body = [
+        [
+            row["model"],
+            figure(row["score"]),
+            f"{1000.0 / row['row_ms']:,.0f}" if row["row_ms"] else "-",
+            f"{row['megabytes']:.2f}",
+            f"{row['weight']:.2f}" if row["weight"] else "-",
+            row["trial"],
+            row["origin"],
+        ]
+        for row in rows
+    ]
+    return table(head, body)
+
+
 def trouble(row: dict[str, Any]) -> str:
     """Why a trial has no score: the kind and the first line of the message."""
     if row["status"] == "running":
