@@ -65,7 +65,10 @@ class Model(Protocol):
         """
 
     def predict(self, data: TableData | MatrixData) -> NDArray[np.floating[Any]]:
-        """Probabilities ``(rows, classes)`` whose rows sum to 1, or values ``(rows,)``."""
+        """Probabilities ``(rows, classes)`` whose rows sum to 1, or values ``(rows,)``.
+
+        A predictor calls different models at the same time in threads of their own, a model in one thread only.
+        """
 
     def save(self, folder: Path) -> None:
         """Write the fitted model into the existing, empty `folder`; no pickle."""

@@ -7,10 +7,9 @@ import sys
 import numpy as np
 import pandas as pd
 import pytest
-from click.testing import CliRunner
-
 from automl.api import fit_run, make_settings
-from automl.cli.main import main
+from automl.cli.main import run as run_command
+from automl.cli.output import Session
 from automl.latency import folder_megabytes
 
 TREES = ["lightgbm", "random_forest", "linear"]
@@ -90,29 +89,31 @@ def test_a_predictor_is_measured_by_a_program(free, tmp_path):
     assert 0 < told["row_ms"] < 100
 
 
-def test_the_command_says_by_its_exit_code_that_a_limit_was_not_kept(tmp_path):
+def test_the_command_says_by_its_exit_code_that_a_limit_was_not_kept(tmp_path, capsys):
     table().to_csv(tmp_path / "train.csv", index=False)
-    done = CliRunner().invoke(
-        main,
+    code = run_command(
         ["fit", str(tmp_path / "train.csv"), "--target", "win", "--trials", "1", "--models", "linear", "--executor", "inline",
          "--max-latency-ms", "1e-7", "--out", str(tmp_path / "run"), "--json"],
+        Session(started=0.0, json_stream=sys.stdout),
     )  # fmt: skip
 
-    assert done.exit_code == 6
-    assert json.loads(done.stdout)["limits_kept"] is False
+    assert code == 6
+    assert json.loads(capsys.readouterr().out)["limits_kept"] is False
 
 
-def test_the_front_is_shown(free):
-    told = CliRunner().invoke(main, ["leaderboard", str(free.folder), "--pareto", "--json"])
-    front = json.loads(told.stdout)["leaderboard"]
+def test_the_front_is_shown(free, capsys):
+    command = ["leaderboard", str(free.folder), "--pareto"]
+    run_command([*command, "--json"], Session(started=0.0, json_stream=sys.stdout))
+    front = json.loads(capsys.readouterr().out)["leaderboard"]
     losses = [row["loss"] for row in front]
 
     assert losses == sorted(losses)
     assert all(row["row_ms"] > 0 and row["megabytes"] > 0 for row in front)
     assert losses[0] == min(row["loss"] for row in free.leaderboard if row["loss"] is not None)
-    shown = CliRunner().invoke(main, ["leaderboard", str(free.folder), "--pareto"])
-    assert "rows/s" in shown.output
-    assert len(shown.output.strip().splitlines()) == len(front) + 1
+    run_command(command, Session(started=0.0))
+    shown = capsys.readouterr().out
+    assert "rows/s" in shown
+    assert len(shown.strip().splitlines()) == len(front) + 1
 
 
 def test_predictions_do_not_depend_on_the_number_of_threads(free, monkeypatch):
