@@ -7,6 +7,7 @@ import sys
 import numpy as np
 import pandas as pd
 import pytest
+
 from automl.api import fit_run, make_settings
 from automl.cli.main import run as run_command
 from automl.cli.output import Session
