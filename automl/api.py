@@ -21,6 +21,7 @@ from automl.errors import SettingsError
 from automl.finish import FitOutcome, finish_run, member_records
 from automl.machine import find_machine, modules_to_preload
 from automl.predictor import Predictor
+from automl.prices import limit_by_money
 from automl.protocols import Executor, ExecutorSettings, RunSummary, Tracker
 from automl.ready import check_names, get_ready
 from automl.registry import Registry, load_registry
@@ -89,7 +90,7 @@ def make_settings(target: str, options: Mapping[str, Any]) -> Settings:
             values[name] = (value,) if isinstance(value, str) else tuple(value)
         else:
             values[name] = value
-    for name in ("validation", "baselines"):
+    for name in ("validation", "baselines", "prices"):
         if isinstance(values.get(name), Path):
             values[name] = str(values[name])
     return Settings(**values)
@@ -124,17 +125,13 @@ def fit_run(
 
     `listeners` are trackers made already; they are told before those that the settings name.
     """
-    clock = Clock.make(
-        time.monotonic() if started is None else started,
-        settings.budget_seconds,
-        refit=settings.wants_refit,
-        limits=settings.max_latency_ms is not None or settings.max_size_mb is not None,
-    )
+    started = time.monotonic() if started is None else started
     registry = registry or load_registry()
     folder = (out or _default_folder()).absolute()
     check_new_folder(folder)
     check_names(registry, settings)
     machine = find_machine(settings)
+    settings, money = limit_by_money(settings, machine.workers * machine.threads)
     with tempfile.TemporaryDirectory(prefix="automl-workers-") as logs:
         executor_settings = ExecutorSettings(
             workers=machine.workers,
@@ -145,13 +142,17 @@ def fit_run(
         # Workers import their libraries on one core while the table is read on another.
         import_beside()
         with closing(registry.get("executors", settings.executor).load()(executor_settings)) as executor:
+            ready = get_ready(data, settings, registry, machine, _clock(started, settings))
+            if money is not None and ready.plan.accelerators:
+                settings, money = limit_by_money(settings, money.cores, ready.plan.accelerators)
             run = Run(
                 settings=settings,
                 registry=registry,
-                clock=clock,
-                ready=get_ready(data, settings, registry, machine, clock),
+                clock=_clock(started, settings),
+                ready=ready,
                 machine=machine,
                 listeners=listeners or {},
+                money=money,
             )
             # The run folder appears only now: bad input leaves nothing behind.
             with closing(Store(folder)) as store:
@@ -159,6 +160,15 @@ def fit_run(
                     return _search_and_save(run, store, executor)
                 finally:
                     _keep_logs(executor, Path(logs), store)
+
+
+def _clock(started: float, settings: Settings) -> Clock:
+    return Clock.make(
+        started,
+        settings.budget_seconds,
+        refit=settings.wants_refit,
+        limits=settings.max_latency_ms is not None or settings.max_size_mb is not None,
+    )
 
 
 def _search_and_save(run: Run, store: Store, executor: Executor) -> FitOutcome:
@@ -177,6 +187,7 @@ def _search_and_save(run: Run, store: Store, executor: Executor) -> FitOutcome:
     trackers.run_started(run_info(run, folder, reasons))
     search = Search(context, strategy, baselines, executor, store, trackers)
     result = search.run()
+    reasons = (*reasons, f"search: ended, {result.ended}")
     refitted: set[int] = set()
     if settings.wants_refit and result.ensemble is not None and not result.interrupted:
         from automl.refit import refit_members
@@ -193,6 +204,8 @@ def _search_and_save(run: Run, store: Store, executor: Executor) -> FitOutcome:
 
         result, notes, kept = keep_limits(run, search, result, refitted)
         reasons = (*reasons, *notes)
+    if run.money is not None:
+        reasons = (*reasons, f"cost: {run.money.spent(run.clock.elapsed())}")
     members = member_records(result, run.registry, folder, refitted)
     outcome = finish_run(
         store,

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from automl.clock import Clock
     from automl.data.records import Split
     from automl.portfolio import Starts
+    from automl.prices import Money
     from automl.protocols import Tracker
     from automl.ready import Ready
     from automl.registry import Registry
@@ -40,6 +41,8 @@ class Run:
     ready: Ready
     machine: Machine
     listeners: Mapping[str, Tracker]
+    money: Money | None = None
+    """What may be spent; None: nobody asked."""
 
 
 def build_strategy(run: Run) -> tuple[Strategy | None, list[Candidate], list[str]]:
@@ -57,7 +60,7 @@ def build_strategy(run: Run) -> tuple[Strategy | None, list[Candidate], list[str
     models = [spec for spec in run.ready.plan.models if not spec.is_baseline]
     if not models:
         return None, baselines, ["search: no model but the baseline can be used here"]
-    space = joint_space(models, task, search_weights(models))
+    space = joint_space(models, task, search_weights(models), run.settings.space)
     starts = get_starts(run.ready, run.settings, run.registry, run.machine, space)
     strategy = make_strategy(
         run.settings.strategy,
@@ -122,6 +125,7 @@ def run_context(run: Run, folder: Path, splits: Sequence[Split]) -> RunContext:
         devices=run.ready.plan.devices,
         memory_bytes=run.machine.memory_bytes,
         trials=run.settings.trials,
+        patience=run.settings.patience,
         job_seconds=run.settings.job_seconds,
         fit_seconds=run.ready.plan.fit_seconds,
         partial=strategy_parts(run.settings.strategy, run.registry)[1].partial,

@@ -52,6 +52,8 @@ class AutoEstimator(BaseEstimator):  # type: ignore[misc]
         trials: number of trials; without `time` the result depends on `random_state` only.
         metric: name of the metric to optimise; None: roc_auc, log_loss or rmse by problem type.
         models: names of models to use; None: all that are usable.
+        space: changes of the models' search spaces: ``{"lightgbm": {"learning_rate": (1e-3, 0.1, "log")}}``, a file, or a
+            list of expressions.
         strategy: name of a search strategy, or ``"SAMPLER+SCHEDULER"``.
         baselines: stored configurations to start from: None, those of the plugins; False, none; a portfolio file; or a
             list of ``{"model": ..., "config": {...}}``.
@@ -79,6 +81,7 @@ class AutoEstimator(BaseEstimator):  # type: ignore[misc]
         metric: str | None = None,
         models: Sequence[str] | None = None,
         strategy: str = "random",
+        space: Any = None,
         baselines: bool | str | Path | Sequence[Mapping[str, Any]] | None = None,
         folds: int | None = None,
         repeats: int | None = None,
@@ -100,6 +103,7 @@ class AutoEstimator(BaseEstimator):  # type: ignore[misc]
         self.metric = metric
         self.models = models
         self.strategy = strategy
+        self.space = space
         self.baselines = baselines
         self.folds = folds
         self.repeats = repeats
@@ -160,6 +164,7 @@ class AutoEstimator(BaseEstimator):  # type: ignore[misc]
                 task=task,
                 models=tuple(self.models or ()),
                 strategy=self.strategy,
+                space=self.space,
                 baselines=str(self.baselines) if isinstance(self.baselines, Path) else self.baselines,
                 folds=self.folds,
                 repeats=self.repeats,

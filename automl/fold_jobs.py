@@ -51,6 +51,8 @@ class RunContext:
     """Model -> the device that it trains on; a model that is absent uses the CPU."""
     memory_bytes: int | None = None
     trials: int | None = None
+    patience: int | None = None
+    """Full trials without anything better after which the search ends; None: it goes on."""
     job_seconds: float | None = None
     """The user's limit of a job; None: none of his own."""
     fit_seconds: float = 1.0

@@ -153,6 +153,10 @@ class LiveEnsemble:
         self._seconds += time.monotonic() - started
         return True
 
+    def discard(self, trial: int) -> None:
+        """Let a trial not join the ensemble."""
+        self._predictions.pop(trial, None)
+
     def forget(self, goals: Goals) -> None:
         """Choose anew, under other goals, at the next update."""
         self._goals = goals

@@ -47,6 +47,11 @@ class Plan:
     """Estimated seconds of one default fit of relative cost 1 on one fold."""
     reasons: tuple[str, ...]
 
+    @property
+    def accelerators(self) -> int:
+        """How many devices besides the CPU models train on."""
+        return len({device for device in self.devices.values() if device != CPU})
+
 
 def usable_models(
     registry: Registry, task: Task, settings: Settings, memory_bytes: int | None

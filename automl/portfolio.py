@@ -7,6 +7,7 @@ from collections import Counter
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from automl.changed_space import adapt_config
 from automl.errors import PluginError, PortfolioError, UnknownNameError
 from automl.history import Candidate
 from automl.portfolio_file import Portfolio, parse_portfolio, read_portfolio
@@ -245,8 +246,12 @@ class _Sorting:
             unknown = candidate.model not in self.known
             leave_out("no plugin brings this model" if unknown else self.skipped.get(candidate.model, NOT_ASKED))
             return
+        config = candidate.config
+        whole = self.space.unchanged.get(candidate.model)
+        if whole is not None:
+            config = adapt_config(config, self.space.subspaces[candidate.model], whole)
         try:
-            config = fit_config(self.space.subspaces[candidate.model], candidate.config)
+            config = fit_config(self.space.subspaces[candidate.model], config)
         except ValueError as error:
             leave_out(f"does not fit its space: {error}")
             return

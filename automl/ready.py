@@ -30,6 +30,11 @@ def check_names(registry: Registry, settings: Settings) -> None:
         from automl.portfolio import check_given, given_portfolio
 
         check_given(given_portfolio(settings.baselines), registry)
+    for change in settings.space:
+        try:
+            registry.get("models", change.model)
+        except UnknownNameError as error:
+            raise UnknownNameError(f"{change.source}: {error}") from error
     strategy_parts(settings.strategy, registry)
     known = {one.name for one in ENGINE_FIDELITIES} | set(registry.fidelities)
     for spec in registry.models.values():
@@ -67,5 +72,26 @@ def get_ready(data: Any, settings: Settings, registry: Registry, machine: Machin
     )
     resampling = make_resampling(prepared, plan, settings)
     check_judged(prepared, resampling)
-    reasons = (*machine.reasons, *plan.reasons, f"validation: {resampling.reason}")
+    changed = _check_changes(settings, plan, prepared) if settings.space else []
+    reasons = (*machine.reasons, *plan.reasons, f"validation: {resampling.reason}", *changed)
     return Ready(prepared=prepared, plan=plan, resampling=resampling, reasons=reasons)
+
+
+def _check_changes(settings: Settings, plan: Plan, prepared: Prepared) -> list[str]:
+    """What the user changed in the models' spaces, in words; SettingsError for what cannot be changed so."""
+    from automl.changed_space import change_space
+    from automl.space import changes_of, model_space
+
+    used = {spec.name: spec for spec in plan.models}
+    notes = []
+    for name in dict.fromkeys(change.model for change in settings.space):
+        changes = changes_of(name, settings.space)
+        told = ", ".join(str(change) for change in changes)
+        if name not in used:
+            notes.append(f"space: {told}: {name} is not used here")
+            continue
+        space = change_space(model_space(used[name], prepared.task), changes)
+        defaults = dict(space.get_default_configuration())
+        begins = ", ".join(f"{one.name}={defaults[one.name]}" for one in changes if one.name in defaults)
+        notes.append(f"space: {told}" + (f"; begins with {begins}" if begins else ""))
+    return notes

@@ -13,6 +13,7 @@ from automl.finals import finalist, finals_are_due
 from automl.fold_jobs import JOB_CALL, RunContext, keep_folds, make_fold_job, partial_training
 from automl.history import Candidate, History, Trial
 from automl.live_ensemble import LiveEnsemble
+from automl.patience import patience_ends
 from automl.protocols import Done, Executor, Job, JobResult, Wait
 from automl.store import SKIPPED, UNCOUNTED, Store
 from automl.strategy import Start, Strategy
@@ -53,6 +54,8 @@ class SearchResult:
     folds: Mapping[int, tuple[int, ...]]
     """Folds that each member's trial has."""
     interrupted: bool
+    ended: str = ""
+    """Why the search ended, in words."""
     limited: bool = False
     """Whether a limit on latency or size left nothing but a baseline."""
 
@@ -93,6 +96,7 @@ class Search:
         self._next_job = 1
         self._admission = Admission(context, executor.workers)
         self._exhausted = strategy is None
+        self._ended = ""
 
     # -- the loop ---------------------------------------------------------------------------------
 
@@ -103,13 +107,25 @@ class Search:
             self._loop()
         except KeyboardInterrupt:
             interrupted = True
+            self._ended = "stopped by the user"
             self._store.event("warning", "interrupted", "stopped by the user; the best so far is kept")
         self._abandon("the search was stopped before all its folds were done")
         self._rescue()
         self._update_ensemble(final=True)
         return SearchResult(
-            history=self.history, ensemble=self._live.current, folds=dict(self._live.folds), interrupted=interrupted
+            history=self.history,
+            ensemble=self._live.current,
+            folds=dict(self._live.folds),
+            interrupted=interrupted,
+            ended=self._ended or self._why_over(),
         )
+
+    def _why_over(self) -> str:
+        if self.context.clock.search_left() <= 0:
+            return "its time is over"
+        if self._trials_used_up():
+            return f"{self.context.trials} trials were made"
+        return "nothing was left to try" if self._strategy is not None else "no model but the baseline can be used"
 
     def _loop(self) -> None:
         while True:
@@ -125,6 +141,7 @@ class Search:
             result = self._executor.wait(min(left + grace, 0.5) if left != float("inf") else 0.5)
             if result is not None:
                 self._record(result)
+                self._check_patience()
             if left + grace <= 0:
                 return
             self._update_ensemble(final=False)
@@ -319,6 +336,25 @@ class Search:
         return None if incumbent is None else incumbent.score
 
     # -- stopping ---------------------------------------------------------------------------------
+
+    def _check_patience(self) -> None:
+        """End the search when nothing better came for as many full trials as the user has patience for."""
+        patience = self.context.patience
+        found = None if patience is None or self._ended else patience_ends(self.history, patience, self._is_baseline)
+        if found is None:
+            return
+        last, best = found
+        better = "none succeeded" if best is None else f"trial {best} stayed the best"
+        self._ended = f"no patience left: {better} for {patience} full trials"
+        self._exhausted = True
+        self._baselines.clear()
+        for trial in [one for one in self.history if one.id > last]:
+            if trial.id in self._active:
+                self._fail(self._active[trial.id], "cancelled", "patience was over")
+            elif self.context.clock.end is None and trial.status == "done":
+                # It ran only because there were several workers: one worker would not have begun it.
+                self._live.discard(trial.id)
+                self._settle(replace(trial, status="failed", kind="cancelled", message="patience was over"))
 
     def _abandon(self, reason: str) -> None:
         """Cancel what is open; trials with some folds done wait in `_active` for `_rescue`."""

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from automl.errors import SettingsError
+from automl.space_changes import read_changes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -58,6 +59,12 @@ class Settings:
     """Wall-clock budget of everything; None: 600 s, or none at all when `trials` is given."""
     trials: int | None = None
     """Trial budget. Without `seconds` it makes the run reproducible whatever the number of workers."""
+    patience: int | None = None
+    """Stop when so many full trials, one after another, brought nothing better; None: never."""
+    max_cost: float | None = None
+    """Most money for everything, by the prices of `prices`; it bounds the time. None: no bound."""
+    prices: str | None = None
+    """File with what an hour of a core and of a GPU costs (docs/cli.md); None: the one that AUTOML_PRICES names."""
     metric: str | None = None
     """Name of a metric or ``module:function``; None: roc_auc, log_loss or rmse by problem type."""
     task: str | None = None
@@ -67,6 +74,9 @@ class Settings:
     baselines: bool | str | Sequence[Mapping[str, Any]] | None = None
     """Stored configurations that the search starts from, after the default ones: None, those that plugins bring;
     False, none; a portfolio file (docs/baselines.md); or a list of ``{"model": ..., "config": {...}}``."""
+    space: Any = ()
+    """What is changed in the models' search spaces: a file, an expression such as
+    ``lightgbm.learning_rate=1e-6..1e-1:log``, ``{model: {name: value}}``, or a list of these; kept as `Change` records."""
     strategy: str = "random"
     """Name of a strategy or ``SAMPLER+SCHEDULER``."""
     fidelity: str | None = None
@@ -117,12 +127,22 @@ class Settings:
     trackers: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        least = {"trials": 1, "jobs": 1, "folds": 2, "repeats": 1, "seed": 0, "memory_bytes": 1, "latency_rows": 1}
+        least = {
+            "trials": 1,
+            "jobs": 1,
+            "folds": 2,
+            "repeats": 1,
+            "seed": 0,
+            "memory_bytes": 1,
+            "latency_rows": 1,
+            "patience": 1,
+        }
         for name, bound in least.items():
             object.__setattr__(self, name, _whole(name, getattr(self, name), bound))
         for name in ("seconds", "job_seconds"):
             value = getattr(self, name)
             object.__setattr__(self, name, None if value is None else parse_seconds(value))
+        object.__setattr__(self, "space", read_changes(self.space))
         self._check_goals()
         if self.task not in (None, "binary", "multiclass", "classification", "regression"):
             raise SettingsError(
@@ -156,13 +176,16 @@ class Settings:
         """Limits are finite numbers above zero, the preset is known."""
         if self.preset not in PRESETS:
             raise SettingsError(f"preset {self.preset!r} is not known; use {', '.join(PRESETS)}")
-        for name in ("max_latency_ms", "max_size_mb"):
+        for name, unit in (
+            ("max_latency_ms", "milliseconds per row"),
+            ("max_size_mb", "megabytes"),
+            ("max_cost", "money"),
+        ):
             value = getattr(self, name)
             if value is None:
                 continue
             number = float(value) if isinstance(value, Real) and not isinstance(value, bool) else math.nan
             if not 0 < number < math.inf:
-                unit = "milliseconds per row" if name == "max_latency_ms" else "megabytes"
                 raise SettingsError(f"{name}={value!r} must be a finite number of {unit} above zero")
             object.__setattr__(self, name, number)
 
@@ -180,7 +203,7 @@ class Settings:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
-        plain = asdict(self)
+        plain = asdict(self) | {"space": [str(change) for change in self.space]}
         plain["validation"] = None if self.validation is None else str(Path(self.validation))
         return plain
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
+from automl.changed_space import change_space
 from automl.errors import PluginError
 from automl.history import Candidate
 from automl.specs import ModelSpec, load_object
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from ConfigSpace import Configuration, ConfigurationSpace
 
     from automl.protocols import Config, ConfigValue
+    from automl.space_changes import Change
     from automl.task import Task
 
 MODEL = "model"
@@ -54,10 +56,18 @@ class JointSpace:
     Hyperparameters of the joint space are called ``model:hyperparameter``.
     """
 
-    def __init__(self, subspaces: Mapping[str, ConfigurationSpace], weights: Mapping[str, float] | None = None) -> None:
+    def __init__(
+        self,
+        subspaces: Mapping[str, ConfigurationSpace],
+        weights: Mapping[str, float] | None = None,
+        *,
+        unchanged: Mapping[str, ConfigurationSpace] | None = None,
+    ) -> None:
+        """`unchanged` has the models' own spaces where the user changed them."""
         if not subspaces:
             raise ValueError("a joint space needs at least one model")
         self.subspaces = dict(subspaces)
+        self.unchanged = dict(unchanged or {})
         self.models: tuple[str, ...] = tuple(sorted(subspaces))
         self.weights = {name: float((weights or {}).get(name, 1.0)) for name in self.models}
         self._joint: ConfigurationSpace | None = None
@@ -160,6 +170,19 @@ def _sample_configs(space: ConfigurationSpace, count: int, seed: int) -> list[Co
     return [plain_config(configuration) for configuration in drawn[:count]]
 
 
-def joint_space(specs: Sequence[ModelSpec], task: Task, weights: Mapping[str, float] | None = None) -> JointSpace:
-    """The joint space of these models for a task."""
-    return JointSpace({spec.name: model_space(spec, task) for spec in specs}, weights)
+def joint_space(
+    specs: Sequence[ModelSpec],
+    task: Task,
+    weights: Mapping[str, float] | None = None,
+    changes: Sequence[Change] = (),
+) -> JointSpace:
+    """The joint space of these models for a task, with the user's changes; SettingsError for one that cannot be made."""
+    own = {spec.name: model_space(spec, task) for spec in specs}
+    changed = {name: changes_of(name, changes) for name in own}
+    spaces = {name: change_space(space, changed[name]) if changed[name] else space for name, space in own.items()}
+    return JointSpace(spaces, weights, unchanged={name: own[name] for name in own if changed[name]})
+
+
+def changes_of(model: str, changes: Sequence[Change]) -> list[Change]:
+    """Those that are for this model."""
+    return [change for change in changes if change.model == model]

@@ -57,7 +57,7 @@ def suggest_run(data: Any, settings: Settings, *, most: int | None = None) -> Su
     if not models:
         told = "; ".join(f"{name}: {reason}" for name, reason in ready.plan.skipped.items())
         raise SettingsError(f"no model but the baseline can be used here: {told}")
-    space = joint_space(models, ready.prepared.task, search_weights(models))
+    space = joint_space(models, ready.prepared.task, search_weights(models), settings.space)
     starts = get_starts(ready, settings, registry, machine, space)
     return Suggestions(
         task=ready.prepared.task, candidates=starts.queue[:most], notes=starts.notes, left_out=starts.left_out
@@ -117,7 +117,7 @@ def _options(settings: Settings) -> dict[str, Any]:
     for each in fields(settings):
         if each.name in ("target", "baselines", "trials", "seconds"):
             continue
-        default = json.loads(json.dumps(getattr(Settings(target=settings.target), each.name)))
+        default = json.loads(json.dumps(Settings(target=settings.target).to_dict()[each.name]))
         if plain[each.name] != default:
             told[each.name] = plain[each.name]
     return {**({"time": settings.seconds} if settings.seconds is not None else {}), **told}

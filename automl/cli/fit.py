@@ -43,6 +43,9 @@ class TestScore:
 @data_options
 @click.option("--out", metavar="RUN", help="Run folder, new or empty (default runs/TRAIN-DATE-TIME).")
 @click.option("--trials", type=int, metavar="N", help="Stop after so many trials; reproducible without --time.")
+@click.option("--patience", type=int, metavar="N", help="Stop when N full trials brought nothing better.")
+@click.option("--max-cost", type=float, metavar="MONEY", help="Spend at most so much, by the prices of --prices.")
+@click.option("--prices", metavar="FILE", help="TOML file with cpu_hour, gpu_hour and currency.")
 @click.option("--strategy", default="random", metavar="NAME", help="A strategy, or SAMPLER+SCHEDULER (default random).")
 @click.option("--fidelity", metavar="NAME", help="What partial budgets scale: rows, folds, rounds, trees, ...")
 @click.option("--executor", default="processes", metavar="NAME", help="Where jobs run (default processes).")

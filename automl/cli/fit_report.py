@@ -92,7 +92,7 @@ def tell_outcome(output: Output, outcome: FitOutcome, tested: TestScore | None) 
     output.result(labelled("predictor", short_path(outcome.predictor.folder)))
     for reason in outcome.reasons:
         subject, _, text = reason.partition(": ")
-        if subject == "limits":
+        if subject in ("limits", "cost"):
             output.say(labelled(subject, text))
     output.say(labelled("next", f"{program()} predict {shlex.quote(folder)} NEW.csv --out predictions.csv"))
     if outcome.only_baseline:

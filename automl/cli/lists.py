@@ -7,20 +7,35 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from automl.cli.exits import EPILOG
-from automl.cli.options import output_options
+from automl.cli.options import NearestChoice, output_options
+from automl.errors import SettingsError
 
 if TYPE_CHECKING:
     from automl.cli.output import Output
     from automl.registry import Registry
 
+PROBLEM_TYPES = ("binary", "multiclass", "regression")
+
 
 @click.command("models", epilog=EPILOG)
+@click.argument("name", required=False)
+@click.option("--task", type=NearestChoice(PROBLEM_TYPES), metavar="TYPE", help="With NAME: the space for this type.")
 @output_options
-def models_command(output: Output) -> None:
-    """List models: where they come from, what they can do, and why some cannot be used here."""
+def models_command(output: Output, name: str | None, task: str | None) -> None:
+    """List models: where they come from, what they can do, and why some cannot be used here.
+
+    With NAME, that model's search space: the names that `--space` takes, with ranges, choices and defaults.
+    """
     from automl.registry import load_registry
 
     registry = load_registry()
+    if name is not None:
+        from automl.cli.spaces import show_space
+
+        show_space(output, registry, name, task)
+        return
+    if task is not None:
+        raise SettingsError("--task is for the space of one model: automl models NAME --task TYPE")
     specs = list(registry.models.values())
     reasons = {spec.name: registry.unusable(spec) for spec in specs}
     if output.as_json:

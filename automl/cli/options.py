@@ -129,6 +129,12 @@ _DATA_OPTIONS: tuple[Decorator, ...] = (
         "--baselines", metavar="FILE", help="Start from the stored configurations of this file (`automl baselines`)."
     ),
     click.option("--no-baselines", is_flag=True, help="Start from default configurations alone."),
+    click.option(
+        "--space",
+        multiple=True,
+        metavar="FILE|CHANGE",
+        help="Change search spaces: lightgbm.num_leaves=31, linear.penalty=l1,l2, xgboost.eta=1e-4..0.3:log, or a file.",
+    ),
     click.option("--seed", type=int, default=0, metavar="S", help="Seed of everything random (default 0)."),
 )
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from automl_plugins.samplers.axes import Row
+    from ConfigSpace import ConfigurationSpace
 
     from automl import Candidate, JointSpace
 
@@ -40,7 +41,7 @@ class Surrogate:
 
     def __init__(self, space: JointSpace) -> None:
         self._axes = Axes(space)
-        self._configspace = space.configspace
+        self._configspace = _without_bells(space.configspace)
         names = [str(name) for name in self._configspace]
         self._width = len(names)
         self._root = names.index("model")
@@ -146,6 +147,23 @@ class Surrogate:
                     neighbours.append((model, mutated(axes, row, column, rng)))
                     owners.append(owner)
         return neighbours, owners
+
+
+def _without_bells(space: ConfigurationSpace) -> ConfigurationSpace:
+    """`space` with uniform hyperparameters in place of normal and beta ones: the forest only asks for bounds, and SMAC
+    refuses those two where they are conditional, as every hyperparameter of a joint space is.
+    """
+    from ConfigSpace import ConfigurationSpace as Space
+
+    plain = space.to_serialized_dict()
+    bells = [one for one in plain["hyperparameters"] if one["type"].startswith(("normal_", "beta_"))]
+    if not bells:
+        return space
+    for one in bells:
+        one["type"] = "uniform_" + one["type"].partition("_")[2]
+        for name in ("mu", "sigma", "alpha", "beta"):
+            one.pop(name, None)
+    return Space.from_serialized_dict(plain)
 
 
 class Score:
