@@ -7,6 +7,8 @@
 #   make clean    take away what was built; `make distclean` takes .venv, too
 
 TIME ?= 60s
+# What the tests need besides the engine; dev,torch lets those of the networks run, too.
+EXTRAS ?= dev
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 # The quick tests run in two processes; the slow ones, which look at the clock, alone.
@@ -52,5 +54,5 @@ distclean: clean
 	@touch $@
 
 .venv/.dev-stamp: .venv/bin/python pyproject.toml constraints.txt
-	$(PIP) -e ".[dev]"
+	$(PIP) -e ".[$(EXTRAS)]"
 	@touch .venv/.run-stamp $@

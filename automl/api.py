@@ -174,6 +174,7 @@ def _clock(started: float, settings: Settings) -> Clock:
 def _search_and_save(run: Run, store: Store, executor: Executor) -> FitOutcome:
     from automl.data.storage import save_table
     from automl.evaluate import DATA_FOLDER, save_splits
+    from automl.limits import choose_within, keep_limits
 
     settings, prepared, resampling, folder = run.settings, run.ready.prepared, run.ready.resampling, store.folder
     strategy, baselines, notes = build_strategy(run)
@@ -188,6 +189,8 @@ def _search_and_save(run: Run, store: Store, executor: Executor) -> FitOutcome:
     search = Search(context, strategy, baselines, executor, store, trackers)
     result = search.run()
     reasons = (*reasons, f"search: ended, {result.ended}")
+    result, notes = choose_within(search, result)
+    reasons = (*reasons, *notes)
     refitted: set[int] = set()
     if settings.wants_refit and result.ensemble is not None and not result.interrupted:
         from automl.refit import refit_members
@@ -200,8 +203,6 @@ def _search_and_save(run: Run, store: Store, executor: Executor) -> FitOutcome:
             result = replace(result, folds={number: folds[:1] for number, folds in result.folds.items()})
     kept = True
     if context.goals.hard:
-        from automl.limits import keep_limits
-
         result, notes, kept = keep_limits(run, search, result, refitted)
         reasons = (*reasons, *notes)
     if run.money is not None:

@@ -140,6 +140,40 @@ def select_within(
     return Ensemble(weights={cheapest: 1.0}, loss=alone)
 
 
+def thrifty(
+    best: Ensemble,
+    predictions: Mapping[int, NDArray[np.floating]],
+    loss: Loss,
+    *,
+    costs: Mapping[int, Cost],
+    price: float,
+    deadline: float | None = None,
+) -> Ensemble:
+    """`best` without the members that are not worth the time they take to predict.
+
+    One that takes a share `s` of the time goes if that raises the loss by no more than ``s * price`` of it; the most
+    worthless goes first, the others share its weight in proportion, and the last one stays.
+    """
+    while len(best.weights) > 1 and price > 0.0:
+        whole = total_cost(best.weights, costs).row_ms
+        found: tuple[float, Ensemble] | None = None
+        for gone in best.weights:
+            share = costs.get(gone, FREE).row_ms / whole if whole > 0.0 else 0.0
+            if share == 0.0 or (deadline is not None and time.monotonic() > deadline):
+                continue
+            left = sum(weight for one, weight in best.weights.items() if one != gone)
+            weights = {one: weight / left for one, weight in best.weights.items() if one != gone}
+            mean = sum(weight * _as_double(predictions[one]) for one, weight in weights.items())
+            without = Ensemble(weights=weights, loss=loss(mean))  # type: ignore[arg-type]
+            worth = without.loss - best.loss - share * price * abs(best.loss)
+            if worth <= 0.0 and (found is None or worth / share < found[0]):
+                found = (worth / share, without)
+        if found is None:
+            return best
+        best = found[1]
+    return best
+
+
 def _excess(cost: Cost, cap: Cost) -> float:
     """How many times a cost is above the cap, by the worse of its two sides."""
     return max(cost.row_ms / max(cap.row_ms, 1e-12), cost.megabytes / max(cap.megabytes, 1e-12))

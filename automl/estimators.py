@@ -86,7 +86,7 @@ class AutoEstimator(BaseEstimator):  # type: ignore[misc]
         folds: int | None = None,
         repeats: int | None = None,
         refit: bool = False,
-        preset: str = "balanced",
+        preset: str = "best",
         max_latency_ms: float | None = None,
         max_size_mb: float | None = None,
         columns: Mapping[str, str] | None = None,

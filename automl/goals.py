@@ -16,6 +16,9 @@ USUAL_ROWS = 10_000
 PRESET_MS = {"fast": 0.004, "balanced": 0.04, "best": None}
 """Milliseconds per row, on one core, that the models of an ensemble may take together in batches of `USUAL_ROWS`: 250,000
 and 25,000 rows per second. Reading and encoding a row come on top, several cores make up for them."""
+PRESET_PRICE = {"fast": 0.01, "balanced": 0.01, "best": 0.001}
+"""What quickness is worth, as a share of the loss: a member that takes a share `s` of the time to predict stays only if
+the loss without it is higher by more than `s` times this."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,8 +59,10 @@ class Goals:
     """Rows of the batches in which latency is measured."""
     cap: Cost = UNLIMITED
     """What all members of the ensemble may cost together, by the estimates of their trials."""
-    single: bool = False
-    """Whether each member is one model, not one for each fold."""
+    kept: int | None = None
+    """Models that each member keeps at most; None: one for each fold."""
+    price: float = 0.0
+    """Share of the loss at which a member must be worth the time it takes to predict (`PRESET_PRICE`)."""
 
     @property
     def hard(self) -> bool:
@@ -66,7 +71,7 @@ class Goals:
 
     @property
     def capped(self) -> bool:
-        """Whether anything limits what joins the ensemble."""
+        """Whether anything limits what the ensemble costs."""
         return self.cap != UNLIMITED
 
     @classmethod
@@ -74,7 +79,8 @@ class Goals:
         """The goals of a run. What a preset wishes depends on measured times, so that it counts only where a time
         budget rules anyway: a run by trials alone comes out the same again.
         """
-        wished = PRESET_MS[settings.preset] if settings.budget_seconds is not None else None
+        timed = settings.budget_seconds is not None
+        wished = PRESET_MS[settings.preset] if timed else None
         limits = [value for value in (wished, settings.max_latency_ms) if value is not None]
         rows = settings.latency_rows if settings.max_latency_ms is not None else USUAL_ROWS
         size = math.inf if settings.max_size_mb is None else settings.max_size_mb
@@ -84,7 +90,8 @@ class Goals:
             max_size_mb=settings.max_size_mb,
             rows=rows,
             cap=Cost(row_ms=min(limits, default=math.inf), megabytes=size),
-            single=settings.wants_refit,
+            kept=1 if settings.wants_refit else None,
+            price=PRESET_PRICE[settings.preset] if timed else 0.0,
         )
 
     def reason(self) -> str:

@@ -1,4 +1,4 @@
-"""Hard limits on the finished predictor: it is measured as users will use it, and made smaller until it keeps them."""
+"""The end of a search with goals besides accuracy: a cheaper ensemble, and hard limits that the finished predictor keeps."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from automl.ensemble import Ensemble
 from automl.finish import make_parts, member_records
-from automl.goals import Cost, Goals, total_cost
+from automl.goals import UNLIMITED, Cost, Goals, total_cost
 from automl.latency import folder_megabytes
 from automl.measure import measure
 from automl.predictor import Predictor
@@ -32,6 +32,30 @@ TIGHTER_SECONDS = 1.5
 BAGGING_GAIN = 0.02
 """Share of the loss by which averaging the models of all folds is better than one of them, about; the out-of-fold loss
 knows only single models."""
+
+
+def choose_within(search: Search, result: SearchResult) -> tuple[SearchResult, list[str]]:
+    """The result with the ensemble that the run's goals allow, by the estimates of its trials, with a note.
+
+    A run that refits keeps the folds of every member, for those whose refit fails.
+    """
+    goals = search.context.goals
+    ensemble = result.ensemble
+    if ensemble is None or not (goals.capped or goals.price):
+        return result, []
+    before = _cost(search, result)
+    chosen = _smaller(search, goals, goals.cap)
+    after = _cost(search, chosen)
+    chosen = replace(chosen, interrupted=result.interrupted, ended=result.ended)
+    if goals.kept:  # they are about to be trained once on all rows
+        chosen = replace(chosen, folds=result.folds)
+    weights = {} if chosen.ensemble is None else chosen.ensemble.weights
+    if chosen.ensemble == ensemble and after == before:
+        return chosen, []
+    told = f"predictor: {len(weights)} of {len(ensemble.weights)} members are worth the time they take to predict"
+    models = sum(len(chosen.folds[number]) for number in weights)
+    speed = f"; {models} models, {before.row_ms / after.row_ms:.3g} times as quick" if after.row_ms else ""
+    return chosen, [told + speed]
 
 
 def keep_limits(
@@ -75,16 +99,21 @@ def keep_limits(
 
 
 def _smaller(search: Search, goals: Goals, cap: Cost) -> SearchResult:
-    """The best ensemble within `cap`: of fold models, or of one model for each member where that is better."""
-    single = search.reselect(replace(goals, cap=cap, single=True))
-    assert single.ensemble is not None
-    if not goals.single:
-        bagged = search.reselect(replace(goals, cap=cap, single=False))
-        assert bagged.ensemble is not None
-        fits = _cost(search, bagged).within(cap)
-        if fits and bagged.ensemble.loss * (1.0 - BAGGING_GAIN) <= single.ensemble.loss:
-            return bagged
-    return replace(single, folds={number: folds[:1] for number, folds in single.folds.items()})
+    """The best ensemble within `cap`: many members of few models each, or few members of many, whatever is better."""
+    most = max(len(folds) for folds in search.folds.values())
+    best: tuple[float, SearchResult] | None = None
+    for kept in (1,) if goals.kept else sorted({most, (most + 1) // 2, 1}, reverse=True):
+        found = search.reselect(replace(goals, cap=cap, kept=kept))
+        found = replace(found, folds={number: folds[:kept] for number, folds in found.folds.items()})
+        loss = float("inf") if found.ensemble is None else found.ensemble.loss
+        expected = loss * (1.0 - BAGGING_GAIN * (1.0 - 1.0 / kept))
+        fits = _cost(search, found).within(cap)
+        if (fits and (best is None or expected < best[0])) or (best is None and kept == 1):
+            best = expected, found
+        if fits and cap == UNLIMITED:  # every member with all its models is never worse
+            break
+    assert best is not None
+    return best[1]
 
 
 def _cost(search: Search, result: SearchResult) -> Cost:
@@ -93,8 +122,8 @@ def _cost(search: Search, result: SearchResult) -> Cost:
         return Cost(row_ms=0.0, megabytes=0.0)
     total = Cost(row_ms=0.0, megabytes=0.0)
     for number in result.ensemble.weights:
-        trained = search.trained_folds(number)
-        total += total_cost([number], search.costs, share=len(result.folds[number]) / max(trained, 1))
+        share = len(result.folds[number]) / max(len(search.folds[number]), 1)
+        total += total_cost([number], search.costs, share=share)
     return total
 
 

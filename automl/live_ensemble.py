@@ -8,7 +8,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from automl.decisions import DecisionMaker, Factors, decided
-from automl.ensemble import Ensemble, choose_candidates, select, select_within
+from automl.ensemble import Ensemble, choose_candidates, select, select_within, thrifty
+from automl.errors import MetricError
 from automl.evaluate import PREDICTIONS_FILE
 from automl.goals import Cost, Goals
 from automl.oof import OutOfFold
@@ -50,7 +51,6 @@ class LiveEnsemble:
         target: NDArray[np.generic],
         weight: NDArray[np.float64] | None,
         clock: Clock,
-        goals: Goals | None = None,
     ) -> None:
         self.current: Ensemble | None = None
         self.folds: dict[int, tuple[int, ...]] = {}
@@ -59,12 +59,15 @@ class LiveEnsemble:
         """What the fitted models of each scored trial cost when they predict, by estimate."""
         self.slow_seconds = 0.0
         """What a slow metric is expected to take on all rows; 0 for others."""
+        self.unjudged = ""
+        """Why mixed predictions could not be judged, when they could not."""
         self._folder = folder
         self._metric = metric
         self._target = target
         self._weight = weight
         self._clock = clock
-        self._goals = goals or Goals()
+        self._goals = Goals()
+        """What the next choice must keep; during the search nothing, because cheap members are found best among many."""
         self._splits = splits
         self._oof = OutOfFold(splits, len(target))
         self._predictions: dict[int, NDArray[np.floating]] = {}
@@ -133,13 +136,16 @@ class LiveEnsemble:
         Without a clock only the end counts, so that the result does not depend on timing.
         """
         if not final:
-            if self._clock.end is None or len(trials) == self._seen:
+            if self._clock.end is None:
+                self._prune(trials)
+                return False
+            if len(trials) == self._seen:
                 return False
             if self._seconds > ENSEMBLE_SHARE * self._clock.elapsed():
                 return False
         started = time.monotonic()
         pooled = [trial for trial in trials if trial.id in self._predictions]
-        chosen, before = self._select(pooled or list(trials[:1]), final=final), self._of_models
+        chosen, before = self._judged(pooled or list(trials[:1]), final=final), self._of_models
         # Cut short by the clock, a new choice may be worse than the one before.
         if chosen and before and before.loss < chosen.loss and set(before.weights) <= set(self._predictions):
             chosen = before
@@ -163,13 +169,24 @@ class LiveEnsemble:
         self.current = self._of_models = None
         self._seen = -1
 
+    def _judged(self, trials: list[Trial], *, final: bool) -> Ensemble | None:
+        """The best bag; the best trial alone where the metric fails on mixed predictions."""
+        try:
+            return self._select(trials, final=final)
+        except MetricError as error:
+            self.unjudged = str(error)
+            return self._alone(trials)
+
+    def _alone(self, trials: list[Trial]) -> Ensemble:
+        best = min(trials, key=lambda trial: (trial.loss, trial.id))
+        assert best.loss is not None
+        return Ensemble(weights={best.id: 1.0}, loss=best.loss, factors=self._factors[best.id])
+
     def _select(self, trials: list[Trial], *, final: bool) -> Ensemble | None:
         if not trials:
             return None
         if len(trials) == 1 or trials[0].id not in self._predictions:
-            best = min(trials, key=lambda trial: (trial.loss, trial.id))
-            assert best.loss is not None
-            return Ensemble(weights={best.id: 1.0}, loss=best.loss, factors=self._factors[best.id])
+            return self._alone(trials)
         chosen = choose_candidates(trials)
         predictions = {trial.id: self._predictions[trial.id] for trial in chosen}
         known = {trial.id: trial.loss for trial in chosen if trial.loss is not None}
@@ -192,24 +209,22 @@ class LiveEnsemble:
             found = select(predictions, loss_of, known=known, deadline=self._deadline(final=final))
             self._uncapped = (key, found)
         found = self._uncapped[1]
+        costs, deadline = {trial: self._price(trial) for trial in predictions}, self._deadline(final=final)
         if self._goals.capped:
             found = select_within(
-                found,
-                predictions,
-                loss_of,
-                costs={trial: self._price(trial) for trial in predictions},
-                cap=self._goals.cap,
-                known=known,
-                deadline=self._deadline(final=final),
+                found, predictions, loss_of, costs=costs, cap=self._goals.cap, known=known, deadline=deadline
             )
+        if self._goals.price:
+            found = thrifty(found, predictions, loss_of, costs=costs, price=self._goals.price, deadline=deadline)
         if not self._decisions.applies or self.slow_seconds:
             return replace(found, factors=factors)
         factors, loss = self._decisions.choose(truth, _mean(predictions, found.weights), weight)
         return replace(found, factors=factors, loss=loss)
 
     def _price(self, trial: int) -> Cost:
-        """What a trial costs as a member: the models of all folds, or one of them."""
-        return self.costs[trial].scaled(1.0 / len(self.folds[trial]) if self._goals.single else 1.0)
+        """What a trial costs as a member: the models of all folds, or as many as are kept."""
+        folds = len(self.folds[trial])
+        return self.costs[trial].scaled(min(self._goals.kept or folds, folds) / folds)
 
     def _refined(self, chosen: Ensemble) -> Ensemble:
         """The ensemble with the decision found class by class, where that helps."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from automl.admission import LONGEST_JOB_SECONDS
 from automl.fold_data import REFIT_FOLD
 from automl.fold_jobs import JOB_CALL, make_fold_job
 from automl.protocols import Executor, Job
@@ -49,7 +50,7 @@ def refit_members(
                 id=number,
                 call=JOB_CALL,
                 argument=job,
-                seconds=None if context.clock.end is None else max(context.clock.left(), 0.1),
+                seconds=max(min(context.job_seconds or LONGEST_JOB_SECONDS, context.clock.left()), 0.1),
                 memory_bytes=context.memory_bytes,
             )
         )

@@ -86,7 +86,6 @@ class Search:
             target=context.target,
             weight=context.weight,
             clock=context.clock,
-            goals=context.goals,
         )
         self._pending: deque[tuple[int, int]] = deque()
         self._active: dict[int, _Active] = {}
@@ -163,7 +162,10 @@ class Search:
         for _ in range(SKIPS_IN_A_ROW):
             if self._exhausted or self._strategy is None or self._trials_used_up():
                 return False
-            match self._next_step(self._strategy):
+            step = self._next_step(self._strategy)
+            if isinstance(step, Start) and step.candidate.model not in self.context.models:
+                step = self._give_up(f"it suggested the model {step.candidate.model!r}, which this run does not have")
+            match step:
                 case Start() as start:
                     reason = self._admission.why_skip(start, self.history, len(self._pending) + len(self._jobs))
                     if not reason:
@@ -183,7 +185,16 @@ class Search:
             start = finalist(self.history)
             if start is not None:
                 return start
-        return strategy.ask(self.history)
+        try:
+            return strategy.ask(self.history)
+        except Exception as error:  # noqa: BLE001 - a plugin's fault, whatever it is, must not cost what was found
+            return self._give_up(f"{type(error).__name__}: {error}")
+
+    def _give_up(self, fault: str) -> Done:
+        """The strategy is not asked any more; what runs is finished, what was found counts."""
+        self._ended = f"the search strategy failed: {fault}"
+        self._store.event("warning", "strategy", self._ended)
+        return Done()
 
     def _trials_used_up(self) -> bool:
         if self.context.trials is None:
@@ -389,9 +400,10 @@ class Search:
         """What the fitted models of each scored trial cost when they predict, by estimate."""
         return self._live.costs
 
-    def trained_folds(self, trial_id: int) -> int:
-        """How many fitted models a trial has."""
-        return len(self._live.folds[trial_id])
+    @property
+    def folds(self) -> Mapping[int, tuple[int, ...]]:
+        """The folds of each scored trial that have a fitted model."""
+        return self._live.folds
 
     def reselect(self, goals: Goals) -> SearchResult:
         """What comes of the search under other goals, when it is over."""
@@ -405,8 +417,11 @@ class Search:
         full = self.history.full()
         trials = [trial for trial in full if not self._is_baseline(trial)]
         baselines = [trial for trial in full if self._is_baseline(trial)]
+        told = self._live.unjudged
         if self._live.update(trials, baselines, final=final) and self._live.current is not None:
             self._store.set_weights(self._live.current.weights)
+        if self._live.unjudged and not told:
+            self._store.event("warning", "metric", f"the best trial stands alone: {self._live.unjudged}")
 
 
 def _mean_facts(results: Sequence[FoldResult]) -> dict[str, float]:

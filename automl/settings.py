@@ -110,7 +110,7 @@ class Settings:
     repeats: int | None = None
     monotone: Mapping[str, int] = field(default_factory=dict)
     """Column name -> 1 (rising) or -1 (falling), for the models that can."""
-    preset: str = "balanced"
+    preset: str = "best"
     """``best`` (whatever helps), ``balanced`` (quick prediction at hardly any loss) or ``fast`` (very quick)."""
     max_latency_ms: float | None = None
     """Most milliseconds per row that the finished predictor may take, in batches of `latency_rows` rows."""

@@ -189,6 +189,7 @@ class Store:
 
     def close(self) -> None:
         """Fold the write-ahead log into the database and close it; then it can be read from read-only media, too."""
+        self._db.execute("PRAGMA busy_timeout=100")  # a reader must not hold up the end of the run
         self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         with contextlib.suppress(sqlite3.OperationalError):  # somebody reads it at this moment: it stays as it is
             self._db.execute("PRAGMA journal_mode=DELETE")

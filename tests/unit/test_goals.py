@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from automl.ensemble import select, select_within
+from automl.ensemble import Ensemble, select, select_within, thrifty
 from automl.errors import SettingsError
 from automl.goals import UNLIMITED, Cost, Goals, total_cost
 from automl.pareto import pareto_front
@@ -80,13 +80,36 @@ def test_without_need_the_cap_changes_nothing(noisy):
     assert select_within(best, predictions, rmse_to(truth), costs=costs, cap=UNLIMITED) is best
 
 
+def test_a_dear_member_that_hardly_helps_is_left_out(noisy):
+    truth, predictions = noisy
+    loss = rmse_to(truth)
+    weights = {1: 0.5, 2: 0.48, 3: 0.02}
+    best = Ensemble(weights=weights, loss=loss(sum(weight * predictions[one] for one, weight in weights.items())))
+    costs = {1: ms(1.0), 2: ms(1.0), 3: ms(98.0)}
+
+    found = thrifty(best, predictions, loss, costs=costs, price=0.05)
+
+    assert set(found.weights) == {1, 2}
+    assert sum(found.weights.values()) == pytest.approx(1.0)
+    assert best.loss < found.loss < best.loss * 1.05
+    assert thrifty(best, predictions, loss, costs=costs, price=0.0) is best
+    assert thrifty(best, predictions, loss, costs={}, price=0.05) is best  # nothing is known to be gained
+
+
+def test_the_last_member_stays(noisy):
+    truth, predictions = noisy
+    best = select(predictions, rmse_to(truth))
+    found = thrifty(best, predictions, rmse_to(truth), costs={one: ms(1.0) for one in predictions}, price=1e6)
+    assert len(found.weights) == 1
+
+
 def test_presets_cap_what_members_cost():
     def cap(**options):
         return Goals.of(Settings(target="y", **options)).cap
 
     assert cap(preset="best") == UNLIMITED
     assert cap(preset="fast").row_ms < cap(preset="balanced").row_ms < np.inf
-    assert cap() == cap(preset="balanced")
+    assert cap() == cap(preset="best")
     assert cap(preset="balanced", max_latency_ms=0.001).row_ms == 0.001
     assert cap(preset="best", max_size_mb=5).megabytes == 5
 
@@ -94,12 +117,13 @@ def test_presets_cap_what_members_cost():
 def test_a_run_by_trials_alone_is_not_ruled_by_measured_times():
     goals = Goals.of(Settings(target="y", trials=5))
     assert goals.cap == UNLIMITED
+    assert goals.price == 0.0
     assert goals.reason() == ""
     assert Goals.of(Settings(target="y", trials=5, max_latency_ms=0.5)).cap.row_ms == 0.5
 
 
 def test_goals_are_told():
-    goals = Goals.of(Settings(target="y", max_latency_ms=0.5, max_size_mb=2, latency_rows=64))
+    goals = Goals.of(Settings(target="y", preset="balanced", max_latency_ms=0.5, max_size_mb=2, latency_rows=64))
     assert goals.rows == 64
     assert "0.5 ms per row in batches of 64" in goals.reason()
     assert "2 MB" in goals.reason()

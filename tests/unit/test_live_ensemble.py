@@ -7,6 +7,7 @@ import pytest
 
 from automl.clock import Clock
 from automl.data.records import Split
+from automl.errors import MetricError
 from automl.evaluate import PREDICTIONS_FILE, FoldResult
 from automl.history import Candidate, Trial
 from automl.live_ensemble import LiveEnsemble
@@ -61,6 +62,11 @@ def finished(live, target, trial, *, noise, seconds, folds=range(4)):
     return results
 
 
+def done(number, score):
+    candidate = Candidate(model="m", config={})
+    return Trial(id=number, candidate=candidate, budget=1.0, status="done", score=score, loss=score)
+
+
 def test_the_pooled_predictions_of_all_folds_are_judged(live, target):
     results = finished(live, target, 1, noise=0.5, seconds=0.001)
     score = live.score(1, results)
@@ -109,3 +115,36 @@ def test_a_choice_cut_short_by_the_clock_does_not_replace_a_better_one(live, tar
     live.update(trials, [], final=True)
 
     assert live.current == best
+
+
+def test_where_mixed_predictions_cannot_be_judged_the_best_trial_stands_alone(live, target, monkeypatch):
+    trials = []
+    for number, noise in ((1, 0.5), (2, 0.4)):
+        results = finished(live, target, number, noise=noise, seconds=0.0)
+        score = live.score(number, results)
+        trials.append(done(number, score))
+
+    def refuse(metric, truth, prediction, weight=None):
+        raise MetricError("metric mean_error failed: no mixtures")
+
+    monkeypatch.setattr(Metric, "loss", refuse)
+    assert live.update(trials, [], final=True)
+    assert live.current is not None
+    assert dict(live.current.weights) == {2: 1.0}
+    assert "no mixtures" in live.unjudged
+
+
+def test_a_run_by_trials_removes_the_files_of_hopeless_trials_as_it_goes(live, target, monkeypatch):
+    monkeypatch.setattr("automl.live_ensemble.MODELS_KEPT", 2)
+    live._clock = Clock.make(time.monotonic(), None)
+    trials = []
+    for number in range(1, 5):
+        score = live.score(number, finished(live, target, number, noise=0.1 * number, seconds=0.0))
+        for fold in range(4):
+            (fold_folder(live._folder, number, fold) / "model").mkdir()
+        trials.append(done(number, score))
+
+    live.update(trials, [], final=False)
+
+    kept = [number for number in range(1, 5) if (fold_folder(live._folder, number, 0) / "model").exists()]
+    assert kept == [1, 2]
