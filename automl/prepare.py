@@ -246,7 +246,8 @@ def _metric_name(coding: TargetCoding, data: TableData, settings: Settings, metr
     import numpy as np
 
     if metric is not None:
-        return metric.name, "as asked"
+        direction = "higher" if metric.spec.greater_is_better else "lower"
+        return metric.name, f"as asked, {direction} is better" if ":" in metric.name else "as asked"
     name = default_metric_name(coding.problem_type)
     own_rows = settings.validation is None and settings.split_column is None
     if coding.problem_type == "binary" and own_rows and data.target is not None:

@@ -37,7 +37,7 @@ def make_resampling(prepared: Prepared, plan: Plan, settings: Settings) -> Resam
             prepared.table.column(settings.group),
             target,
             problem_type=problem_type,
-            folds=max(plan.folds, 2) if not plan.holdout else 5,
+            folds=max(plan.folds, 2) if not plan.holdout else 1,
             explicit=settings.folds is not None,
             seed=settings.seed,
             name=settings.group,

@@ -33,8 +33,12 @@ SAMPLED = "sampled-rows"
 """Code of the finding that says so."""
 BLOCKS = 64
 """Places of a text file that rows are taken from."""
+BLOCK_ROWS = 8
+"""Rows that each of them holds at least, about; tables with long rows have fewer blocks."""
+LEAST_ROWS = 64
+"""Rows that are read of every table, however long they are."""
 START_BYTES = 1 << 14
-"""Bytes of a block that are parsed to see whether it starts at the start of a row."""
+"""Bytes of a block, at least, that are parsed to see where a row starts; three rows where these are longer."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,34 +84,38 @@ def thin_text(content: Content, dialect: Dialect, start: int, limit: ReadLimit, 
     rest = content.size - start
     head = content.read(start, HEAD_BYTES)
     row_bytes = len(head) / max(head.count(b"\n"), 1)
-    most = min(limit.text_bytes, int(limit.rows(dialect.width) * row_bytes))
+    most = max(min(limit.text_bytes, int(limit.rows(dialect.width) * row_bytes)), int(LEAST_ROWS * row_bytes))
     if rest <= most:
         return content, 1.0
-    size, step = most // BLOCKS, rest // BLOCKS
+    blocks = max(1, min(BLOCKS, int(most / (BLOCK_ROWS * row_bytes))))
+    size, step, look = most // blocks, rest // blocks, max(START_BYTES, int(3 * row_bytes))
     parts = [content.read(0, start)]
-    for number in range(BLOCKS):
+    for number in range(blocks):
         place = start + number * step
         block = content.read(place, size)
-        part = _whole_rows(block, dialect, at_start=number == 0)
-        if not part and b'"' not in block and block.count(b"\n") > 1:
+        part = _whole_rows(block, dialect, look, at_start=number == 0)
+        # With several whole lines to look at and no quotes, no line of this block fits the header.
+        if not part and b'"' not in block and block[:look].count(b"\n") > 2:
             from automl.data.read_faults import explain
 
             raise DataError(explain(content, dialect, source))
         parts.append(part)
     joined = b"".join(parts)
+    if len(joined) == start:  # rows longer than blocks
+        return content, 1.0
     return Content.of_bytes(joined), (len(joined) - start) / rest
 
 
-def _whole_rows(part: bytes, dialect: Dialect, *, at_start: bool) -> bytes:
-    """The rows that lie in a block as a whole; nothing if none does."""
+def _whole_rows(part: bytes, dialect: Dialect, look: int, *, at_start: bool) -> bytes:
+    """The rows that lie in a block as a whole; nothing if none does. Its first `look` bytes tell where one starts."""
     place = 0 if at_start else part.find(b"\n") + 1
     while not at_start:
-        text = part[place : place + START_BYTES].decode(errors="replace")
+        text = part[place : place + look].decode(errors="replace")
         records = parse_records(text[: text.rfind("\n") + 1], dialect.separator, complete=True)
         if records and all(len(cells) == dialect.width for _, _, cells in records[:-1] or records):
             break
         following = part.find(b"\n", place) + 1
-        if not following or following > START_BYTES:
+        if not following or following > look:
             return b""
         place = following
     end = part.rfind(b"\n")
@@ -116,12 +124,21 @@ def _whole_rows(part: bytes, dialect: Dialect, *, at_start: bool) -> bytes:
     return part[place : end + 1] if end >= place else b""
 
 
+def _is_text(kind: pa.DataType) -> bool:
+    import pyarrow as pa
+
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind))
+
+
 def thin_rows(table: pa.Table, limit: ReadLimit, seed: int) -> tuple[pa.Table, float]:
     """Rows drawn from all over a table, in their order, and their share; the table itself where all are allowed."""
     import numpy as np
     import pyarrow as pa
 
     most = limit.rows(table.num_columns)
+    text = sum(column.nbytes for column in table.columns if _is_text(column.type))
+    if text > limit.text_bytes:
+        most = min(most, int(table.num_rows * limit.text_bytes / text))
     if table.num_rows <= most:
         return table, 1.0
     rows = np.random.default_rng(seed).choice(table.num_rows, most, replace=False)

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
     from automl.specs import ProblemType
 
+HELD_OUT = 0.2
+"""Share of the rows held out where one fit is too slow for folds."""
 PLACED_ONE_BY_ONE = 20_000
 """The largest groups are placed one by one (10 us each); the many small ones beyond are dealt out: chance evens them."""
 
@@ -33,7 +35,8 @@ def group_splits(
     """Folds in which no group stands on both sides, even in size and, as far as groups allow, in classes.
 
     Groups are placed from large to small, each in the fold where it disturbs the even spread least. Rows without a
-    group are one group. Raises DataError for one group only, or fewer groups than the folds asked for.
+    group are one group. One fold holds out about `HELD_OUT` of the rows. Raises DataError for one group only, or fewer
+    groups than the folds asked for.
     """
     codes, groups, missing = _codes(column)
     if groups < 2:
@@ -44,10 +47,12 @@ def group_splits(
         raise DataError(
             f"group column {name!r} has {groups} groups, fewer than the {folds} folds asked for; use --folds {groups}"
         )
-    used = min(folds, groups)
+    parts = round(1 / HELD_OUT) if folds == 1 else folds
+    used = min(parts, groups)
     home = _place(codes, groups, strata_of(target, problem_type, used), used, seed)
-    splits = splits_of(home[codes], used)
-    reason = f"{len(splits)} folds of {groups:,} groups of {name!r}: no group on both sides"
+    splits = splits_of(home[codes], used)[:folds]
+    told = f"{len(splits)} folds" if folds > 1 else f"one fit is too slow for folds; 1 of {used} parts held out"
+    reason = f"{told} of {groups:,} groups of {name!r}: no group on both sides"
     if len(splits) < folds:
         reason += f"; fewer than {folds} folds, as there are no more groups"
     if missing:

@@ -58,7 +58,7 @@ def register_models() -> list[ModelSpec]:
             factory="automl_plugins.trees.hist_boosting:HistGradientBoosting",
             space="automl_plugins.trees.hist_boosting:space",
             form="table",
-            fidelities=(Fidelity(name="rounds", unit="boosting rounds", low=10, high=1000),),
+            fidelities=(Fidelity(name="rounds", unit="boosting rounds", low=10, high=500),),
             relative_cost=2.5,
             monotone=("binary", "regression"),
             memory_factor=3.0,

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 MOST_ROUNDS = 500
+"""The end of the fidelity `rounds`, too."""
 PATIENCE = 30
 BINNING_ROWS = 200_000
 """Rows that scikit-learn samples to find the bins."""

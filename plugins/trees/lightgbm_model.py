@@ -26,7 +26,7 @@ WANTED_STEPS = 30.0
 """Rounds times learning rate that a fit should have before the deadline: thirty rounds at rate 1 would fit any
 curve, so a slower rate needs as many more rounds."""
 FASTEST_RATE = 0.3
-LOG_METRICS = frozenset({"rmsle"})
+LOG_METRICS = frozenset({"rmsle", "msle"})
 OBJECTIVES = {"mae": "regression_l1", "median_ae": "regression_l1", "mape": "mape"}
 
 

@@ -221,9 +221,10 @@ def test_the_metric_chooses_what_is_predicted(metric, expected):
     assert level == pytest.approx(expected(train.target), rel=0.25)
 
 
-def test_the_logarithm_is_predicted_where_the_metric_takes_it(tmp_path):
+@pytest.mark.parametrize("metric", ["rmsle", "msle"])
+def test_the_logarithm_is_predicted_where_the_metric_takes_it(tmp_path, metric):
     train = skewed()
-    model = fitted("lightgbm", train, task_of(train, metric="rmsle"), num_leaves=2, min_data_in_leaf=64)
+    model = fitted("lightgbm", train, task_of(train, metric=metric), num_leaves=2, min_data_in_leaf=64)
     found = model.predict(blind(train))
 
     assert np.median(found) == pytest.approx(np.expm1(np.log1p(train.target).mean()), rel=0.1)

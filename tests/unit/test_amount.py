@@ -94,3 +94,29 @@ def test_longer_budgets_read_more_and_short_ones_something():
     assert rows == sorted(rows)
     assert rows[0] >= 200
     assert rows[2] < 1_000_000 < 1.1 * rows[3]
+
+
+@pytest.mark.parametrize(("columns", "rows"), [(2_000, 600), (20_000, 150)])
+def test_rows_longer_than_a_look_are_sampled_not_refused(columns, rows):
+    cells = [f"{column}.25" for column in range(1, columns)]
+    lines = [",".join([str(row), *cells]) for row in range(rows)]
+    data = "\n".join([",".join(f"c{column}" for column in range(columns)), *lines, ""]).encode()
+
+    read = read_table(io.BytesIO(data), limit=ReadLimit(seconds=0.01))
+
+    numbers = read.table.column("c0").to_pylist()
+    assert 20 < len(numbers) < rows
+    assert numbers == sorted(set(numbers))
+    assert set(read.table.column(columns - 1).to_pylist()) == {columns - 1 + 0.25}
+    assert any(one.code == SAMPLED for one in read.findings)
+
+
+def test_long_texts_count_by_their_bytes():
+    table = pa.table({"text": ["many words " * 200] * 2_000, "number": list(range(2_000))})
+    limit = ReadLimit(seconds=0.5)
+    assert limit.rows(2) > 2_000
+
+    read = read_table(table, limit=limit)
+
+    assert read.table.num_rows * 2_200 < 1.1 * limit.text_bytes
+    assert read.table.num_rows > 100

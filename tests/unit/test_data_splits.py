@@ -198,6 +198,18 @@ def test_no_group_stands_on_both_sides():
     assert "60 groups of 'who'" in made.reason
 
 
+def test_where_folds_are_too_dear_one_part_of_the_groups_is_held_out():
+    rng = np.random.default_rng(0)
+    groups, target = rng.integers(0, 60, 1000), rng.integers(0, 3, 1000)
+    made = group_splits(groups, target, problem_type="multiclass", folds=1, name="who")
+
+    (split,) = made.splits
+    assert not set(groups[split.train]) & set(groups[split.valid])
+    assert 150 < len(split.valid) < 250
+    assert len(split.train) + len(split.valid) == 1000
+    assert "1 of 5 parts held out" in made.reason
+
+
 def test_group_folds_are_even_in_size_and_classes():
     rng = np.random.default_rng(1)
     groups = np.repeat(np.arange(100), rng.integers(1, 30, 100))
