@@ -60,6 +60,7 @@ _HOMES = {
     "TableData": "automl.data.records",
     "TableLayout": "automl.data.records",
     "MatrixData": "automl.data.records",
+    "ImageData": "automl.data.records",
     "TargetEncoding": "automl.data.target_encoding",
     "TextFeatures": "automl.data.text_features",
     "TreeColumns": "automl.data.tree_columns",
@@ -101,6 +102,7 @@ __all__ = [
     "ExecutorSpec",
     "Fidelity",
     "History",
+    "ImageData",
     "InputError",
     "Job",
     "JobResult",
@@ -155,7 +157,7 @@ __all__ = [
 if TYPE_CHECKING:
     from automl.api import check, fit, load
     from automl.data.arrays import read_arrays
-    from automl.data.records import MatrixData, TableData, TableLayout
+    from automl.data.records import ImageData, MatrixData, TableData, TableLayout
     from automl.data.target_encoding import TargetEncoding
     from automl.data.text_features import TextFeatures
     from automl.data.tree_columns import TreeColumns, boosting_patience

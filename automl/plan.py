@@ -84,7 +84,7 @@ def usable_models(
 def _why_not(spec: ModelSpec, registry: Registry, task: Task, memory_bytes: int | None) -> str:
     if task.problem_type not in spec.problem_types:
         return f"does not do {task.problem_type} (it does {', '.join(spec.problem_types)})"
-    if spec.modality != task.modality:
+    if spec.modality not in (task.modality, "any"):
         return f"is for {spec.modality}, not for {task.modality}"
     if spec.needs_text and not task.texts:
         return "is for tables with text columns"

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from automl.data.records import Finding, MatrixData, TableData
+    from automl.data.records import Finding, ImageData, MatrixData, TableData
     from automl.history import Candidate, History, Trial
     from automl.task import Task
 
@@ -57,14 +57,14 @@ class Model(Protocol):
 
     def fit(self, train: Any, valid: Any, effort: Effort) -> Mapping[str, float] | None:
         """Fit on `train`; `valid` is for early stopping only. Both are in the form the spec names
-        (`TableData` or `MatrixData`); `valid` is None when a member is refitted on all rows.
+        (`TableData`, `MatrixData` or `ImageData`); `valid` is None when a member is refitted on all rows.
 
         Targets are int64 codes 0..class_count-1, every class present in `train`, or float64 values.
         Returns facts worth keeping, such as ``{"rounds": 240}``; ``rounds``, ``trees`` or ``epochs`` under
         the fidelity's name tell a refit how long to train.
         """
 
-    def predict(self, data: TableData | MatrixData) -> NDArray[np.floating[Any]]:
+    def predict(self, data: TableData | MatrixData | ImageData) -> NDArray[np.floating[Any]]:
         """Probabilities ``(rows, classes)`` whose rows sum to 1, or values ``(rows,)``.
 
         A predictor calls different models at the same time in threads of their own, a model in one thread only.

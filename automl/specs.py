@@ -89,10 +89,13 @@ class ModelSpec(Spec):
     space: str
     """``"package.module:function"``; the function takes the `Task` and returns a ConfigurationSpace."""
     problem_types: tuple[ProblemType, ...] = ALL_PROBLEM_TYPES
-    modality: Literal["table", "images"] = "table"
+    modality: Literal["table", "images", "any"] = "table"
+    """What it learns from. ``any`` is for models that look at nothing but the target, the weight and the number of
+    rows, as baselines do: of images they receive `ImageData`, of tables what `form` says."""
     form: Literal["table", "matrix", "images"] = "matrix"
-    """What `fit` receives: ``table`` (numbers with NaN, category codes, sparse text: `TableData`) or
-    ``matrix`` (dense float32 without NaN, imputed, scaled and encoded inside the fold: `MatrixData`)."""
+    """What `fit` receives: ``table`` (numbers with NaN, category codes, sparse text: `TableData`),
+    ``matrix`` (dense float32 without NaN, imputed, scaled and encoded inside the fold: `MatrixData`) or
+    ``images`` (`ImageData`; modality ``images``, too)."""
     fidelities: tuple[Fidelity | str, ...] = ()
     """The model's own ways of partial training, the default first; a string names a registered one.
     Rows and folds belong to the engine and are always there."""

@@ -24,8 +24,14 @@ class Task:
     rows: int
     """Training rows, before resampling."""
     features: int
-    """Used feature columns."""
+    """Used feature columns; of images, height x width x channels."""
     modality: Literal["table", "images"] = "table"
+    height: int = 0
+    """Median height of the training images in pixels; 0 for tables."""
+    width: int = 0
+    """Median width of the training images in pixels; 0 for tables."""
+    channels: int = 0
+    """1 (grey) or 3 (colour); 0 for tables."""
     classes: tuple[Label, ...] = ()
     """Original labels in the order of their codes; empty for regression."""
     categories: int = 0

@@ -6,7 +6,7 @@ numpy, scipy and pyarrow are imported only for typing here, so that a plugin may
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -115,6 +115,79 @@ class MatrixData:
 
     def __len__(self) -> int:
         return int(self.values.shape[0])
+
+
+class PixelSource(Protocol):
+    """Where the pixels of decoded images are: a folder of array files (`automl.data.image_store`), or arrays."""
+
+    def pixels(self, rows: NDArray[np.int64], side: int) -> NDArray[np.uint8]:
+        """These images at ``(rows, side, side, channels)``."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImageData:
+    """Rows in the form ``images``: what models of this form receive to fit and to predict.
+
+    The pixels stay where they are until :meth:`pixels` asks for some: take a batch of rows, then its pixels.
+    """
+
+    source: PixelSource
+    rows: NDArray[np.int64]
+    """Which images of the source these rows are, in order: ``(rows,)``"""
+    height: int
+    """Median height of the training images in pixels, at predict time, too"""
+    width: int
+    """Median width of the training images in pixels, at predict time, too"""
+    channels: int
+    """1 (grey) or 3 (red, green, blue): the same for all"""
+    target: NDArray[Any] | None = None
+    """int64 class codes or float64 values, ``(rows,)``; None at predict time"""
+    weight: NDArray[np.float64] | None = None
+    """``(rows,)`` or None"""
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def take(self, rows: NDArray[np.int64]) -> ImageData:
+        """These rows; no pixel is read."""
+        return replace(
+            self,
+            rows=self.rows[rows],
+            target=None if self.target is None else self.target[rows],
+            weight=None if self.weight is None else self.weight[rows],
+        )
+
+    def pixels(self, side: int) -> NDArray[np.uint8]:
+        """All these rows at one resolution: uint8 ``(rows, side, side, channels)``, a copy.
+
+        An image is squeezed or stretched into the square, averaging where it shrinks, so that nothing of it is cut
+        off. Each side is made once for all images of a run and kept on disk: ask for few different ones.
+        """
+        return self.source.pixels(self.rows, side)
+
+    @classmethod
+    def of(
+        cls,
+        images: NDArray[np.uint8],
+        target: NDArray[Any] | None = None,
+        weight: NDArray[np.float64] | None = None,
+    ) -> ImageData:
+        """Images that are in memory: uint8 ``(rows, height, width)`` or ``(rows, height, width, 1 or 3)``."""
+        import numpy as np
+
+        from automl.data.image_store import PixelArrays
+
+        images = images[..., None] if images.ndim == 3 else images
+        rows, height, width, channels = images.shape
+        return cls(
+            source=PixelArrays(images=images),
+            rows=np.arange(rows, dtype=np.int64),
+            height=height,
+            width=width,
+            channels=channels,
+            target=target,
+            weight=weight,
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,6 +14,7 @@ def register_models() -> list[ModelSpec]:
             summary="Class shares, or the mean (the median for absolute errors).",
             factory="automl_plugins.dummy.constant:Constant",
             space="automl_plugins.dummy.constant:space",
+            modality="any",
             form="table",
             relative_cost=0.01,
             memory_factor=0.1,
