@@ -23,7 +23,7 @@ from automl.machine import find_machine, modules_to_preload
 from automl.predictor import Predictor
 from automl.prices import limit_by_money
 from automl.protocols import Executor, ExecutorSettings, RunSummary, Tracker
-from automl.ready import check_names, get_ready
+from automl.ready import check_names, get_ready, stretch_fidelity
 from automl.registry import Registry, load_registry
 from automl.run import Search
 from automl.settings import Settings
@@ -130,6 +130,7 @@ def fit_run(
     folder = (out or _default_folder()).absolute()
     check_new_folder(folder)
     check_names(registry, settings)
+    registry = stretch_fidelity(registry, settings)
     machine = find_machine(settings)
     settings, money = limit_by_money(settings, machine.workers * machine.threads)
     with tempfile.TemporaryDirectory(prefix="automl-workers-") as logs:

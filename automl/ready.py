@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from automl.errors import UnknownNameError
+from automl.errors import SettingsError, UnknownNameError
 from automl.fidelity import ENGINE_FIDELITIES
 from automl.plan import Plan, make_plan
 from automl.strategy import strategy_parts
@@ -13,6 +13,7 @@ from automl.strategy import strategy_parts
 if TYPE_CHECKING:
     from automl.clock import Clock
     from automl.data.records import Resampling
+    from automl.fidelity import Fidelity
     from automl.machine import Machine
     from automl.prepare import Prepared
     from automl.registry import Registry
@@ -36,11 +37,46 @@ def check_names(registry: Registry, settings: Settings) -> None:
         except UnknownNameError as error:
             raise UnknownNameError(f"{change.source}: {error}") from error
     strategy_parts(settings.strategy, registry)
+    known = fidelity_names(registry)
+    if settings.fidelity is not None and settings.fidelity not in known:
+        raise UnknownNameError(f"no fidelity is called {settings.fidelity!r}; known are {', '.join(sorted(known))}")
+
+
+def fidelity_names(registry: Registry) -> set[str]:
+    """Every fidelity: the engine's, registered ones, and those that models bring themselves."""
     known = {one.name for one in ENGINE_FIDELITIES} | set(registry.fidelities)
     for spec in registry.models.values():
         known |= {one if isinstance(one, str) else one.name for one in spec.fidelities}
-    if settings.fidelity is not None and settings.fidelity not in known:
-        raise UnknownNameError(f"no fidelity is called {settings.fidelity!r}; known are {', '.join(sorted(known))}")
+    return known
+
+
+def stretch_fidelity(registry: Registry, settings: Settings) -> Registry:
+    """The registry in which full training of the fidelity asked for ends where the user wants it to end.
+
+    Raises SettingsError for rows and folds, of which nothing is more than all, and for a value that no model can have.
+    """
+    name, most = settings.fidelity, settings.fidelity_max
+    if name is None or most is None:
+        return registry
+    if name in {one.name for one in ENGINE_FIDELITIES}:
+        raise SettingsError(f"fidelity_max={most:g} makes no sense for {name}: full training has all of them")
+
+    def stretched(fidelity: Fidelity) -> Fidelity:
+        if fidelity.name != name:
+            return fidelity
+        if most < fidelity.low or (fidelity.whole and most != round(most)):
+            kind = "whole number" if fidelity.whole else "number"
+            raise SettingsError(f"fidelity_max={most:g} must be a {kind} of at least {fidelity.low:g} for {name}")
+        return replace(fidelity, high=most)
+
+    models = {
+        spec.name: replace(
+            spec, fidelities=tuple(one if isinstance(one, str) else stretched(one) for one in spec.fidelities)
+        )
+        for spec in registry.models.values()
+    }
+    fidelities = {one.name: stretched(one) for one in registry.fidelities.values()}
+    return replace(registry, models=models, fidelities=fidelities)
 
 
 @dataclass(frozen=True, kw_only=True)

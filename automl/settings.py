@@ -81,6 +81,8 @@ class Settings:
     """Name of a strategy or ``SAMPLER+SCHEDULER``."""
     fidelity: str | None = None
     """Fidelity that partial budgets scale where a model has it; None: the strategy's wish or each model's default."""
+    fidelity_max: float | None = None
+    """Value of :attr:`fidelity` that is full training in this run, such as the highest phi; None: the models' own."""
     seed: int = 0
     device: str = "auto"
     """``auto`` (the best that is there), ``cpu``, ``cuda``, ``cuda:1`` or ``mps``, for the models that can choose."""
@@ -144,6 +146,7 @@ class Settings:
             object.__setattr__(self, name, None if value is None else parse_seconds(value))
         object.__setattr__(self, "space", read_changes(self.space))
         self._check_goals()
+        self._check_fidelity_max()
         if self.task not in (None, "binary", "multiclass", "classification", "regression"):
             raise SettingsError(
                 f"task {self.task!r} is not known; use binary, multiclass, classification or regression"
@@ -171,6 +174,19 @@ class Settings:
         if structure in ("group", "time_column") and self.repeats not in (None, 1):
             what = "groups" if structure == "group" else "time"
             raise SettingsError(f"repeats={self.repeats} cannot be had with validation by {what}; leave repeats out")
+
+    def _check_fidelity_max(self) -> None:
+        """A finite number, beside the name of what it is the most of."""
+        value = self.fidelity_max
+        if value is None:
+            return
+        if not isinstance(value, Real) or isinstance(value, bool) or not math.isfinite(value):
+            raise SettingsError(f"fidelity_max={value!r} must be a finite number")
+        if self.fidelity is None:
+            raise SettingsError(
+                f"fidelity_max={value!r} needs to know of what: give fidelity as well, such as 'epochs'"
+            )
+        object.__setattr__(self, "fidelity_max", float(value))
 
     def _check_goals(self) -> None:
         """Limits are finite numbers above zero, the preset is known."""

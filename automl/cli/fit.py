@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import sys
 import time
 from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -38,7 +40,37 @@ class TestScore:
     error: AutomlError | None = None
 
 
-@click.command("fit", epilog=EPILOG)
+class FitCommand(click.Command):
+    """Knows ``--NAME-max VALUE`` for every fidelity NAME that a plugin brings: ``--phi-max 3`` is ``--fidelity phi
+    --fidelity-max 3``.
+    """
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Write such an option as the two that it stands for."""
+        own = {name for parameter in self.params for name in parameter.opts}
+        written: list[str] = []
+        for arg in args:
+            option, equals, value = arg.partition("=")
+            match = None if option in own else re.fullmatch(r"--([a-z][a-z0-9_-]*)-max", option)
+            if match is None or match.group(1) not in _fidelity_names():
+                written.append(arg)
+                continue
+            given = [after for before, after in pairwise([*args, ""]) if before == "--fidelity"]
+            if given not in ([], [match.group(1)]):
+                raise SettingsError(f"{option} was given beside --fidelity {given[0]}; give one of the two")
+            written += [] if given else ["--fidelity", match.group(1)]
+            written += [f"--fidelity-max={value}"] if equals else ["--fidelity-max"]
+        return super().parse_args(ctx, written)
+
+
+def _fidelity_names() -> set[str]:
+    from automl.ready import fidelity_names
+    from automl.registry import load_registry
+
+    return fidelity_names(load_registry())
+
+
+@click.command("fit", cls=FitCommand, epilog=EPILOG)
 @click.argument("train")
 @data_options
 @click.option("--out", metavar="RUN", help="Run folder, new or empty (default runs/TRAIN-DATE-TIME).")
@@ -48,6 +80,12 @@ class TestScore:
 @click.option("--prices", metavar="FILE", help="TOML file with cpu_hour, gpu_hour and currency.")
 @click.option("--strategy", default="random", metavar="NAME", help="A strategy, or SAMPLER+SCHEDULER (default random).")
 @click.option("--fidelity", metavar="NAME", help="What partial budgets scale: rows, folds, rounds, trees, ...")
+@click.option(
+    "--fidelity-max",
+    type=float,
+    metavar="VALUE",
+    help="Value of --fidelity at full training; --NAME-max VALUE, as --phi-max 3, says both.",
+)
 @click.option("--executor", default="processes", metavar="NAME", help="Where jobs run (default processes).")
 @click.option(
     "--preset",

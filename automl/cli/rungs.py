@@ -28,10 +28,12 @@ def show_rungs(output: Output, reader: RunReader) -> None:
             f"{row['seconds']:.2f}",
             figure(row["best_loss"]),
             "-" if row["rank_correlation"] is None else f"{row['rank_correlation']:.2f} ({row['pairs']})",
+            ", ".join(f"{name} {value:.4g}" for name, value in row["facts"].items()),
         )
         for row in rows
     ]
-    output.table(("model", "budget", "trials", "seconds each", "best loss", "ranks as the next budget (pairs)"), table)
+    heads = ("model", "budget", "trials", "seconds each", "best loss", "ranks as the next budget (pairs)", "on average")
+    output.table(heads, table)
 
 
 def rung_rows(trials: Sequence[Trial]) -> list[dict[str, Any]]:
@@ -61,9 +63,20 @@ def rung_rows(trials: Sequence[Trial]) -> list[dict[str, Any]]:
                     "next_budget": larger,
                     "pairs": len(pairs),
                     "rank_correlation": _spearman(pairs),
+                    "facts": _mean_facts(list(here.values())),
                 }
             )
     return rows
+
+
+def _mean_facts(trials: Sequence[Trial]) -> dict[str, float]:
+    """What the models reported (phi, multiply-adds, epochs, ...), the mean over the trials that reported it."""
+    found: dict[str, list[float]] = {}
+    for trial in trials:
+        for name, value in trial.facts.items():
+            if isinstance(value, int | float):
+                found.setdefault(name, []).append(float(value))
+    return {name: sum(values) / len(values) for name, values in found.items()}
 
 
 def _loss(trial: Trial) -> float:

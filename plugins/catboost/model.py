@@ -93,7 +93,7 @@ class CatBoost:
         import catboost
 
         pool = self._pool(train)
-        rounds = max(1, int(effort.fidelity.get("rounds", MOST_ROUNDS)) - self._rounds)
+        rounds = max(1, int(effort.fidelity.get("rounds", effort.full.get("rounds", MOST_ROUNDS))) - self._rounds)
         maker = catboost.CatBoostClassifier if self._task.is_classification else catboost.CatBoostRegressor
         model = maker(
             **self._options(effort, rounds, train, pool.num_col()),

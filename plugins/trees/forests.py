@@ -88,7 +88,7 @@ class Forest:
             old = type(self).load(effort.checkpoint, self._config, self._task, self._seed)
             before = old._trees if old._columns.names == self._columns.names else []
         self._width = features.shape[1]
-        wanted = int(effort.fidelity.get("trees", FULL_TREES)) - len(before)
+        wanted = int(effort.fidelity.get("trees", effort.full.get("trees", FULL_TREES))) - len(before)
         self._trees = before + self._grow(features, train, max(wanted, 0 if before else 1), effort, len(before))
         return {"trees": float(len(self._trees))}
 

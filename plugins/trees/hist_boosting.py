@@ -61,7 +61,7 @@ class HistGradientBoosting:
         # In float64 from the start: scikit-learn would convert float32 anew in every step.
         features = _without_empty_columns(self._columns.fit_transform(train), weight).astype(np.float64)
         watch = None if valid is None else _Watch(self._columns.transform(valid), valid, factors, self._loss)
-        rounds = max(1, int(effort.fidelity.get("rounds", MOST_ROUNDS)))
+        rounds = max(1, int(effort.fidelity.get("rounds", effort.full.get("rounds", MOST_ROUNDS))))
         model = self._make(train, rounds)
         # scikit-learn takes all cores otherwise, which the other workers of a run use.
         with threadpool_limits(effort.threads, user_api="openmp"):

@@ -94,7 +94,7 @@ class LightGBM:
         held = None
         if valid is not None:
             held = self._dataset(self._columns.transform(valid), valid, parameters, reference=data)
-        rounds = int(effort.fidelity.get("rounds", MOST_ROUNDS))
+        rounds = int(effort.fidelity.get("rounds", effort.full.get("rounds", MOST_ROUNDS)))
         if effort.deadline is not None and effort.deadline - time.monotonic() < 0.5 * (time.monotonic() - started):
             rounds = min(rounds, before + 1)  # preparing alone used up the time: one round is still a model
         self._booster = self._boost(lgb, parameters, data, held, max(rounds - before, 1), effort, len(train))

@@ -69,7 +69,7 @@ class XGBoost:
                 before, self._rounds = old._booster, old._rounds
         data = self._matrix(xgb, features, train, effort)
         held = None if valid is None else self._matrix(xgb, self._columns.transform(valid), valid, effort)
-        wanted = max(1, int(effort.fidelity.get("rounds", MOST_ROUNDS)) - self._rounds)
+        wanted = max(1, int(effort.fidelity.get("rounds", effort.full.get("rounds", MOST_ROUNDS))) - self._rounds)
         early = held is not None and "rounds" not in effort.fidelity
         watch = _watch(xgb, effort.deadline, len(train) if early else None, self._rounds)
         booster = xgb.train(

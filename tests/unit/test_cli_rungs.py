@@ -6,9 +6,9 @@ from automl.cli.rungs import rung_rows
 from automl.history import Candidate, Trial
 
 
-def trial(number, config, budget, loss, model="toy", seconds=1.0):
+def trial(number, config, budget, loss, model="toy", seconds=1.0, **facts):
     candidate = Candidate(model=model, config={"x": config})
-    return Trial(id=number, candidate=candidate, budget=budget, status="done", loss=loss, seconds=seconds)
+    return Trial(id=number, candidate=candidate, budget=budget, status="done", loss=loss, seconds=seconds, facts=facts)
 
 
 def test_ranks_are_compared_over_configurations_that_have_both_budgets():
@@ -26,3 +26,11 @@ def test_few_or_equal_losses_have_no_correlation():
     equal = rung_rows([trial(n, n % 3, 1.0 if n > 2 else 0.5, 0.5) for n in range(6)])
 
     assert [None, None] == [few[0]["rank_correlation"], equal[0]["rank_correlation"]]
+
+
+def test_what_models_reported_is_shown_as_a_mean_over_those_that_reported_it():
+    rows = rung_rows(
+        [trial(1, 1, 0.5, 0.1, phi=2.0, madds=10.0), trial(2, 2, 0.5, 0.2, phi=2.0), trial(3, 3, 1.0, 0.1)]
+    )
+
+    assert [{"phi": 2.0, "madds": 10.0}, {}] == [row["facts"] for row in rows]
