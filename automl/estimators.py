@@ -9,24 +9,30 @@ from __future__ import annotations
 import shutil
 import tempfile
 import warnings
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
-from sklearn.utils import check_array, check_consistent_length, check_random_state, column_or_1d
+from sklearn.utils import check_array, check_consistent_length, column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from automl.api import fit_run
-from automl.errors import InputError
+from automl.estimator_input import (
+    checked_features,
+    checked_weight,
+    feature_table,
+    free_name,
+    input_errors_as_value_errors,
+    seed_of,
+)
 from automl.packed_predictor import PackedPredictor
 from automl.prepare import LEAST_ROWS
 from automl.settings import Settings, parse_seconds
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     import pyarrow as pa
     from numpy.typing import NDArray
@@ -140,8 +146,8 @@ class AutoEstimator(BaseEstimator):  # type: ignore[misc]
 
     def _fit(self, features: Any, target: NDArray[Any], sample_weight: Any, task: str) -> None:
         """Run the search on features and an already checked target."""
-        table, numeric = _feature_table(features)
-        weight = _checked_weight(sample_weight, len(target))
+        table, numeric = feature_table(features)
+        weight = checked_weight(sample_weight, len(target))
         if weight is not None and not weight.all():
             # A row without weight is as good as absent, and must not bring in a class or a value.
             kept = weight > 0
@@ -150,11 +156,11 @@ class AutoEstimator(BaseEstimator):  # type: ignore[misc]
             raise ValueError("y holds one class only; at least 2 classes are needed to learn")
         if len(target) < LEAST_ROWS:
             raise ValueError(f"n_samples={len(target)}; at least {LEAST_ROWS} are needed to train and judge")
-        names = {"target": _free_name("target", table), "weight": _free_name("weight", table)}
+        names = {"target": free_name("target", table), "weight": free_name("weight", table)}
         table = table.append_column(names["target"], [target])
         if weight is not None:
             table = table.append_column(names["weight"], [weight])
-        with _input_errors_as_value_errors():
+        with input_errors_as_value_errors():
             settings = Settings(
                 target=names["target"],
                 weight=None if weight is None else names["weight"],
@@ -174,7 +180,7 @@ class AutoEstimator(BaseEstimator):  # type: ignore[misc]
                 max_size_mb=self.max_size_mb,
                 columns={**dict.fromkeys(numeric, "number"), **(self.columns or {})},
                 monotone=dict(self.monotone or {}),
-                seed=_seed(self.random_state),
+                seed=seed_of(self.random_state),
                 device=self.device,
                 jobs=None if self.n_jobs in (None, -1) else self.n_jobs,
                 executor=self.executor,
@@ -207,8 +213,8 @@ class AutoEstimator(BaseEstimator):  # type: ignore[misc]
 
     def _table_to_predict(self, features: Any) -> pa.Table:
         check_is_fitted(self)
-        features = _checked_features(self, features, reset=False)
-        return _feature_table(features)[0]
+        features = checked_features(self, features, reset=False)
+        return feature_table(features)[0]
 
 
 class AutoClassifier(ClassifierMixin, AutoEstimator):  # type: ignore[misc]
@@ -223,7 +229,7 @@ class AutoClassifier(ClassifierMixin, AutoEstimator):  # type: ignore[misc]
 
         Raises ValueError for data that cannot be used.
         """
-        X = _checked_features(self, X, y, reset=True)
+        X = checked_features(self, X, y, reset=True)
         check_classification_targets(y)
         labels = column_or_1d(y, warn=True)
         if labels.dtype.kind == "f":
@@ -251,7 +257,7 @@ class AutoClassifier(ClassifierMixin, AutoEstimator):  # type: ignore[misc]
     def _shares(self, X: Any) -> NDArray[np.float64]:
         """Probabilities of the classes that the engine learned."""
         table = self._table_to_predict(X)
-        with _input_errors_as_value_errors():
+        with input_errors_as_value_errors():
             return self.predictor_.predict_proba(table)
 
 
@@ -267,7 +273,7 @@ class AutoRegressor(RegressorMixin, AutoEstimator):  # type: ignore[misc]
 
         Raises ValueError for data that cannot be used.
         """
-        X = _checked_features(self, X, y, reset=True)
+        X = checked_features(self, X, y, reset=True)
         values = column_or_1d(check_array(y, ensure_2d=False, dtype=np.float64, input_name="y"), warn=True)
         check_consistent_length(X, values)
         self._fit(X, values, sample_weight, "regression")
@@ -276,69 +282,5 @@ class AutoRegressor(RegressorMixin, AutoEstimator):  # type: ignore[misc]
     def predict(self, X: Any) -> NDArray[np.float64]:
         """Values ``(rows,)``."""
         table = self._table_to_predict(X)
-        with _input_errors_as_value_errors():
+        with input_errors_as_value_errors():
             return self.predictor_.predict(table)
-
-
-def _checked_features(estimator: AutoEstimator, features: Any, target: Any = "no_validation", *, reset: bool) -> Any:
-    """Names and number of columns compared with what was fitted; arrays made plain and checked."""
-    if not _is_frame(features):
-        features = check_array(features, dtype=None, ensure_all_finite=False, estimator=estimator)
-        if features.dtype.kind == "f":
-            check_array(features, ensure_all_finite="allow-nan", estimator=estimator, input_name="X")
-    validate_data(estimator, features, target, reset=reset, skip_check_array=True)
-    return features
-
-
-def _is_frame(features: Any) -> bool:
-    """Whether this is a table with named columns of different types."""
-    package = type(features).__module__.partition(".")[0]
-    return package in ("pandas", "polars", "pyarrow") and hasattr(features, "columns")
-
-
-def _feature_table(features: Any) -> tuple[pa.Table, list[str]]:
-    """An Arrow table, and the columns that are numbers because their array is one of numbers."""
-    from automl.data.read import read_table
-
-    with _input_errors_as_value_errors():
-        if _is_frame(features):
-            return read_table(features).table, []
-        # The names that the engine itself gives to the columns of an array.
-        names = [f"column_{place}" for place in range(1, features.shape[1] + 1)]
-        columns = {name: features[:, place] for place, name in enumerate(names)}
-        return read_table(columns).table, names if features.dtype.kind in "iuf" else []
-
-
-def _checked_weight(sample_weight: Any, rows: int) -> NDArray[np.float64] | None:
-    if sample_weight is None:
-        return None
-    weight = np.asarray(sample_weight, dtype=np.float64)
-    if weight.shape != (rows,):
-        raise ValueError(f"sample_weight has shape {weight.shape}; it must be one number for each of the {rows} rows")
-    if not np.isfinite(weight).all() or (weight < 0).any():
-        raise ValueError("sample_weight holds negative, infinite or missing values; use finite numbers >= 0")
-    if not weight.any():
-        raise ValueError("sample_weight is zero in every row; give some rows a weight above 0")
-    return weight
-
-
-def _free_name(wanted: str, table: pa.Table) -> str:
-    """A column name that the table does not have."""
-    while wanted in table.column_names:
-        wanted += "_"
-    return wanted
-
-
-def _seed(random_state: Any) -> int:
-    if isinstance(random_state, int | np.integer):
-        return int(random_state)
-    return int(check_random_state(random_state).randint(2**31 - 1))
-
-
-@contextmanager
-def _input_errors_as_value_errors() -> Iterator[None]:
-    """scikit-learn's tools expect ValueError for data that cannot be used."""
-    try:
-        yield
-    except InputError as error:
-        raise ValueError(str(error)) from error

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 from automl.machine import versions
 from automl.predictor import Predictor
 from automl.predictor_file import MemberRecord, Parts, write_predictor
-from automl.store import UNCOUNTED, Store, fold_folder, leaderboard_rows
+from automl.run_reader import leaderboard_rows
+from automl.store import UNCOUNTED, Store, fold_folder
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from automl.history import Trial
     from automl.prepare import Prepared
     from automl.registry import Registry
-    from automl.run import SearchResult
+    from automl.search_result import SearchResult
 
 
 @dataclass(frozen=True, kw_only=True)

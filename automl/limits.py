@@ -20,7 +20,8 @@ from automl.predictor_file import write_predictor
 
 if TYPE_CHECKING:
     from automl.arrange import Run
-    from automl.run import Search, SearchResult
+    from automl.run import Search
+    from automl.search_result import SearchResult
 
 ATTEMPTS = 6
 MARGIN = 0.85

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from automl.changed_space import adapt_config
 from automl.errors import PluginError, PortfolioError, UnknownNameError
 from automl.history import Candidate
-from automl.portfolio_file import Portfolio, parse_portfolio, read_portfolio
+from automl.portfolio_file import parse_portfolio, read_portfolio
 from automl.portfolio_order import Priced, fit_to_time, in_turn, nearest_task, task_order
 from automl.stored_config import fit_config
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from automl.meta_features import MetaFeatures
+    from automl.portfolio_record import Portfolio
     from automl.registry import Registry
     from automl.space import JointSpace
     from automl.specs import ModelSpec, PortfolioSpec

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from automl.errors import AutomlError, UnknownNameError
 from automl.portfolio import load_portfolio
-from automl.portfolio_file import Portfolio, read_portfolio
+from automl.portfolio_file import read_portfolio
 from automl.space import model_space
 from automl.stored_config import fit_config
 from automl.task import Task
 
 if TYPE_CHECKING:
+    from automl.portfolio_record import Portfolio
     from automl.registry import Registry
 
 EXAMPLE_ROWS = 100_000

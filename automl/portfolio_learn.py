@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from automl.errors import PortfolioError
 from automl.meta_features import MetaFeatures
-from automl.portfolio_file import Portfolio, StoredCandidate, StoredTask
-from automl.store import open_run
+from automl.portfolio_record import Portfolio, StoredCandidate, StoredTask
+from automl.run_reader import open_run
 from automl.task import Task
 
 if TYPE_CHECKING:

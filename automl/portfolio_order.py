@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
     from automl.history import Candidate
     from automl.meta_features import MetaFeatures
-    from automl.portfolio_file import Portfolio, StoredTask
+    from automl.portfolio_record import Portfolio, StoredTask
 
 FARTHEST = 1.5
 """A stored task farther away than this says nothing about the one at hand: thirty times as many rows, say."""

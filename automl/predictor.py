@@ -23,7 +23,8 @@ from automl.metrics import load_metric
 from automl.predictor_file import PREDICTOR_FILE, MemberRecord, Parts, read_parts
 from automl.registry import Registry, load_registry
 from automl.resources import usable_cores
-from automl.store import DATABASE, PREDICTOR_FOLDER, open_run
+from automl.run_reader import open_run
+from automl.store import DATABASE, PREDICTOR_FOLDER
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

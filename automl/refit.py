@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from automl.history import Trial
-    from automl.run import Search, SearchResult
+    from automl.run import Search
+    from automl.search_result import SearchResult
 
 
 def refit_members(

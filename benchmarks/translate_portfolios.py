@@ -18,8 +18,9 @@ from typing import Any
 
 from automl.history import Candidate, config_id
 from automl.meta_features import MetaFeatures
-from automl.portfolio_file import Portfolio, StoredCandidate, StoredTask, portfolio_text
+from automl.portfolio_file import portfolio_text
 from automl.portfolio_order import Priced, alternate
+from automl.portfolio_record import Portfolio, StoredCandidate, StoredTask
 from automl.registry import load_registry
 from automl.space import model_space
 from automl.stored_config import fit_config

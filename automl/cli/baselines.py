@@ -13,7 +13,7 @@ from automl.cli.options import output_options
 
 if TYPE_CHECKING:
     from automl.cli.output import Output
-    from automl.portfolio_file import Portfolio
+    from automl.portfolio_record import Portfolio
     from automl.registry import Registry
 
 

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
     from automl.cli.output import Output
     from automl.history import Trial
-    from automl.store import RunReader
+    from automl.run_reader import RunReader
 
 
 def show_rungs(output: Output, reader: RunReader) -> None:

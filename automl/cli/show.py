@@ -12,7 +12,7 @@ from automl.cli.options import output_options
 
 if TYPE_CHECKING:
     from automl.cli.output import Output
-    from automl.store import RunReader
+    from automl.run_reader import RunReader
 
 
 @click.command("leaderboard", epilog=EPILOG)
@@ -68,7 +68,8 @@ def show_command(output: Output, run: str, trial: int | None, *, rungs: bool) ->
 
 def open_run_of(run: str) -> RunReader:
     """The record of a run, given its folder or the predictor's folder in it; RunError when there is none."""
-    from automl.store import DATABASE, PREDICTOR_FOLDER, open_run
+    from automl.run_reader import open_run
+    from automl.store import DATABASE, PREDICTOR_FOLDER
 
     folder = Path(run)
     if folder.name == PREDICTOR_FOLDER and (folder.parent / DATABASE).is_file():

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from automl.history import Candidate
 from automl.portfolio import load_portfolio
 from automl.portfolio_check import example_task, portfolio_problems
-from automl.portfolio_file import Portfolio, StoredCandidate
+from automl.portfolio_record import Portfolio, StoredCandidate
 from automl.registry import load_registry
 from automl.testing.rules import require, rule
 

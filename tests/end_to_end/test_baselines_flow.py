@@ -12,8 +12,8 @@ import pytest
 import automl
 from automl.cli.main import run
 from automl.cli.output import Session
-from automl.portfolio_file import SCHEMA
-from automl.store import open_run
+from automl.portfolio_record import SCHEMA
+from automl.run_reader import open_run
 
 PLAIN = ["--folds", "2", "--models", "extra_trees,linear,nearest_neighbours"]
 QUICK = [*PLAIN, "--executor", "inline"]

@@ -7,7 +7,7 @@ import pytest
 import automl
 from automl.api import fit_run, make_settings
 from automl.errors import DataError, SettingsError
-from automl.store import open_run
+from automl.run_reader import open_run
 
 FAST = {"models": ["linear"], "executor": "inline", "seed": 1}
 

@@ -15,7 +15,7 @@ from automl.api import fit_run, make_settings
 from automl.errors import DataError, PredictorError, RunError, SettingsError
 from automl.evaluate import read_splits
 from automl.registry import load_registry
-from automl.store import open_run
+from automl.run_reader import open_run
 from automl.testing import toys
 
 

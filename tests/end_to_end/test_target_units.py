@@ -13,8 +13,8 @@ from automl.data.matrix import MatrixEncoder
 from automl.data.target_unit import TargetUnit, find_unit
 from automl.member import fit_member, load_member
 from automl.registry import load_registry
+from automl.run_reader import open_run
 from automl.space import JointSpace, model_space
-from automl.store import open_run
 from automl.testing import toy_table, toy_task
 from automl.testing.toy_models import ToyModel
 from automl.testing.toys import toy_spec

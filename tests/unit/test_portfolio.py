@@ -13,8 +13,9 @@ from automl.errors import PortfolioError
 from automl.history import History
 from automl.meta_features import MetaFeatures
 from automl.portfolio import Effort, starting_candidates
-from automl.portfolio_file import SCHEMA, parse_portfolio
+from automl.portfolio_file import parse_portfolio
 from automl.portfolio_order import Priced, alternate, fit_to_time, in_turn, nearest_task, task_order
+from automl.portfolio_record import SCHEMA
 from automl.registry import Registry
 from automl.settings import Settings
 from automl.stored_config import fit_config

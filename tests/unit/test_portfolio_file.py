@@ -8,16 +8,8 @@ import pytest
 
 from automl.errors import PortfolioError
 from automl.meta_features import MetaFeatures
-from automl.portfolio_file import (
-    SCHEMA,
-    Portfolio,
-    StoredCandidate,
-    StoredTask,
-    parse_portfolio,
-    portfolio_text,
-    read_portfolio,
-    write_portfolio,
-)
+from automl.portfolio_file import parse_portfolio, portfolio_text, read_portfolio, write_portfolio
+from automl.portfolio_record import SCHEMA, Portfolio, StoredCandidate, StoredTask
 
 PAGE = (Path(__file__).parents[2] / "docs" / "baselines.md").read_text()
 FEATURES = MetaFeatures(rows=100, features=5, classes=2, numeric_share=0.4, missing_share=0.1)

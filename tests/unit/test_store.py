@@ -5,7 +5,8 @@ import sqlite3
 import pytest
 
 from automl import Candidate, RunError, Trial
-from automl.store import Store, check_new_folder, open_run
+from automl.run_reader import open_run
+from automl.store import Store, check_new_folder
 
 
 def _trial(number, **changes):

@@ -8,7 +8,7 @@ import types
 import pytest
 
 from automl import Candidate, PortfolioSpec
-from automl.portfolio_file import SCHEMA
+from automl.portfolio_record import SCHEMA
 from automl.testing import check_portfolio
 
 GOOD = Candidate(model="linear", config={"penalty": "l1"}, origin="mine#1")

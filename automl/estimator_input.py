@@ -1,0 +1,85 @@
+"""What users of the scikit-learn estimators give: features, weights and random states, checked and made an Arrow table."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from sklearn.utils import check_array, check_random_state
+from sklearn.utils.validation import validate_data
+
+from automl.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import pyarrow as pa
+    from numpy.typing import NDArray
+    from sklearn.base import BaseEstimator
+
+
+def checked_features(estimator: BaseEstimator, features: Any, target: Any = "no_validation", *, reset: bool) -> Any:
+    """Names and number of columns compared with what was fitted; arrays made plain and checked."""
+    if not _is_frame(features):
+        features = check_array(features, dtype=None, ensure_all_finite=False, estimator=estimator)
+        if features.dtype.kind == "f":
+            check_array(features, ensure_all_finite="allow-nan", estimator=estimator, input_name="X")
+    validate_data(estimator, features, target, reset=reset, skip_check_array=True)
+    return features
+
+
+def _is_frame(features: Any) -> bool:
+    """Whether this is a table with named columns of different types."""
+    package = type(features).__module__.partition(".")[0]
+    return package in ("pandas", "polars", "pyarrow") and hasattr(features, "columns")
+
+
+def feature_table(features: Any) -> tuple[pa.Table, list[str]]:
+    """An Arrow table, and the columns that are numbers because their array is one of numbers."""
+    from automl.data.read import read_table
+
+    with input_errors_as_value_errors():
+        if _is_frame(features):
+            return read_table(features).table, []
+        # The names that the engine itself gives to the columns of an array.
+        names = [f"column_{place}" for place in range(1, features.shape[1] + 1)]
+        columns = {name: features[:, place] for place, name in enumerate(names)}
+        return read_table(columns).table, names if features.dtype.kind in "iuf" else []
+
+
+def checked_weight(sample_weight: Any, rows: int) -> NDArray[np.float64] | None:
+    """One finite weight >= 0 for each row, or None; ValueError otherwise."""
+    if sample_weight is None:
+        return None
+    weight = np.asarray(sample_weight, dtype=np.float64)
+    if weight.shape != (rows,):
+        raise ValueError(f"sample_weight has shape {weight.shape}; it must be one number for each of the {rows} rows")
+    if not np.isfinite(weight).all() or (weight < 0).any():
+        raise ValueError("sample_weight holds negative, infinite or missing values; use finite numbers >= 0")
+    if not weight.any():
+        raise ValueError("sample_weight is zero in every row; give some rows a weight above 0")
+    return weight
+
+
+def free_name(wanted: str, table: pa.Table) -> str:
+    """A column name that the table does not have."""
+    while wanted in table.column_names:
+        wanted += "_"
+    return wanted
+
+
+def seed_of(random_state: Any) -> int:
+    """A whole number for what scikit-learn takes as a random state."""
+    if isinstance(random_state, int | np.integer):
+        return int(random_state)
+    return int(check_random_state(random_state).randint(2**31 - 1))
+
+
+@contextmanager
+def input_errors_as_value_errors() -> Iterator[None]:
+    """scikit-learn's tools expect ValueError for data that cannot be used."""
+    try:
+        yield
+    except InputError as error:
+        raise ValueError(str(error)) from error

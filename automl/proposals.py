@@ -1,0 +1,113 @@
+"""What a search tries next: baselines, then what the strategy says, until that ends, fails or is told to stop."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING
+
+from automl.finals import finalist, finals_are_due
+from automl.protocols import Done, Wait
+from automl.store import UNCOUNTED
+from automl.strategy import Start, Strategy
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from automl.fold_jobs import RunContext
+    from automl.history import Candidate, History, Trial
+
+SKIPS_IN_A_ROW = 25
+"""Suggestions that are passed over, one after another, as too slow for the time that is left, before waiting."""
+SKIPS_IN_ALL = 500
+"""Suggestions passed over in such rows after which nobody is asked any more."""
+
+
+class Proposals:
+    """Asks for trials in order. `warn` is told when the strategy fails: a plugin's fault ends the search, not the run."""
+
+    def __init__(
+        self,
+        context: RunContext,
+        strategy: Strategy | None,
+        baselines: Sequence[Candidate],
+        warn: Callable[[str], None],
+    ) -> None:
+        self.exhausted = strategy is None
+        """Whether the strategy is not asked any more."""
+        self.ended = ""
+        """Why the search ended before its time, in words."""
+        self.passed_over = 0
+        """Suggestions that were too slow for the time that was left, in rows of `SKIPS_IN_A_ROW`."""
+        self._context = context
+        self._strategy = strategy
+        self._baselines = deque(baselines)
+        self._warn = warn
+
+    def is_baseline(self, trial: Trial) -> bool:
+        """Whether this trial is of a model that only tells what is worse than nothing."""
+        return self._context.models[trial.candidate.model].is_baseline
+
+    def next_baseline(self) -> Start | None:
+        """The next baseline; they come first and whatever time is left."""
+        return Start(candidate=self._baselines.popleft()) if self._baselines else None
+
+    def next(self, history: History) -> Start | None:
+        """What the strategy wants to begin; None: nothing now, or nothing any more (`exhausted`)."""
+        if self.exhausted or self._strategy is None or self._trials_used_up(history):
+            return None
+        step = self._ask(self._strategy, history)
+        if isinstance(step, Start) and step.candidate.model not in self._context.models:
+            step = self._give_up(f"it suggested the model {step.candidate.model!r}, which this run does not have")
+        match step:
+            case Start() as start:
+                return start
+            case Done():
+                self.exhausted = True
+        return None
+
+    def pass_over(self) -> None:
+        """A whole row of suggestions was too slow."""
+        self.passed_over += SKIPS_IN_A_ROW
+        self.exhausted = self.exhausted or self.passed_over >= SKIPS_IN_ALL
+
+    def stop(self, reason: str) -> None:
+        """Propose nothing any more."""
+        self.ended = reason
+        self.exhausted = True
+        self._baselines.clear()
+
+    def queued(self, history: History) -> int:
+        """How many of the first candidates wait."""
+        return 0 if self._strategy is None else self._strategy.queued(history)
+
+    def why_over(self, history: History) -> str:
+        """Why nothing comes any more, in words."""
+        if self.ended:
+            return self.ended
+        if self._context.clock.search_left() <= 0:
+            return "its time is over"
+        if self._trials_used_up(history):
+            return f"{self._context.trials} trials were made"
+        return "nothing was left to try" if self._strategy is not None else "no model but the baseline can be used"
+
+    def _ask(self, strategy: Strategy, history: History) -> Start | Wait | Done:
+        if self._context.partial and finals_are_due(self._context.clock):
+            start = finalist(history)
+            if start is not None:
+                return start
+        try:
+            return strategy.ask(history)
+        except Exception as error:  # noqa: BLE001 - a plugin's fault, whatever it is, must not cost what was found
+            return self._give_up(f"{type(error).__name__}: {error}")
+
+    def _give_up(self, fault: str) -> Done:
+        """The strategy is not asked any more; what runs is finished, what was found counts."""
+        self.ended = f"the search strategy failed: {fault}"
+        self._warn(self.ended)
+        return Done()
+
+    def _trials_used_up(self, history: History) -> bool:
+        if self._context.trials is None:
+            return False
+        used = sum(not self.is_baseline(trial) and trial.kind not in UNCOUNTED for trial in history)
+        return used >= self._context.trials

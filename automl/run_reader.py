@@ -1,0 +1,127 @@
+"""Reading a run's database, also while the run goes on."""
+
+from __future__ import annotations
+
+import json
+import math
+import sqlite3
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+from automl.errors import RunError
+from automl.history import Candidate, Trial
+from automl.store import DATABASE, UNCOUNTED
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+
+class RunReader:
+    """Reads a run's database, also while the run goes on."""
+
+    def __init__(self, folder: Path) -> None:
+        """Open the run in `folder`; RunError when there is none."""
+        path = Path(folder) / DATABASE
+        if not path.is_file():
+            raise RunError(
+                f"{folder} is not a run folder: it has no {DATABASE}; give the folder that `automl fit --out` made"
+            )
+        self._db = sqlite3.connect(path, timeout=10)
+        try:
+            self._db.row_factory = sqlite3.Row
+            self.meta: dict[str, Any] = {
+                row["key"]: json.loads(row["value"]) for row in self._db.execute("SELECT * FROM meta")
+            }
+        except (sqlite3.Error, ValueError) as error:
+            self._db.close()
+            raise RunError(f"{path} is damaged and cannot be read: {error}") from error
+        self.folder = Path(folder)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def trials(self) -> list[Trial]:
+        """All trials in the order of asking."""
+        return [_trial(row) for row in self._db.execute("SELECT * FROM trials ORDER BY id")]
+
+    def weights(self) -> dict[int, float]:
+        """Weights of the ensemble by trial."""
+        return {row["trial"]: row["weight"] for row in self._db.execute("SELECT * FROM weights")}
+
+    def events(self) -> list[dict[str, Any]]:
+        """What happened to the run, in order."""
+        return [dict(row) for row in self._db.execute("SELECT * FROM events ORDER BY time")]
+
+    def jobs(self, trial: int | None = None) -> list[dict[str, Any]]:
+        """Jobs, with kind, seconds, message and traceback; of one trial or of all."""
+        where, values = ("", ()) if trial is None else (" WHERE trial = ?", (trial,))
+        rows = self._db.execute(f"SELECT * FROM jobs{where} ORDER BY trial, fold", values)  # noqa: S608
+        return [{**dict(row), "facts": json.loads(row["facts"])} for row in rows]
+
+    def leaderboard(self) -> list[dict[str, Any]]:
+        """A row for each trial: done ones by loss, then running, then failed ones with their reason."""
+        return leaderboard_rows(self.trials(), self.weights())
+
+    def close(self) -> None:
+        """Close the database."""
+        self._db.close()
+
+
+def leaderboard_rows(trials: Iterable[Trial], weights: Mapping[int, float]) -> list[dict[str, Any]]:
+    """The leaderboard as plain rows, best first, failures last. Trials that time did not allow are left out."""
+    order = {"done": 0, "running": 1, "failed": 2}
+
+    def place(trial: Trial) -> tuple[Any, ...]:
+        return order[trial.status], -trial.budget, math.inf if trial.loss is None else trial.loss, trial.id
+
+    rows = []
+    shown = [trial for trial in trials if trial.kind not in UNCOUNTED]
+    for rank, trial in enumerate(sorted(shown, key=place), start=1):
+        rows.append(
+            {
+                "rank": rank if trial.status == "done" else None,
+                "trial": trial.id,
+                "model": trial.candidate.model,
+                "score": trial.score,
+                "loss": trial.loss,
+                "weight": weights.get(trial.id, 0.0),
+                "origin": trial.candidate.origin,
+                "budget": trial.budget,
+                "seconds": round(trial.seconds, 3),
+                "folds": len(trial.fold_losses),
+                "row_ms": trial.row_ms,
+                "megabytes": trial.megabytes,
+                "config": dict(trial.candidate.config),
+                "status": trial.status,
+                "kind": trial.kind,
+                "message": trial.message,
+            }
+        )
+    return rows
+
+
+def open_run(folder: Path | str) -> RunReader:
+    """Open a run folder for reading; RunError when it is none."""
+    return RunReader(Path(folder))
+
+
+def _trial(row: sqlite3.Row) -> Trial:
+    return Trial(
+        id=row["id"],
+        candidate=Candidate(model=row["model"], config=json.loads(row["config"]), origin=row["origin"]),
+        budget=row["budget"],
+        status=row["status"],
+        loss=row["loss"],
+        score=row["score"],
+        fold_losses=tuple(json.loads(row["fold_losses"])),
+        seconds=row["seconds"],
+        parent=row["parent"],
+        kind=row["kind"],
+        message=row["message"],
+        facts=json.loads(row["facts"]),
+        row_ms=row["row_ms"],
+        megabytes=row["megabytes"],
+    )

@@ -1,0 +1,27 @@
+"""What a search leaves behind."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from automl.ensemble import Ensemble
+    from automl.history import History
+
+
+@dataclass(frozen=True, kw_only=True)
+class SearchResult:
+    """What a search leaves behind."""
+
+    history: History
+    ensemble: Ensemble | None
+    folds: Mapping[int, tuple[int, ...]]
+    """Folds that each member's trial has."""
+    interrupted: bool
+    ended: str = ""
+    """Why the search ended, in words."""
+    limited: bool = False
+    """Whether a limit on latency or size left nothing but a baseline."""
