@@ -21,8 +21,9 @@ def plain_types(table: pa.Table, names: list[str]) -> pa.Table:
     """
     import pyarrow as pa
 
+    columns, changed = table.columns, False
     for place, name in enumerate(names):
-        column = table.column(place)
+        column = columns[place]
         try:
             plain = _plain_column(column, name)
         except (pa.ArrowException, UnicodeError) as error:
@@ -31,8 +32,9 @@ def plain_types(table: pa.Table, names: list[str]) -> pa.Table:
                 f"({str(error).splitlines()[0]}); convert it first"
             ) from error
         if plain is not column:
-            table = table.set_column(place, name, plain)
-    return table
+            columns[place], changed = plain, True
+    # Setting columns one by one would copy the list of all each time.
+    return pa.Table.from_arrays(columns, names) if changed else table
 
 
 def _plain_column(column: Any, name: str) -> Any:
@@ -119,10 +121,20 @@ def _nan_as_null(column: Any) -> Any:
     import pyarrow as pa
     import pyarrow.compute as pc
 
+    if not column.null_count and not any(_may_hold_nan(chunk) for chunk in column.chunks):
+        return column
     nan = pc.is_nan(column)
     if not pc.any(nan).as_py():
         return column
     return pc.if_else(nan, pa.scalar(None, column.type), column)
+
+
+def _may_hold_nan(chunk: Any) -> bool:
+    """Whether the sum of a chunk without nulls is no number; infinite values may be the reason, too."""
+    import numpy as np
+
+    with np.errstate(invalid="ignore", over="ignore"):
+        return bool(np.isnan(chunk.to_numpy().sum()))
 
 
 def _small_strings(column: Any) -> Any:

@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass
 
 from automl.data.encoding import decode_head, find_encoding
-from automl.data.records import MISSING_TOKENS, Finding
+from automl.data.records import Finding
 from automl.errors import DataError
 
 HEAD_BYTES = 1 << 18
@@ -18,6 +18,9 @@ HEAD_LINES = 20
 SPACES = " "
 """Stands for runs of spaces between cells."""
 SEPARATORS = (",", ";", "\t", "|", SPACES)
+SAMPLE_CHARACTERS = 1 << 18
+SAMPLE_LINES = 8
+"""The separator is looked for in so much text, but in so many lines at least."""
 LONGEST_CELL = 1 << 27
 _LINE_END = re.compile(r"\r\n|\n|\r")
 _SEPARATOR_LINE = re.compile(r'"?sep=(.)"?', re.IGNORECASE)
@@ -25,9 +28,6 @@ _DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+([eE][+-]?\d+)?")
 _GROUPED_COMMA = re.compile(r"[+-]?[1-9]\d{0,2}(\.\d{3})+,\d+")
 _GROUPED_POINT = re.compile(r"[+-]?[1-9]\d{0,2}(,\d{3})+\.\d+")
 _DECIMAL_POINT = re.compile(r"[+-]?\d+\.\d+([eE][+-]?\d+)?")
-_CODE = re.compile(r"0\d+|0[xX][0-9a-fA-F]+")
-_WHOLE = re.compile(r"[+-]?\d+|0[xX][0-9a-fA-F]+")
-_TIME = re.compile(r"\d\d:\d\d(:\d\d(\.\d+)?)?")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -147,9 +147,13 @@ def find_separator(text: str) -> str:
     too.
     """
     best, best_key = ",", (0.0, 0)
-    lines = _LINE_END.split(text, maxsplit=200)
-    sample = "\n".join(lines[:200])
+    lines = _LINE_END.split(text[:SAMPLE_CHARACTERS], maxsplit=200)[:200]
+    if len(text) > SAMPLE_CHARACTERS and len(lines) < 200:  # the last one is cut
+        lines = lines[:-1] if len(lines) > SAMPLE_LINES else _LINE_END.split(text, maxsplit=SAMPLE_LINES)[:SAMPLE_LINES]
+    sample = "\n".join(lines)
     for separator in SEPARATORS:
+        if separator not in lines[0] and '"' not in lines[0]:
+            continue  # the header is one cell then
         records = parse_records(sample, separator, complete=True)
         counts = [len(cells) for _, _, cells in records]
         if not counts or counts[0] < 2:
@@ -243,35 +247,3 @@ def _find_decimal(rows: tuple[tuple[str, ...], ...], separator: str) -> str:
     comma = sum(bool(_DECIMAL_COMMA.fullmatch(cell)) for cell in cells)
     point = sum(bool(_DECIMAL_POINT.fullmatch(cell)) for cell in cells)
     return "," if comma > point else "."
-
-
-def beyond_64_bits(dialect: Dialect, more: list[list[str]]) -> list[int]:
-    """Columns with whole numbers that need more than 63 bits: Arrow would read fractions, and lose digits."""
-    rows = [*dialect.rows, *more]
-    return [
-        place
-        for place in range(len(dialect.names))
-        if any(len(row[place]) > 18 and _WHOLE.fullmatch(row[place].strip()) and _is_long(row[place]) for row in rows)
-    ]
-
-
-def _is_long(text: str) -> bool:
-    try:
-        return abs(int(text)) >= 2**63
-    except ValueError:  # hexadecimal
-        return False
-
-
-def text_columns(dialect: Dialect, more: list[list[str]]) -> list[int]:
-    """Columns that must stay text though Arrow would read numbers or times: codes such as "01234" or "0x1F",
-    whose zeros would be lost, and times of day. `more` are rows from further down the file.
-    """
-    rows = [*dialect.rows, *more]
-    found = []
-    for place in range(len(dialect.names)):
-        cells = [row[place].strip() for row in rows]
-        cells = [cell for cell in cells if cell not in MISSING_TOKENS]
-        is_code = any(map(_CODE.fullmatch, cells)) and all(map(_WHOLE.fullmatch, cells))
-        if is_code or (cells and all(map(_TIME.fullmatch, cells))):
-            found.append(place)
-    return found

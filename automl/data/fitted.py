@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from automl.data.text import characters_hashed
 from automl.data.values import to_booleans, to_numbers, to_seconds
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -43,9 +44,24 @@ def blocks(column: Any) -> Iterator[Any]:
         yield column.slice(start, BLOCK_ROWS)
 
 
-def number(name: str, column: Any, reason: str, params: dict[str, Any] | None = None) -> Column:
+@dataclass(frozen=True, kw_only=True)
+class Ends:
+    """Least and largest of the numbers of a column, and what is known of them besides."""
+
+    low: Any
+    high: Any
+    plain: bool = False
+    """Whether float32 holds their differences as they are: nothing is subtracted, nothing scaled."""
+
+
+def number(
+    name: str, column: Any, reason: str, params: dict[str, Any] | None = None, *, ends: Ends | None = None
+) -> Column:
     """A quantity."""
     params = params or {}
+    if ends is not None and ends.plain:
+        params = {**params, "centre": 0.0}
+        return Column(name=name, kind="number", reason=reason, used=True, params=params, numbers=(name,))
     step = max(1, len(column) // SAMPLE)
     some = [to_numbers(block, params)[0][::step] for block in blocks(column)]
     sample = np.concatenate(some) if some else np.zeros(0)
@@ -61,13 +77,55 @@ def centre_of(values: NDArray[np.float64]) -> float:
     some = values[np.abs(values) <= LARGEST]
     if not len(some):
         return 0.0
-    middle, spread = float(np.median(some)), float(np.std(some))
-    largest = float(np.abs(some).max())
-    return middle if abs(middle) > 1e4 * max(spread, 1e-300) or largest > 2**24 > spread else 0.0
+    spread, largest = float(np.std(some)), float(np.abs(some).max())
+    if not (needs_centre := largest > 2**24 > spread) and largest <= 1e4 * max(spread, 1e-300):
+        return 0.0
+    middle = float(np.median(some))
+    return middle if needs_centre or abs(middle) > 1e4 * max(spread, 1e-300) else 0.0
+
+
+def plain_ends(columns: Sequence[Any]) -> list[Ends | None]:
+    """Ends of numeric columns of one length, all at once; None for those that have to be looked at one by one:
+    columns without values, far from 0 for their spread, tiny, infinite, or with more digits than a float64 has.
+    """
+    whole = [holds_whole_numbers(column) for column in columns]
+    values = np.empty((len(columns), len(columns[0])))
+    for place, column in enumerate(columns):
+        values[place] = column.to_numpy()
+    low, high = np.fmin.reduce(values, axis=1), np.fmax.reduce(values, axis=1)
+    known = ~np.isnan(values)
+    counts = np.maximum(known.sum(axis=1), 1)
+    values[~known] = 0.0
+    with np.errstate(invalid="ignore", over="ignore"):
+        largest = np.maximum(np.abs(low), np.abs(high))
+        values -= (values.sum(axis=1) / counts)[:, None]
+        values *= known
+        spread = np.sqrt(np.einsum("ij,ij->i", values, values) / counts)
+        plain = (largest <= 2**24) & (largest <= 1e4 * spread) & (largest >= SMALLEST) & (high > low)
+        easy = plain | ((low == high) & (largest < 2**53))
+    return [
+        Ends(low=int(least) if is_whole else least, high=int(most) if is_whole else most, plain=one) if simple else None
+        for least, most, one, simple, is_whole in zip(
+            low.tolist(), high.tolist(), plain.tolist(), easy.tolist(), whole, strict=True
+        )
+    ]
+
+
+def holds_whole_numbers(column: Any) -> bool:
+    """Whether a column holds whole numbers."""
+    import pyarrow as pa
+
+    return bool(pa.types.is_integer(column.type))
 
 
 def integer_code(
-    name: str, column: Any, reason: str, params: dict[str, Any] | None = None, *, seen: Counted | None = None
+    name: str,
+    column: Any,
+    reason: str,
+    params: dict[str, Any] | None = None,
+    *,
+    seen: Counted | None = None,
+    ends: Ends | None = None,
 ) -> Fitted:
     """A number that is a category as well; `seen` may bring its different values and their counts along."""
     if seen is None:
@@ -78,7 +136,7 @@ def integer_code(
     levels = [number_label(value) for value in values[order].tolist()]
     if not levels:
         return unused(name, "constant", "all values are missing"), []
-    plain = number(name, column, reason, params)
+    plain = number(name, column, reason, params, ends=ends)
     return (
         Column(
             name=name,

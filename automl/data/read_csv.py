@@ -6,8 +6,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from automl.data.amount import thin_text
+from automl.data.column_guess import beyond_64_bits, fraction_columns, text_columns
 from automl.data.csv_codes import plain_whole_numbers, with_codes
-from automl.data.dialect import SPACES, Dialect, beyond_64_bits, find_dialect, text_columns
+from automl.data.dialect import SPACES, Dialect, find_dialect
 from automl.data.encoding import UTF8, fallback_encoding, to_utf8
 from automl.data.records import MISSING_TOKENS, Finding
 from automl.data.text_content import Content
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 Read = tuple["pa.Table", list[str], list[Finding]]
 BLOCK_BYTES = 1 << 22
+VERY_WIDE = 1000
+"""From so many columns on blocks are larger: they would have few rows, and each costs something for each column."""
 _GROUPED = r"^\s*[+-]?(0|[1-9]\d{0,2}(\.\d{3})*)(,\d+)?\s*$"
 
 
@@ -88,12 +91,18 @@ def _with_arrow(content: Content, dialect: Dialect, source: str, limit: ReadLimi
     types = {names[place]: pa.string() for place in text_columns(dialect, windows)}
     long = [names[place] for place in beyond_64_bits(dialect, windows) if names[place] not in types]
     types |= dict.fromkeys(long, pa.string())
-    block = BLOCK_BYTES
+    fractions = {
+        names[place]: pa.float64() for place in fraction_columns(dialect, windows) if names[place] not in types
+    }
+    block = BLOCK_BYTES * (4 if dialect.width >= VERY_WIDE else 1)
     while True:
         try:
-            table = _arrow_table(content.stream(start), dialect, types, quotes=quotes, block=block)
+            table = _arrow_table(content.stream(start), dialect, types | fractions, quotes=quotes, block=block)
         except pa.ArrowInvalid as error:
             message = str(error)
+            if fractions and "conversion error" in message:
+                fractions = {}  # they were other things as well
+                continue
             if "UTF8" in message or "UTF-8" in message:
                 return None
             if "straddl" in message and block < min(content.size, 1 << 30):
@@ -197,11 +206,13 @@ def _empty_as_null(table: pa.Table) -> pa.Table:
     """Empty cells of text columns are missing. Only a bitmap is added, the text itself is not copied."""
     import pyarrow as pa
 
-    for place, field in enumerate(table.schema):
-        if pa.types.is_string(field.type):
-            chunks = [_masked_where_empty(chunk) for chunk in table.column(place).chunks]
-            table = table.set_column(place, field.name, pa.chunked_array(chunks, field.type))
-    return table
+    columns = [
+        pa.chunked_array([_masked_where_empty(chunk) for chunk in column.chunks], column.type)
+        if pa.types.is_string(column.type)
+        else column
+        for column in table.columns
+    ]
+    return pa.Table.from_arrays(columns, table.column_names)
 
 
 def _masked_where_empty(chunk: Any) -> Any:

@@ -111,24 +111,15 @@ def fit_schema(raw: RawTable, roles: Roles, *, strict: bool = False) -> tuple[Sc
 
     Raises SettingsError for roles and kinds that do not fit the table, DataError when no feature is usable.
     """
-    from concurrent.futures import ThreadPoolExecutor
-
     from automl.data.date_order import agree_on_order
-    from automl.data.kinds import fit_column
+    from automl.data.kinds import fit_column, fit_columns
 
     del strict
     names = raw.table.column_names
     _check_roles(roles, names)
     aside = {roles.target, roles.weight, roles.group, roles.time, roles.split, *roles.drop, *roles.ignore}
     features = [name for name in names if name not in aside or (name == roles.time and name in roles.columns)]
-    # Arrow's functions release the interpreter lock, so that two columns can be looked at at once.
-    with ThreadPoolExecutor(max_workers=2) as pool:
-        fitted = list(
-            pool.map(
-                lambda name: fit_column(name, raw.table.column(name), roles.columns.get(name)),
-                features,
-            )
-        )
+    fitted = fit_columns(raw.table, features, roles.columns)
     fitted = agree_on_order(fitted, raw, fit_column)
     columns = _with_own_names([column for column, _ in fitted], names)
     findings = [finding for _, found in fitted for finding in found]
@@ -149,8 +140,12 @@ def _with_own_names(columns: list[Column], names: list[str]) -> tuple[Column, ..
     taken = set(names)
     found = []
     for column in columns:
+        parts = [*column.numbers, *(name for name, _ in column.categories)]
+        if all(name == column.name for name in parts):
+            found.append(column)
+            continue
         own = {column.name: column.name}
-        for name in (*column.numbers, *(name for name, _ in column.categories)):
+        for name in parts:
             if name not in own:
                 own[name] = free_name(name, taken)
         found.append(

@@ -103,7 +103,7 @@ def test_columns_that_are_hardly_there_are_told():
 
 
 def test_large_tables_are_judged_by_a_part(monkeypatch):
-    monkeypatch.setattr("automl.data.checks.ROWS_LOOKED_AT", 100)
+    monkeypatch.setattr("automl.data.leaks.ROWS_LOOKED_AT", 100)
     target = classes()
 
     assert ("possible-leak", "copy") in checked({**noise(), "copy": target * 2.5}, target)
