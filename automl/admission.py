@@ -33,7 +33,7 @@ class Admission:
     def __init__(self, context: RunContext, workers: int) -> None:
         self._context = context
         self._workers = workers
-        self._costs = Costs(context.models, context.fit_seconds)
+        self._costs = Costs(context.models, context.fit_seconds, context.task.features)
         self._partial: dict[tuple[str, float], list[float]] = {}
         """Seconds of jobs by model and budget: early stopping and fixed costs keep them from being that share of
         a whole job's."""

@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 class Costs:
     """Seconds of one job by model, learned while the run goes on."""
 
-    def __init__(self, models: Mapping[str, ModelSpec], fit_seconds: float) -> None:
+    def __init__(self, models: Mapping[str, ModelSpec], fit_seconds: float, columns: int = 1) -> None:
         self._models = models
-        self._unit = fit_seconds
+        self._stated = {name: fit_seconds * spec.cost_at(columns) for name, spec in models.items()}
         self._sums: dict[str, float] = {}
         self._counts: dict[str, int] = {}
 
@@ -29,13 +29,12 @@ class Costs:
         """Expected seconds of one job of this model."""
         if model in self._counts:
             return self._sums[model] / self._counts[model]
-        stated = self._unit * self._models[model].relative_cost
-        return stated * self._correction()
+        return self._stated[model] * self._correction()
 
     def _correction(self) -> float:
         """How far off the stated costs were for the models that have run (geometric mean is too hasty: median)."""
         ratios = sorted(
-            (self._sums[name] / self._counts[name]) / (self._unit * self._models[name].relative_cost)
+            (self._sums[name] / self._counts[name]) / self._stated[name]
             for name in self._counts
             if not self._models[name].is_baseline
         )

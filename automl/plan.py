@@ -25,6 +25,8 @@ SECONDS_PER_CELL_ROUND = 1.2e-8
 100 rounds take 0.5 to 1 s on the machines this was measured on."""
 TYPICAL_ROUNDS = 300
 OVERHEAD_SECONDS = 0.15
+MUCH_CHEAPER = 0.25
+"""A model goes before the usual first one, where time is short, when it costs at most this share of it."""
 FAMILIES = 8
 """Trials that a run should fit at least; folds are cut down until about as many are affordable."""
 
@@ -108,18 +110,42 @@ def _too_slow(
 ) -> str:
     """Why a model for long runs should not be tried in this one; empty when it should.
 
-    `trial_seconds` are those of a trial of relative cost 1, `core_seconds` those of all workers.
+    `trial_seconds` are those of one of its trials, `core_seconds` those of all workers.
     """
     if spec.cpu_share is None or (device is not None and device.name != CPU):
         return ""
-    if core_seconds is not None and trial_seconds * spec.relative_cost > spec.cpu_share * core_seconds:
+    if core_seconds is not None and trial_seconds > spec.cpu_share * core_seconds:
         return (
-            f"one trial takes about {trial_seconds * spec.relative_cost:.0f} of the {core_seconds:.0f} s of all CPUs, "
+            f"one trial takes about {trial_seconds:.0f} of the {core_seconds:.0f} s of all CPUs, "
             f"more than pays; --models {spec.name} uses it all the same"
         )
     if trials is not None and spec.cpu_share * trials < 1.0:
         return f"pays on a CPU from {1 / spec.cpu_share:.0f} trials on; --models {spec.name} uses it all the same"
     return ""
+
+
+def cheap_first(
+    models: tuple[ModelSpec, ...], costs: Mapping[str, float], core_seconds: float | None
+) -> tuple[tuple[ModelSpec, ...], list[str]]:
+    """The models in the order of their first trials when the usual first one would take more than all the time, and
+    why: those that are much cheaper, as linear models are on very wide tables, go before it.
+
+    `costs` are seconds of a trial, `core_seconds` those of all workers; None: no time budget.
+    """
+    baselines = [spec for spec in models if spec.is_baseline]
+    others = [spec for spec in models if not spec.is_baseline]
+    if core_seconds is None or not others or costs[others[0].name] <= core_seconds:
+        return models, []
+    first = others[0]
+    cheap = [spec for spec in others if costs[spec.name] <= MUCH_CHEAPER * costs[first.name]]
+    if not cheap:
+        return models, []
+    cheap.sort(key=lambda spec: costs[spec.name])
+    reason = (
+        f"models: much cheaper ones go first, a trial of {first.name} may take {costs[first.name]:.0f} of the "
+        f"{max(core_seconds, 0.0):.0f} s of all CPUs"
+    )
+    return (*baselines, *cheap, *(spec for spec in others if spec not in cheap)), [reason]
 
 
 def fit_seconds(task: Task) -> float:
@@ -183,18 +209,20 @@ def make_plan(
     models, skipped = usable_models(registry, task, settings, memory_bytes if asked else None)
     holdout, folds, repeats, why = choose_folds(task, settings, seconds, workers)
     devices = choose_devices(models, settings, registry, skipped)
+    costs = {spec.name: fit_seconds(task) * folds * repeats * spec.cost_at(task.features) for spec in models}
+    core_seconds = None if seconds is None else seconds * workers
     if not settings.models:
-        trial_seconds = fit_seconds(task) * folds * repeats
-        core_seconds = None if seconds is None else seconds * workers
         slow = {
             spec.name: why_not
             for spec in models
-            if (why_not := _too_slow(spec, devices.get(spec.name), trial_seconds, core_seconds, settings.trials))
+            if (why_not := _too_slow(spec, devices.get(spec.name), costs[spec.name], core_seconds, settings.trials))
         }
         skipped |= slow
         models = tuple(spec for spec in models if spec.name not in slow)
+    models, hurry = cheap_first(models, costs, core_seconds)
     names = ", ".join(spec.name for spec in models)
     reasons = [f"task: {reason}" for reason in task.reasons] + [f"models, in this order: {names}"]
+    reasons += hurry
     reasons += device_reasons(devices, models)
     reasons += [f"not used: {name}: {reason}" for name, reason in skipped.items()]
     return Plan(

@@ -82,6 +82,10 @@ def load_object(path: str, *, owner: str = "") -> Any:
     return found
 
 
+USUAL_COLUMNS = 50
+"""Columns up to which `relative_cost` holds as it is."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class ModelSpec(Spec):
     """A model that can be trained. The factory is a class with the `Model` protocol."""
@@ -106,6 +110,9 @@ class ModelSpec(Spec):
     and why, in words; SettingsError when it is not there. Needed by models that can use more than the CPU."""
     relative_cost: float = 1.0
     """Seconds of one default fit relative to LightGBM's default on the same rows."""
+    column_growth: float = 1.0
+    """The power of the number of columns that the seconds grow with, from `USUAL_COLUMNS` on; 0.5 for trees that look
+    at the root of the columns at each split."""
     cpu_share: float | None = None
     """On a CPU the plan uses the model, unasked, only where its default trial should take at most this share of the
     run; None: always. For models that pay in long runs only."""
@@ -128,6 +135,11 @@ class ModelSpec(Spec):
     """Whether the model only marks the floor (a dummy): it runs first and never joins the search."""
     preload: tuple[str, ...] = ()
     """Modules that worker processes import once, before they are forked."""
+
+    def cost_at(self, columns: int) -> float:
+        """`relative_cost` on a table of so many columns."""
+        width = max(columns / USUAL_COLUMNS, 1.0)
+        return self.relative_cost * float(width ** (self.column_growth - 1.0))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -80,7 +80,14 @@ def link_tree(source: Path, target: Path, skip: tuple[str, ...] = ()) -> None:
 
 def dumps(value: Any) -> str:
     """JSON without NaN, which other readers refuse."""
-    return json.dumps(_finite(value), default=str, allow_nan=False)
+    try:
+        return json.dumps(value, default=_plain, allow_nan=False)
+    except (ValueError, TypeError):  # rare: numbers that JSON does not have, keys that are no text
+        return json.dumps(_finite(value), default=str, allow_nan=False)
+
+
+def _plain(value: Any) -> Any:
+    return dict(value) if isinstance(value, Mapping) else str(value)
 
 
 def _finite(value: Any) -> Any:

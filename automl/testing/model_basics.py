@@ -35,6 +35,7 @@ def check_spec(case: Case) -> None:
     require(spec.problem_types, f"model {spec.name!r} names no problem types")
     for name, value, good in (
         ("relative_cost", spec.relative_cost, spec.relative_cost > 0),
+        ("column_growth", spec.column_growth, 0 <= spec.column_growth <= 3),
         ("memory_factor", spec.memory_factor, spec.memory_factor > 0),
         ("max_rows", spec.max_rows, spec.max_rows is None or spec.max_rows > 0),
         ("max_classes", spec.max_classes, spec.max_classes is None or spec.max_classes >= 2),

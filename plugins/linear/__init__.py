@@ -16,6 +16,7 @@ def register_models() -> list[ModelSpec]:
             space="automl_plugins.linear.dense:space",
             form="matrix",
             relative_cost=0.5,
+            column_growth=0.5,
             memory_factor=3.0,
             priority=25,
             preload=("scipy.optimize",),

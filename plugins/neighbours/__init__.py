@@ -16,6 +16,7 @@ def register_models() -> list[ModelSpec]:
             space="automl_plugins.neighbours.nearest:space",
             form="matrix",
             relative_cost=1.5,
+            column_growth=0.5,
             memory_factor=3.0,
             priority=70,
             max_rows=100_000,

@@ -1,0 +1,139 @@
+"""Wide tables: what is found for many columns at once is what is found for them one by one."""
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from automl.data import column_guess, fitted, leaks
+from automl.data.kinds import fit_column, fit_columns
+from automl.data.read import read_table
+from automl.data.records import TableData, TableLayout
+from automl.data.schema import Roles, fit_schema
+from automl.plan import cheap_first
+from automl.specs import ModelSpec
+
+RNG = np.random.default_rng(0)
+ROWS = 300
+
+
+def numeric_columns():
+    normal = RNG.normal(size=ROWS)
+    gaps = np.where(RNG.random(ROWS) < 0.2, np.nan, normal)
+    return {
+        "plain": normal,
+        "gaps": pa.array(gaps, from_pandas=True),
+        "float32": normal.astype(np.float32),
+        "far from zero": normal + 1e9,
+        "tiny": normal * 1e-35,
+        "infinite": np.where(normal > 2, np.inf, normal),
+        "all missing": pa.nulls(ROWS, pa.float64()),
+        "constant": np.full(ROWS, 2.5),
+        "whole constant": np.full(ROWS, 7),
+        "codes": RNG.integers(0, 9, ROWS),
+        "quantities": RNG.integers(0, 10_000, ROWS),
+        "whole with gaps": pa.array(RNG.integers(0, 9, ROWS), mask=RNG.random(ROWS) < 0.1),
+        "consecutive": np.arange(ROWS),
+        "customer id": RNG.permutation(10 * ROWS)[:ROWS],
+        "beyond floats": RNG.integers(2**60, 2**61, ROWS),
+    }
+
+
+def test_columns_looked_at_together_are_found_to_be_the_same():
+    table = pa.table(numeric_columns())
+
+    together = fit_columns(table, table.column_names, {})
+
+    assert [fit_column(name, table.column(name), None) for name in table.column_names] == together
+
+
+def test_plain_ends_leave_out_what_needs_a_closer_look():
+    table = pa.table(numeric_columns())
+    names = [name for name, ends in zip(table.column_names, fitted.plain_ends(table.columns), strict=True) if not ends]
+
+    assert {"far from zero", "tiny", "infinite", "all missing", "beyond floats"} <= set(names)
+    assert not {"plain", "gaps", "float32", "codes", "constant"} & set(names)
+
+
+def test_encoded_numbers_keep_what_they_were(tmp_path):
+    table = pa.table(numeric_columns())
+    schema, _ = fit_schema(read_table(table), Roles(target=None))
+    data, findings = schema.encode(table)
+    place = data.layout.numbers.index("infinite")
+    values = table.column("infinite").to_numpy()
+
+    assert [("infinite", "infinite", int(np.isinf(values).sum()))] == [
+        (one.code, one.column, one.count) for one in findings
+    ]
+    assert np.array_equal(np.isnan(data.numbers[:, place]), np.isinf(values))
+    assert np.allclose(
+        data.numbers[:, data.layout.numbers.index("gaps")],
+        table.column("gaps").to_numpy().astype(np.float32),
+        equal_nan=True,
+    )
+
+
+@pytest.mark.parametrize("kind", ["binary", "multiclass", "regression"])
+def test_a_first_look_loses_no_leak(kind):
+    columns, rows = 200, 1000
+    target = RNG.normal(size=rows) if kind == "regression" else RNG.integers(0, 2 if kind == "binary" else 40, rows)
+    numbers = RNG.normal(size=(rows, columns)).astype(np.float32)
+    numbers[RNG.random(numbers.shape) < 0.1] = np.nan
+    numbers[:, 17] = -3 * target
+    numbers[::3, 17] = np.nan
+    numbers[:, 99] = target + (RNG.random(rows) * 0.9 if kind != "regression" else 0)
+    codes = RNG.integers(-1, 12, (rows, columns)).astype(np.int32)
+    codes[:, 5] = 0 if kind == "regression" else target * 7 % 41
+    layout = TableLayout(
+        numbers=tuple(f"n{place}" for place in range(columns)),
+        categories=tuple(f"c{place}" for place in range(columns)),
+        levels=(41,) * columns,
+    )
+    data = TableData(layout=layout, numbers=numbers, codes=codes, target=target)
+
+    found = [finding.column for finding in leaks.find_leaks(data)]
+
+    assert ["n17", "n99", *([] if kind == "regression" else ["c5"])] == found
+
+
+def test_a_wrong_guess_of_fractions_only_costs_time(tmp_path, monkeypatch):
+    """A column that looks like fractions where it is looked at, and holds a word elsewhere."""
+    monkeypatch.setattr(column_guess, "WIDE", 1)
+    cells = [f"{number}.5,1.{number}" for number in range(20_000)]
+    cells[13_337] = "word,2.5"
+    path = tmp_path / "table.csv"
+    path.write_text("a,b\n" + "\n".join(cells) + "\n")
+
+    table = read_table(path).table
+
+    assert ["string", "double"] == [str(kind) for kind in table.schema.types]
+    assert table.column("a")[13_337].as_py() == "word"
+
+
+def spec(name, cost, growth=1.0, **more):
+    return ModelSpec(
+        name=name, summary="", factory="x:y", space="x:y", relative_cost=cost, column_growth=growth, **more
+    )
+
+
+def test_costs_grow_with_columns_as_the_spec_says():
+    assert spec("a", 2.0, 0.5).cost_at(50) == 2.0
+    assert spec("a", 2.0, 0.5).cost_at(5000) == pytest.approx(0.2)
+    assert spec("a", 2.0).cost_at(5000) == 2.0
+
+
+def test_cheap_models_go_first_where_the_first_one_would_take_all_the_time():
+    dummy, dear, middle, cheap = (
+        spec("dummy", 0.01, is_baseline=True),
+        spec("dear", 4),
+        spec("middle", 2),
+        spec("cheap", 1),
+    )
+    models, costs = (dummy, dear, middle, cheap), {"dummy": 0.1, "dear": 40.0, "middle": 20.0, "cheap": 10.0}
+
+    enough, nothing = cheap_first(models, costs, 50.0)
+    short, (reason,) = cheap_first(models, costs, 30.0)
+
+    assert (models, []) == (enough, nothing)
+    assert (dummy, cheap, dear, middle) == short
+    assert "a trial of dear may take 40 of the 30 s" in reason
+    assert cheap_first(models, costs, None)[0] == models
