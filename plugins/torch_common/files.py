@@ -79,6 +79,14 @@ def save_training(folder: Path, network: nn.Module, optimiser: torch.optim.Optim
     (folder / TRAINING_FACTS).write_text(json.dumps(facts))
 
 
+def _lay_out(optimiser: torch.optim.Optimizer) -> None:
+    """Lay its state out in memory as the parameters are (channels last, say), which fused kernels rely on."""
+    for parameter, state in optimiser.state.items():
+        for name, value in state.items():
+            if value.shape == parameter.shape:
+                state[name] = torch.empty_like(parameter, dtype=value.dtype).copy_(value)
+
+
 def has_training(folder: Path) -> bool:
     """Whether training can go on from this folder."""
     return (folder / TRAINING).is_file()
@@ -100,6 +108,7 @@ def load_training(folder: Path, network: nn.Module, optimiser: torch.optim.Optim
         place, _, rest = name.partition(".")
         state.setdefault(int(place), {})[rest] = value
     optimiser.load_state_dict({"state": state, "param_groups": optimiser.state_dict()["param_groups"]})
+    _lay_out(optimiser)
     try:
         facts = json.loads((folder / TRAINING_FACTS).read_text())
         anneal = None if facts["anneal"] is None else Anneal(**facts["anneal"])

@@ -1,0 +1,315 @@
+"""What networks on images have in common: from configuration, rows and effort to a trained network, and to disk."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from automl_plugins.torch_common import files
+from automl_plugins.torch_common.devices import seeded, torch_threads
+from automl_plugins.torch_common.losses import Loss, make_judge, matching_loss
+from automl_plugins.torch_common.optimisers import Choice, make_optimiser, usual_groups
+from automl_plugins.torch_common.training import Progress, Recipe, train, use_best
+from automl_plugins.torch_image.augment import Augmentation
+from automl_plugins.torch_image.averaging import Averaged, predicting
+from automl_plugins.torch_image.counting import count_madds, count_parameters
+from automl_plugins.torch_image.pixels import ImageBatches, Images, Normalisation, moved, outputs_of, targets_of
+from automl_plugins.torch_image.scaling import ALPHA, BETA, Scale, compound_scale, scale_side
+
+from automl import PredictorError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+    from torch import Tensor, nn
+
+    from automl import Config, Effort, ImageData, Task
+
+FULL_EPOCHS = 40
+LEAST_STEPS = 8
+"""Batches of an epoch; where there are few rows, batches are smaller than configured."""
+LEAST_BATCH = 8
+SGD_FACTOR = 10.0
+"""SGD with momentum wants learning rates about so many times those of AdamW."""
+COMPILED_STEPS = 3000
+"""Training steps from which compiling a network, which takes tens of seconds, pays on a GPU."""
+COMPILING_SECONDS = 180.0
+ABOUT = "network.json"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shape:
+    """What a network is built for; with the configuration, all that rebuilding it needs."""
+
+    channels: int
+    outputs: int
+    """Classes, or 1 for values."""
+    side: int
+    """Pixels of its input."""
+    base_side: int
+    """The same at phi = 0 and full resolution, which decides about strides."""
+    phi: float
+
+
+class ImageNetwork:
+    """A network trained on images; a subclass builds it."""
+
+    full_epochs: float = FULL_EPOCHS
+
+    def __init__(self, config: Config, task: Task, seed: int) -> None:
+        self._config: dict[str, Any] = dict(config)
+        self._task, self._seed = task, seed
+        self._device = "cpu"
+        self._network: nn.Module | None = None
+        self._shape: Shape | None = None
+        self._normalisation: Normalisation | None = None
+        self._training: tuple[nn.Module, torch.optim.Optimizer, Progress] | None = None
+        """What a longer training goes on from; None after a full one."""
+
+    # -- what subclasses say ------------------------------------------------------------------------
+
+    def build(self, shape: Shape, scale: Scale) -> nn.Module:
+        """The untrained network ``(rows, channels, side, side) -> (rows, outputs)``."""
+        raise NotImplementedError
+
+    def prepare(self, network: nn.Module) -> None:
+        """Weights from elsewhere; called for a fresh network, not for one that is continued or loaded."""
+
+    def normalise(self, images: Images) -> Normalisation:
+        """How pixels become inputs."""
+        return Normalisation.of(images)
+
+    def groups(self, network: nn.Module) -> list[dict[str, Any]]:
+        """Parameters with learning rates of their own, as `make_optimiser` takes them."""
+        return usual_groups(network)
+
+    def follow(self, network: nn.Module, share: float) -> None:
+        """Called before each step with the share of full training that is over."""
+
+    def channels(self, data: ImageData) -> int:
+        """Channels of the input."""
+        return data.channels
+
+    # -- the protocol -------------------------------------------------------------------------------
+
+    def fit(self, train: ImageData, valid: ImageData | None, effort: Effort) -> dict[str, float]:
+        """Train; returns epochs, multiply-adds per image and what else was spent as facts."""
+        with torch_threads(effort.threads), seeded(self._seed, effort.device):
+            return self._fit(train, valid, effort)
+
+    def _fit(self, train: ImageData, valid: ImageData | None, effort: Effort) -> dict[str, float]:
+        self._device = effort.device
+        shape = self._shape = self._shape_of(train, effort)
+        images = Images(train, shape.side, shape.channels)
+        self._normalisation = self.normalise(images)
+        batches = self._batches(train, images)
+        recipe = self._recipe(batches, effort)
+        network = self.build(shape, self._scale(shape.phi))
+        if effort.checkpoint is None:
+            self.prepare(network)
+        network = moved(network, effort.device)
+        if self._config.get("average_weights"):
+            network = Averaged(network, batches.steps(recipe.batch_size))
+        optimiser = make_optimiser(self._groups(network), self._optimiser())
+        progress = Progress()
+        if effort.checkpoint is not None:
+            progress = files.load_training(effort.checkpoint, network, optimiser)
+        started, before = time.monotonic(), progress.epochs
+        self._train(network, batches, optimiser, recipe, progress, valid)
+        seconds = time.monotonic() - started
+        if recipe.epochs < recipe.full_epochs:
+            self._training = (network, optimiser, progress)
+        self._network = self._best(network, progress)
+        return self._facts(progress, seconds / max(progress.epochs - before, 1e-9), effort)
+
+    def predict(self, data: ImageData) -> NDArray[np.float64]:
+        """Probabilities ``(rows, classes)`` or values ``(rows,)``."""
+        assert self._network is not None
+        assert self._shape is not None
+        if not len(data):
+            return np.zeros((0, self._task.class_count) if self._task.is_classification else 0)
+        with torch.inference_mode():
+            outputs = self._outputs(self._network, Images(data, self._shape.side, self._shape.channels)).double()
+            if self._task.is_classification:
+                outputs = torch.softmax(outputs, dim=1)
+            return outputs.cpu().numpy()
+
+    def save(self, folder: Path) -> None:
+        """Weights as safetensors, the rest as JSON; after a partial training, what continues it."""
+        assert self._network is not None
+        assert self._shape is not None
+        assert self._normalisation is not None
+        files.save_weights(folder, self._network)
+        about = {"shape": asdict(self._shape), "normalisation": asdict(self._normalisation)}
+        (folder / ABOUT).write_text(json.dumps(about))
+        if self._training is not None:
+            files.save_training(folder, *self._training)
+
+    @classmethod
+    def load(cls, folder: Path, config: Config, task: Task, seed: int) -> ImageNetwork:
+        """Read it back onto the CPU; PredictorError when it is damaged."""
+        model = cls(config, task, seed)
+        try:
+            about = json.loads((folder / ABOUT).read_text())
+            shape = Shape(**about["shape"])
+            normalisation = Normalisation(**{name: tuple(values) for name, values in about["normalisation"].items()})
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            raise PredictorError(f"{folder / ABOUT} is missing or damaged ({error}); fit again") from error
+        network = moved(model.build(shape, model._scale(shape.phi)), "cpu")
+        files.load_weights(folder, network)
+        model._shape, model._normalisation, model._network = shape, normalisation, network.eval()
+        return model
+
+    # -- parts of a fit -----------------------------------------------------------------------------
+
+    def _shape_of(self, train: ImageData, effort: Effort) -> Shape:
+        """Input and scale at this effort."""
+        phi = effort.fidelity.get("phi", effort.full.get("phi", 0.0))
+        resolution = effort.fidelity.get("resolution", effort.full.get("resolution", 1.0))
+        base = int(self._config["side"])
+        return Shape(
+            channels=self.channels(train),
+            outputs=max(self._task.class_count, 1),
+            side=scale_side(base, self._scale(phi).resolution * resolution),
+            base_side=base,
+            phi=phi,
+        )
+
+    def _scale(self, phi: float) -> Scale:
+        alpha, beta = float(self._config.get("alpha", ALPHA)), float(self._config.get("beta", BETA))
+        return compound_scale(phi, alpha, beta)
+
+    def _batches(self, train: ImageData, images: Images) -> ImageBatches:
+        assert self._normalisation is not None
+        target, weight = targets_of(train, classes=self._task.class_count)
+        return ImageBatches(
+            images=images,
+            target=target,
+            weight=weight,
+            classes=self._task.class_count,
+            normalisation=self._normalisation,
+            augmentation=Augmentation.of(self._config),
+            seed=self._seed,
+            device=self._device,
+        )
+
+    def _recipe(self, batches: ImageBatches, effort: Effort) -> Recipe:
+        full = effort.full.get("epochs", self.full_epochs)
+        schedule = str(self._config["schedule"])
+        return Recipe(
+            seed=self._seed,
+            batch_size=max(min(int(self._config["batch_size"]), len(batches.images) // LEAST_STEPS), LEAST_BATCH),
+            epochs=effort.fidelity.get("epochs", full),
+            full_epochs=full,
+            schedule=schedule,
+            warm_up_epochs=0.0 if schedule == "one_cycle" else min(2.0, full / 10),  # one cycle rises by itself
+            patience=lambda best: 8 + 0.3 * best,
+            deadline=effort.deadline,
+            device=effort.device,
+        )
+
+    def _optimiser(self) -> Choice:
+        name = str(self._config["optimiser"])
+        factor = SGD_FACTOR if name == "sgd" else 1.0
+        return Choice(
+            name=name,
+            learning_rate=float(self._config["learning_rate"]) * factor,
+            # Decoupled decay is multiplied by the learning rate; SGD's and Adam's goes through the gradient.
+            weight_decay=float(self._config["weight_decay"]) * (1.0 if name == "adamw" else 0.01),
+        )
+
+    def _groups(self, network: nn.Module) -> list[dict[str, Any]]:
+        return self.groups(_trained(network))
+
+    def _loss(self) -> Loss:
+        return matching_loss(self._task, float(self._config.get("label_smoothing", 0.0)))
+
+    def _train(
+        self,
+        network: nn.Module,
+        batches: ImageBatches,
+        optimiser: torch.optim.Optimizer,
+        recipe: Recipe,
+        progress: Progress,
+        valid: ImageData | None,
+    ) -> None:
+        """The loop of `torch_common.training`, told what is to be minimised, judged and followed."""
+        assert self._shape is not None
+        loss, trained = self._loss(), _trained(network)
+        if _compiling_pays(recipe, batches, self._device):
+            torch._dynamo.config.suppress_errors = True  # what cannot be compiled runs as it is
+            trained.compile()
+
+        def objective(outputs: Tensor, target: Tensor, weight: Tensor | None) -> Tensor:
+            return loss(self._flat(outputs), target, weight)
+
+        def follow(share: float) -> None:
+            self.follow(trained, share)
+            if isinstance(network, Averaged):
+                network.update()
+
+        judge: Callable[[], float] | None = None
+        if valid is not None and len(valid):
+            images = Images(valid, self._shape.side, self._shape.channels)
+            target, weight = (
+                None if one is None else one.to(self._device)
+                for one in targets_of(valid, classes=self._task.class_count)
+            )
+            assert target is not None
+            judge = make_judge(lambda: self._outputs(network, images), target, weight, loss)
+        followed = Recipe(**{**vars(recipe), "follow": follow})
+        train(network, batches, optimiser, followed, progress, objective=objective, judge=judge)
+
+    def _outputs(self, network: nn.Module, images: Images) -> Tensor:
+        """(rows, classes) or (rows,), in evaluation mode."""
+        assert self._normalisation is not None
+        network.eval()
+        flips = bool(self._config.get("flip_at_test", False))
+        return self._flat(outputs_of(network, images, self._normalisation, device=self._device, flips=flips))
+
+    def _flat(self, outputs: Tensor) -> Tensor:
+        return outputs if self._task.is_classification else outputs[:, 0]
+
+    def _best(self, network: nn.Module, progress: Progress) -> nn.Module:
+        """The network that predicts: with its best weights, while `network` keeps the last for a continuation."""
+        if self._training is None:
+            use_best(network, progress)
+            return predicting(network).eval()
+        assert self._shape is not None
+        best = moved(self.build(self._shape, self._scale(self._shape.phi)), self._device)
+        prefix = "average." if isinstance(network, Averaged) else ""
+        state = progress.best or network.state_dict()
+        best.load_state_dict({name[len(prefix) :]: value for name, value in state.items() if name.startswith(prefix)})
+        return best.eval()
+
+    def _facts(self, progress: Progress, epoch_seconds: float, effort: Effort) -> dict[str, float]:
+        assert self._shape is not None
+        assert self._network is not None
+        shape = self._shape
+        # A refit has no validation rows to stop it: it trains for as long as paid here.
+        epochs = progress.best_epochs if progress.ended == "early" else progress.epochs
+        return {
+            "epochs": max(epochs, 1.0),
+            "phi": shape.phi,
+            "resolution": effort.fidelity.get("resolution", effort.full.get("resolution", 1.0)),
+            "side": float(shape.side),
+            "madds": float(count_madds(lambda: self.build(shape, self._scale(shape.phi)), shape.channels, shape.side)),
+            "parameters": float(count_parameters(self._network)),
+            "epoch_seconds": epoch_seconds,
+        }
+
+
+def _trained(network: nn.Module) -> nn.Module:
+    return network.live if isinstance(network, Averaged) else network
+
+
+def _compiling_pays(recipe: Recipe, batches: ImageBatches, device: str) -> bool:
+    steps = recipe.epochs * batches.steps(recipe.batch_size)
+    has_time = recipe.deadline is None or recipe.deadline - time.monotonic() > COMPILING_SECONDS
+    return device.startswith("cuda") and has_time and steps >= COMPILED_STEPS
