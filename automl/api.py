@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from automl.arrange import Run, build_strategy, describe, run_context, run_info
 from automl.beside import import_beside
 from automl.clock import Clock
+from automl.data.image_input import is_images
 from automl.errors import SettingsError
 from automl.finish import FitOutcome, finish_run, member_records
 from automl.machine import find_machine, modules_to_preload
@@ -29,6 +30,7 @@ from automl.run import Search
 from automl.settings import Settings
 from automl.store import Store, check_new_folder
 from automl.tracking import TrackerGroup
+from automl.workspace import Workspace
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -50,16 +52,19 @@ class CheckReport:
     seconds: float
 
 
-def fit(data: Any, *, target: str, out: str | Path | None = None, **options: Any) -> Predictor:
+def fit(data: Any, *, target: str | None = None, out: str | Path | None = None, **options: Any) -> Predictor:
     """Search for the best predictor of `target` and return it.
 
-    `data` is a path (CSV, TSV, gz or zip of them, Parquet, Feather) or a pandas, polars or Arrow table. `out`
-    is the run folder; None makes ``runs/<time>`` below the current folder. `options` are the fields of
+    `data` is a path (CSV, TSV, gz or zip of them, Parquet, Feather), a pandas, polars or Arrow table, or images
+    (docs/images.md): a folder with a folder for each class, a table with a column of paths, or arrays ``X`` and ``y``;
+    only folders and arrays need no `target`. `out` is the run folder; None makes ``runs/<time>`` below the current folder. `options` are the fields of
     `Settings`, with ``time="10m"`` for ``seconds``; lists may be given for tuples.
 
     Raises InputError (DataError, SettingsError) before anything is trained when something cannot be used.
     """
-    return fit_run(data, make_settings(target, options), out=None if out is None else Path(out)).predictor
+    return fit_run(
+        data, make_settings(target_of(data, target), options), out=None if out is None else Path(out)
+    ).predictor
 
 
 def load(folder: str | Path) -> Predictor:
@@ -67,9 +72,19 @@ def load(folder: str | Path) -> Predictor:
     return Predictor.load(folder)
 
 
-def check(data: Any, *, target: str, **options: Any) -> CheckReport:
-    """Diagnose a table as `fit` would, without training. Raises the same errors."""
-    return check_run(data, make_settings(target, options))
+def check(data: Any, *, target: str | None = None, **options: Any) -> CheckReport:
+    """Diagnose a table or images as `fit` would, without training. Raises the same errors."""
+    return check_run(data, make_settings(target_of(data, target), options))
+
+
+def target_of(data: Any, target: str | None) -> str:
+    """The target as given, or the one that images have without a name; SettingsError where there is none."""
+    from automl.data.image_input import default_target
+
+    found = target if target is not None else default_target(data)
+    if found is None:
+        raise SettingsError("no target was given; name the column to predict: target=NAME, or --target NAME")
+    return found
 
 
 def make_settings(target: str, options: Mapping[str, Any]) -> Settings:
@@ -101,7 +116,8 @@ def check_run(data: Any, settings: Settings) -> CheckReport:
     started = time.monotonic()
     registry = load_registry()
     check_names(registry, settings)
-    ready = get_ready(data, settings, registry, find_machine(settings), None)
+    with Workspace() as work:
+        ready = get_ready(data, settings, registry, find_machine(settings), None, work)
     return CheckReport(
         task=ready.prepared.task,
         schema=ready.prepared.schema,
@@ -133,17 +149,17 @@ def fit_run(
     registry = stretch_fidelity(registry, settings)
     machine = find_machine(settings)
     settings, money = limit_by_money(settings, machine.workers * machine.threads)
-    with tempfile.TemporaryDirectory(prefix="automl-workers-") as logs:
+    with tempfile.TemporaryDirectory(prefix="automl-workers-") as logs, Workspace(folder) as work:
         executor_settings = ExecutorSettings(
             workers=machine.workers,
             threads=machine.threads,
-            preload=modules_to_preload(registry, settings),
+            preload=modules_to_preload(registry, settings, images=is_images(data, settings.image_column)),
             folder=Path(logs),
         )
         # Workers import their libraries on one core while the table is read on another.
         import_beside()
         with closing(registry.get("executors", settings.executor).load()(executor_settings)) as executor:
-            ready = get_ready(data, settings, registry, machine, _clock(started, settings))
+            ready = get_ready(data, settings, registry, machine, _clock(started, settings), work)
             if money is not None and ready.plan.accelerators:
                 settings, money = limit_by_money(settings, money.cores, ready.plan.accelerators)
             run = Run(
@@ -173,7 +189,7 @@ def _clock(started: float, settings: Settings) -> Clock:
 
 
 def _search_and_save(run: Run, store: Store, executor: Executor) -> FitOutcome:
-    from automl.data.storage import save_table
+    from automl.data.storage import save_data
     from automl.evaluate import DATA_FOLDER, save_splits
     from automl.limits import choose_within, keep_limits
 
@@ -183,7 +199,7 @@ def _search_and_save(run: Run, store: Store, executor: Executor) -> FitOutcome:
     goals = context.goals.reason()
     reasons = (*run.ready.reasons, *notes, *([f"predictor: {goals}"] if goals else []))
     describe(store, run, reasons)
-    save_table(folder / DATA_FOLDER, prepared.data)
+    save_data(folder / DATA_FOLDER, prepared.data)
     save_splits(folder, list(resampling.splits))
     trackers = _trackers(run, store)
     trackers.run_started(run_info(run, folder, reasons))

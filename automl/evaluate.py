@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from automl.data.records import MatrixData, Split, TableData
+    from automl.data.records import ImageData, MatrixData, Split, TableData
     from automl.data.target_unit import TargetUnit
     from automl.metrics import Metric
     from automl.task import Task
@@ -86,7 +86,7 @@ class FoldResult:
 @dataclass(frozen=True, kw_only=True)
 class _Opened:
     run_id: str
-    data: TableData
+    data: TableData | ImageData
     splits: list[Split]
 
 
@@ -119,10 +119,10 @@ def _open(job: FoldJob) -> _Opened:
     """The run's data, mapped once per worker and kept for its next jobs."""
     opened = _opened.get("run")
     if opened is None or opened.run_id != job.run_id:
-        from automl.data.storage import open_table
+        from automl.data.storage import open_data
 
         opened = _Opened(
-            run_id=job.run_id, data=open_table(job.run_folder / DATA_FOLDER), splits=read_splits(job.run_folder)
+            run_id=job.run_id, data=open_data(job.run_folder / DATA_FOLDER), splits=read_splits(job.run_folder)
         )
         _opened["run"] = opened
     return opened
@@ -195,7 +195,7 @@ def _seed_globals(seed: int) -> None:
     np.random.seed(seed % 2**32)  # noqa: NPY002 - this is for models that use the global state
 
 
-def _unit(job: FoldJob, train: TableData | MatrixData) -> TargetUnit | None:
+def _unit(job: FoldJob, train: TableData | MatrixData | ImageData) -> TargetUnit | None:
     """The unit for this model, found on its training rows."""
     if job.task.is_classification or job.raw_target:
         return None

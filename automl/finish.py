@@ -68,6 +68,7 @@ def make_parts(
     return Parts(
         task=prepared.task,
         schema=prepared.schema,
+        images=prepared.images,
         coding=prepared.coding,
         members=members,
         constant=prepared.constant,

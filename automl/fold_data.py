@@ -8,6 +8,7 @@ import shutil
 import uuid
 from typing import TYPE_CHECKING, Any
 
+from automl.data.records import ImageData
 from automl.errors import RunError
 
 if TYPE_CHECKING:
@@ -29,10 +30,12 @@ REFIT_FOLD = -1
 
 
 def forms_of(
-    job: FoldJob, data: TableData, train_rows: NDArray[np.int64], valid_rows: NDArray[np.int64]
-) -> tuple[TableData | MatrixData, TableData | MatrixData | None, MatrixEncoder | None, str | None]:
+    job: FoldJob, data: TableData | ImageData, train_rows: NDArray[np.int64], valid_rows: NDArray[np.int64]
+) -> tuple[
+    TableData | MatrixData | ImageData, TableData | MatrixData | ImageData | None, MatrixEncoder | None, str | None
+]:
     """Training and validation rows in the model's form, the fitted encoder and its shared name."""
-    if job.form == "table":
+    if isinstance(data, ImageData) or job.form == "table":
         return data.take(train_rows), data.take(valid_rows) if len(valid_rows) else None, None, None
     if job.form != "matrix":
         raise RunError(f"form {job.form!r} is not known for tables; use 'table' or 'matrix'")

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from automl.data.records import TableData
+    from automl.data.records import ImageData, TableData
     from automl.member import Member
 
 BATCH_ROWS = 65_536
@@ -27,7 +27,9 @@ LEAST_PARALLEL_ROWS = 500
 Weighted = tuple[float, "Member"]
 
 
-def weighted_sum(members: Sequence[Weighted], data: TableData, outputs: int, threads: int) -> NDArray[np.float64]:
+def weighted_sum(
+    members: Sequence[Weighted], data: TableData | ImageData, outputs: int, threads: int
+) -> NDArray[np.float64]:
     """The sum over members of share x prediction: ``(rows, outputs)``, or ``(rows,)`` when `outputs` is 0.
 
     The sum is made in the order of the members, so that it does not depend on the number of threads.
@@ -37,14 +39,13 @@ def weighted_sum(members: Sequence[Weighted], data: TableData, outputs: int, thr
     groups = _by_encoder(members)
     total = np.zeros((len(data), outputs) if outputs else (len(data),))
     workers = min(threads, len(groups)) if len(data) >= LEAST_PARALLEL_ROWS else 1
-    columns = data.numbers.shape[1] + data.codes.shape[1]
     if workers < 2:
-        for rows, batch in _batches(data, columns, len(groups) * max(outputs, 1)):
+        for rows, batch in _batches(data, data.cells, len(groups) * max(outputs, 1)):
             for group in groups:
                 total[rows] += _predict_group(group, batch)
         return total
     with ThreadPoolExecutor(workers, initializer=_one_thread) as pool:
-        for rows, batch in _batches(data, columns, len(groups) * max(outputs, 1)):
+        for rows, batch in _batches(data, data.cells, len(groups) * max(outputs, 1)):
             for part in pool.map(lambda group, batch=batch: _predict_group(group, batch), groups):
                 total[rows] += part
     return total
@@ -59,9 +60,8 @@ def _by_encoder(members: Sequence[Weighted]) -> list[list[Weighted]]:
     return list(groups.values())
 
 
-def _predict_group(group: Sequence[Weighted], batch: TableData) -> NDArray[np.float64]:
-    encoder = group[0][1].encoder
-    rows = batch if encoder is None or not len(batch) else encoder.transform(batch)
+def _predict_group(group: Sequence[Weighted], batch: TableData | ImageData) -> NDArray[np.float64]:
+    rows = group[0][1].encoded(batch) if len(batch) else batch
     share, member = group[0]
     total = share * member.predict_encoded(rows)
     for share, member in group[1:]:
@@ -78,7 +78,7 @@ def _one_thread() -> None:
             library.set_num_threads(1)
 
 
-def _batches(data: TableData, columns: int, outputs: int) -> Iterator[tuple[slice, TableData]]:
+def _batches(data: TableData | ImageData, columns: int, outputs: int) -> Iterator[tuple[slice, TableData | ImageData]]:
     import numpy as np
 
     size = min(BATCH_ROWS, max(BATCH_CELLS // max(columns, outputs, 1), LEAST_BATCH))

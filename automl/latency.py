@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from automl.data.records import TableData
+    from automl.data.records import ImageData, TableData
     from automl.member import Member
 
 MOST_CELLS = 4_000_000
@@ -19,7 +19,7 @@ ENOUGH = 0.25
 """Share of the batch from which the validation rows tell as much."""
 
 
-def time_rows(member: Member, data: TableData, rows: int, *, seconds: float, count: int) -> float:
+def time_rows(member: Member, data: TableData | ImageData, rows: int, *, seconds: float, count: int) -> float:
     """Milliseconds per row that `member` takes for a batch of `rows` rows like those of `data`.
 
     It predicted `count` rows in `seconds` just now, which is enough unless they were so few that what a call costs
@@ -29,8 +29,7 @@ def time_rows(member: Member, data: TableData, rows: int, *, seconds: float, cou
 
     if count >= ENOUGH * rows or seconds * rows > MOST_SECONDS * max(count, 1):
         return 1000.0 * seconds / max(count, 1)
-    columns = data.numbers.shape[1] + data.codes.shape[1]
-    size = min(rows, max(MOST_CELLS // max(columns, 1), 1))
+    size = min(rows, max(MOST_CELLS // max(data.cells, 1), 1))
     batch = data.take(np.resize(np.arange(min(len(data), size)), size))
     started = time.monotonic()
     member.predict(batch)

@@ -51,14 +51,16 @@ def find_machine(settings: Settings) -> Machine:
     )
 
 
-def modules_to_preload(registry: Registry, settings: Settings) -> tuple[str, ...]:
+def modules_to_preload(registry: Registry, settings: Settings, *, images: bool = False) -> tuple[str, ...]:
     """Modules that workers will need, once each, those of the models that are tried first in front.
 
     No job can start before all are imported, so a short budget preloads only for its first models; workers of the
     others import theirs when they are used.
     """
     asked = settings.models or tuple(registry.models)
+    other = "table" if images else "images"
     specs = [registry.models[name] for name in asked if name in registry.models]
+    specs = [spec for spec in specs if spec.modality != other]
     usable = sorted(
         (spec for spec in specs if not spec.missing()),
         key=lambda spec: (not spec.is_baseline, spec.priority, spec.name),

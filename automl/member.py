@@ -9,6 +9,7 @@ import json
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from automl.data.records import ImageData
 from automl.data.target_unit import TargetUnit
 from automl.errors import PredictorError, RunError
 from automl.metrics import default_metric_name
@@ -42,11 +43,18 @@ class Member:
     unit: TargetUnit | None = None
     """In what the model predicts values; None: in the user's unit."""
 
-    def predict(self, data: TableData) -> NDArray[np.float64]:
+    def predict(self, data: TableData | ImageData) -> NDArray[np.float64]:
         """Probabilities ``(rows, classes)`` over all classes of the task, or values ``(rows,)``."""
-        return self.predict_encoded(data if self.encoder is None else self.encoder.transform(data))
+        return self.predict_encoded(self.encoded(data))
 
-    def predict_encoded(self, data: TableData | MatrixData) -> NDArray[np.float64]:
+    def encoded(self, data: TableData | ImageData) -> TableData | MatrixData | ImageData:
+        """The rows in the form the model takes."""
+        if self.encoder is None:
+            return data
+        assert not isinstance(data, ImageData), "matrices are encoded from tables"
+        return self.encoder.transform(data)
+
+    def predict_encoded(self, data: TableData | MatrixData | ImageData) -> NDArray[np.float64]:
         """The same for rows that are in the model's own form already."""
         if not len(data):  # many libraries refuse empty input, so models need not know about it
             import numpy as np
@@ -122,8 +130,8 @@ def fit_member(
     config: Config,
     task: Task,
     seed: int,
-    train: TableData | MatrixData,
-    valid: TableData | MatrixData | None,
+    train: TableData | MatrixData | ImageData,
+    valid: TableData | MatrixData | ImageData | None,
     effort: Effort,
     encoder: MatrixEncoder | None,
     unit: TargetUnit | None = None,

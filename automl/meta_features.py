@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from automl.data.records import TableData
+    from automl.data.records import ImageData, TableData
     from automl.task import Task
 
 LOOKED_AT_ROWS = 10_000
@@ -30,7 +30,7 @@ class MetaFeatures:
     """Share of cells that are missing, in [0, 1]; None where it is not known."""
 
     @classmethod
-    def of(cls, task: Task, data: TableData | None = None) -> MetaFeatures:
+    def of(cls, task: Task, data: TableData | ImageData | None = None) -> MetaFeatures:
         """Those of a task and, for the missing share, its encoded table."""
         others = task.categories + task.texts
         return cls(
@@ -63,9 +63,11 @@ class MetaFeatures:
         return cls(**plain)
 
 
-def _missing_share(data: TableData) -> float:
+def _missing_share(data: Any) -> float | None:
     import numpy as np
 
+    if not hasattr(data, "codes"):  # images miss nothing
+        return None
     step = max(len(data) // LOOKED_AT_ROWS, 1)
     numbers, codes = data.numbers[::step], data.codes[::step]
     cells = numbers.size + codes.size

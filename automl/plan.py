@@ -27,6 +27,15 @@ TYPICAL_ROUNDS = 300
 OVERHEAD_SECONDS = 0.15
 MUCH_CHEAPER = 0.25
 """A model goes before the usual first one, where time is short, when it costs at most this share of it."""
+SECONDS_PER_PIXEL = 3.9e-7
+"""Seconds that a small convolutional net trains on a pixel on one thread: 3,300 images of 28 x 28 pixels a second."""
+IMAGE_EPOCHS = 10
+IMAGE_SIDE = 64
+"""Larger images are made smaller first, by a network that has little time."""
+FEW_IMAGES = 2_000
+"""Up to so many are judged by folds, where there is time."""
+VERY_FEW_IMAGES = 200
+"""So few cannot do without."""
 FAMILIES = 8
 """Trials that a run should fit at least; folds are cut down until about as many are affordable."""
 
@@ -99,6 +108,8 @@ def _why_not(spec: ModelSpec, registry: Registry, task: Task, memory_bytes: int 
         return f"is too slow above {spec.max_rows:,} rows ({task.rows:,} here)"
     if spec.max_classes is not None and task.class_count > spec.max_classes:
         return f"is too slow above {spec.max_classes} classes ({task.class_count} here)"
+    if task.modality == "images":  # they are read from disk batch by batch, however many there are
+        return ""
     need = int(task.rows * max(task.features, 1) * 8 * spec.memory_factor)
     if memory_bytes is not None and need > memory_bytes and not spec.is_baseline:
         return f"would need about {need / 2**30:.1f} GiB of {memory_bytes / 2**30:.1f} GiB for each worker"
@@ -150,9 +161,17 @@ def cheap_first(
 
 def fit_seconds(task: Task) -> float:
     """Estimated seconds of one default fit of relative cost 1 on all rows, one thread."""
+    if task.modality == "images":
+        return image_fit_seconds(task)
     outputs = task.class_count if task.problem_type == "multiclass" else 1
     cells = task.rows * max(task.features + 150 * task.texts, 1)
     return OVERHEAD_SECONDS + cells * outputs * TYPICAL_ROUNDS * SECONDS_PER_CELL_ROUND
+
+
+def image_fit_seconds(task: Task) -> float:
+    """The same for images: a small convolutional net, `IMAGE_EPOCHS` times over all of them."""
+    cells = min(task.height, IMAGE_SIDE) * min(task.width, IMAGE_SIDE)
+    return OVERHEAD_SECONDS + task.rows * cells * IMAGE_EPOCHS * SECONDS_PER_PIXEL
 
 
 def choose_folds(task: Task, settings: Settings, seconds: float | None, workers: int) -> tuple[bool, int, int, str]:
@@ -163,6 +182,8 @@ def choose_folds(task: Task, settings: Settings, seconds: float | None, workers:
     if settings.folds is not None or settings.repeats is not None:
         folds, repeats = settings.folds or 5, settings.repeats or 1
         return False, folds, repeats, f"{folds} folds x {repeats} as asked"
+    if task.modality == "images":
+        return _image_folds(task, seconds, workers)
     rows = task.rows
     if rows < 40:
         wanted, repeats, why = 5, 4, "very few rows: repeats steady the scores"
@@ -189,6 +210,19 @@ def choose_folds(task: Task, settings: Settings, seconds: float | None, workers:
     if rows <= 2000:
         return False, 3, 1, f"3 folds: too few rows to hold some out, whatever {seconds:.0f} s allow"
     return True, 1, 1, f"holdout: one fit takes about {cost:.1f} s, too long for folds in {seconds:.0f} s"
+
+
+def _image_folds(task: Task, seconds: float | None, workers: int) -> tuple[bool, int, int, str]:
+    """Networks are dear, so that folds are for few images."""
+    if task.rows > FEW_IMAGES:
+        return True, 1, 1, f"holdout: {task.rows:,} images judge well enough on one part, and folds take long"
+    affordable = float("inf") if seconds is None else seconds * workers / (FAMILIES * fit_seconds(task))
+    for folds in (5, 3):
+        if folds <= affordable:
+            return False, folds, 1, f"{folds} folds: few images, all of which should judge"
+    if task.rows < VERY_FEW_IMAGES:
+        return False, 3, 1, f"3 folds: too few images to hold some out, whatever {seconds:.0f} s allow"
+    return True, 1, 1, f"holdout: one fit takes about {fit_seconds(task):.0f} s, too long for folds in {seconds:.0f} s"
 
 
 def make_plan(
@@ -224,7 +258,11 @@ def make_plan(
     reasons = [f"task: {reason}" for reason in task.reasons] + [f"models, in this order: {names}"]
     reasons += hurry
     reasons += device_reasons(devices, models)
-    reasons += [f"not used: {name}: {reason}" for name, reason in skipped.items()]
+    reasons += [
+        f"not used: {name}: {reason}"
+        for name, reason in skipped.items()
+        if _worth_telling(name, registry, task, settings)
+    ]
     return Plan(
         models=models,
         skipped=skipped,
@@ -236,6 +274,11 @@ def make_plan(
         fit_seconds=fit_seconds(task),
         reasons=tuple(reasons),
     )
+
+
+def _worth_telling(name: str, registry: Registry, task: Task, settings: Settings) -> bool:
+    """Whether a user might wonder why a model is not used: not of tables among images, unless he asked for it."""
+    return name in settings.models or registry.models[name].modality in (task.modality, "any")
 
 
 def search_weights(models: Sequence[ModelSpec]) -> dict[str, float]:

@@ -32,8 +32,9 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from automl.data.image_input import RawImages
     from automl.data.matrix import MatrixEncoder
-    from automl.data.records import Finding, RawTable
+    from automl.data.records import Finding, ImageData, RawTable, TableData
     from automl.data.schema import Schema
     from automl.task import Task
 
@@ -42,10 +43,14 @@ class Predictor:
     """Predicts tables in the form in which the training table came.
 
     `last_findings` holds what was noticed in the table of the last call: unseen categories, extra columns.
+    A predictor of images takes them in any form (docs/images.md); `last_images` are then the names of the images of the
+    last call, row by row, and `last_faults` says by row why an image has no prediction (None, or NaN).
     """
 
     def __init__(self, parts: Parts, folder: Path, registry: Registry) -> None:
         self.parts = parts
+        self.last_images: tuple[str, ...] = ()
+        self.last_faults: Mapping[int, str] = {}
         self.folder = folder
         self.run_folder: Path | None = folder.parent if (folder.parent / DATABASE).is_file() else None
         self.last_findings: tuple[Finding, ...] = ()
@@ -81,7 +86,15 @@ class Predictor:
 
         Where the run's metric judges labels (F1, balanced accuracy, ...), they need not be the most probable ones.
         """
-        return self.parts.coding.decode(decided(probabilities, self.parts.factors).argmax(axis=1))
+        import numpy as np
+
+        missing = np.isnan(probabilities).any(axis=1)  # images that could not be read
+        if not missing.any():
+            return self.parts.coding.decode(decided(probabilities, self.parts.factors).argmax(axis=1))
+        labels = np.full(len(probabilities), None, dtype=object)
+        if not missing.all():
+            labels[~missing] = self.decide(probabilities[~missing])
+        return labels
 
     def predict_proba(self, data: Any, *, allow_missing: bool = False) -> NDArray[np.float64]:
         """Probabilities ``(rows, classes)``; PredictorError for regression."""
@@ -96,8 +109,12 @@ class Predictor:
         """
         import numpy as np
 
-        raw = self._read(data)
+        raw = self.read(data)
         table = raw.table
+        if self.parts.images is not None:
+            from automl.data.image_input import with_target
+
+            table = with_target(table, self.task.target)
         if self.task.target not in table.column_names:
             raise DataError(
                 f"scoring needs the target column {self.task.target!r}, which the table does not have; "
@@ -115,7 +132,12 @@ class Predictor:
             raise DataError(
                 f"metric {function.name!r} is not for {self.task.problem_type}; choose another with --metric"
             )
-        predictions: NDArray[np.floating] = self._predict_raw(table, allow_missing=False)
+        predictions: NDArray[np.floating] = self._predict_raw(raw, allow_missing=False)
+        if self.last_faults:  # images that cannot be read are told, not judged
+            read = ~np.isin(rows, list(self.last_faults))
+            rows, weights = rows[read], None if weights is None else weights[read]
+            if not len(rows):
+                raise DataError("scoring needs images that can be read: none could")
         if function.spec.needs == "labels":
             predictions = decided(predictions, self.parts.factors)
         return function.score(truth[rows], predictions[rows], weights)
@@ -186,22 +208,45 @@ class Predictor:
             self.folder / folder, factory, config=record.config, task=self.task, seed=0, encoders=encoders
         )
 
-    def _read(self, data: Any) -> RawTable:
-        from automl.data.read import read_table
+    def read(self, data: Any) -> RawTable | RawImages:
+        """A table or images as found, nothing interpreted yet: `score` takes it, too, several times if need be."""
+        if self.parts.images is not None:
+            from automl.data.image_input import read_again
 
-        return read_table(data, dedupe=True)
+            return read_again(data, self.parts.images, usable_cores().value)
+        from automl.data.read import read_table
+        from automl.data.records import RawTable as Raw
+
+        return data if isinstance(data, Raw) else read_table(data, dedupe=True)
 
     def _predict_table(self, data: Any, *, allow_missing: bool) -> NDArray[np.float64]:
-        raw = self._read(data)
-        predictions = self._predict_raw(raw.table, allow_missing=allow_missing)
+        raw = self.read(data)
+        predictions = self._predict_raw(raw, allow_missing=allow_missing)
         self.last_findings = (*raw.findings, *self.last_findings)
         return predictions
 
-    def _predict_raw(self, table: Any, *, allow_missing: bool) -> NDArray[np.float64]:
+    def _predict_raw(self, raw: RawTable | RawImages, *, allow_missing: bool) -> NDArray[np.float64]:
+        if self.parts.images is not None:
+            return self._predict_images(raw)
+        encoded, findings = self.schema.encode(raw.table, allow_missing=allow_missing)
+        self.last_findings = tuple(findings)
+        return self._predict_encoded(encoded)
+
+    def _predict_images(self, raw: Any) -> NDArray[np.float64]:
+        """Batch by batch; NaN for images that cannot be read."""
+        from automl.data.image_faults import not_predicted
+        from automl.data.image_rows import each_batch
+
+        assert self.parts.images is not None
+        outputs = self.task.class_count if self.task.is_classification else 0
+        made, faults = each_batch(raw.pictures, self.parts.images, self._predict_encoded, outputs)
+        self.last_images, self.last_faults = tuple(raw.pictures.names), faults
+        self.last_findings = tuple(not_predicted(faults, raw.pictures.names))
+        return made
+
+    def _predict_encoded(self, encoded: TableData | ImageData) -> NDArray[np.float64]:
         import numpy as np
 
-        encoded, findings = self.schema.encode(table, allow_missing=allow_missing)
-        self.last_findings = tuple(findings)
         shape = (len(encoded), self.task.class_count) if self.task.is_classification else (len(encoded),)
         if not self.parts.members:
             constant = np.asarray(self.parts.constant, dtype=np.float64)

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from automl.data.image_schema import ImageSchema
 from automl.data.schema import Schema
 from automl.data.target import TargetCoding
 from automl.errors import PredictorError
@@ -52,6 +53,8 @@ class Parts:
     only_baseline: bool = False
     factors: Factors = ()
     """By which labels are decided from probabilities; empty: the most probable."""
+    images: ImageSchema | None = None
+    """How images become pixels; None for tables."""
 
 
 def read_parts(folder: Path) -> Parts:
@@ -77,6 +80,7 @@ def read_parts(folder: Path) -> Parts:
             constant=tuple(float(value) for value in plain["constant"]),
             only_baseline=bool(plain["only_baseline"]),
             factors=tuple(float(factor) for factor in plain.get("factors", ())),
+            images=None if plain.get("images") is None else ImageSchema.from_dict(plain["images"]),
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise PredictorError(
@@ -115,6 +119,7 @@ def write_predictor(parts: Parts, run_folder: Path, versions: Mapping[str, str])
         "constant": list(parts.constant),
         "only_baseline": parts.only_baseline,
         "factors": list(parts.factors),
+        **({} if parts.images is None else {"images": parts.images.to_dict()}),
     }
     (building / PREDICTOR_FILE).write_text(dumps(plain), encoding="utf-8")
     shutil.rmtree(final, ignore_errors=True)

@@ -9,7 +9,7 @@ from automl.data.amount import ReadLimit
 from automl.data.checks import check_table, refuse_if_strict
 from automl.data.nearest import nearest
 from automl.data.read import read_table
-from automl.data.records import Finding, RawTable, TableData
+from automl.data.records import Finding, ImageData, RawTable, TableData
 from automl.data.schema import Roles, Schema, fit_schema
 from automl.data.target import TargetCoding, fit_target
 from automl.data.weights import read_weights
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from numpy.typing import NDArray
 
+    from automl.data.image_schema import ImageSchema
     from automl.registry import Registry
     from automl.settings import Settings
 
@@ -36,7 +37,7 @@ class Prepared:
     metric: Metric
     schema: Schema
     coding: TargetCoding
-    data: TableData
+    data: TableData | ImageData
     """With target and weight."""
     table: pa.Table
     """The raw columns that have a role (group, time, split, weight), row by row as `data`."""
@@ -47,17 +48,21 @@ class Prepared:
     """Some raw rows without the target, to time the finished predictor; None when nobody asked for that."""
     validation_rows: int = 0
     """Rows at the end that came from the user's validation file."""
+    images: ImageSchema | None = None
+    """How images become pixels; None for tables."""
 
 
-def prepare(source: Any, settings: Settings, registry: Registry) -> Prepared:
-    """Read, check and encode the training table; DataError or SettingsError for what cannot be used."""
+def read_training(source: Any, settings: Settings) -> RawTable:
+    """The training table, as much of it as the time allows; DataError for what cannot be read."""
     seconds = settings.budget_seconds
     limit = None if seconds is None else ReadLimit(seconds=seconds)
-    raw = read_table(source, dedupe=settings.dedupe, limit=limit, seed=settings.seed)
-    validation = None
-    if settings.validation is not None:
-        validation = read_table(settings.validation, dedupe=settings.dedupe, limit=limit, seed=settings.seed)
-    _check_columns(raw, settings)
+    return read_table(source, dedupe=settings.dedupe, limit=limit, seed=settings.seed)
+
+
+def prepare(raw: RawTable, settings: Settings, registry: Registry) -> Prepared:
+    """Check and encode the training table; DataError or SettingsError for what cannot be used."""
+    validation = None if settings.validation is None else read_training(settings.validation, settings)
+    check_columns(raw, settings)
     metric = None if settings.metric is None else load_metric(settings.metric, registry)
     coding, found = fit_target(
         raw.table.column(settings.target),
@@ -122,7 +127,7 @@ def prepare(source: Any, settings: Settings, registry: Registry) -> Prepared:
         data=data,
         table=table.select([name for name in table.column_names if name in used]),
         findings=tuple(findings),
-        constant=_constant(task, values, weight),
+        constant=constant_of(task, values, weight),
         sample=_sample(raw.table, settings),
         validation_rows=validation_rows,
     )
@@ -140,7 +145,7 @@ def _of_validation(finding: Finding) -> Finding:
     return replace(finding, message=f"validation file: {finding.message}")
 
 
-def _check_columns(raw: RawTable, settings: Settings) -> None:
+def check_columns(raw: RawTable, settings: Settings) -> None:
     """Every column that a setting names must be there."""
     names = raw.table.column_names
     asked = {
@@ -226,7 +231,7 @@ def _head(data: TableData, without_last: int) -> TableData:
 
 
 def _task(coding: TargetCoding, schema: Schema, data: TableData, settings: Settings, metric: Metric | None) -> Task:
-    name, why = _metric_name(coding, data, settings, metric)
+    name, why = metric_name(coding, data, settings, metric)
     return Task(
         target=settings.target,
         problem_type=coding.problem_type,
@@ -241,7 +246,9 @@ def _task(coding: TargetCoding, schema: Schema, data: TableData, settings: Setti
     )
 
 
-def _metric_name(coding: TargetCoding, data: TableData, settings: Settings, metric: Metric | None) -> tuple[str, str]:
+def metric_name(
+    coding: TargetCoding, data: TableData | ImageData, settings: Settings, metric: Metric | None
+) -> tuple[str, str]:
     """Name of the run's metric and why."""
     import numpy as np
 
@@ -261,7 +268,8 @@ def _metric_name(coding: TargetCoding, data: TableData, settings: Settings, metr
     return name, f"the default for {coding.problem_type}"
 
 
-def _constant(task: Task, values: NDArray[Any], weight: NDArray[np.float64] | None) -> tuple[float, ...]:
+def constant_of(task: Task, values: NDArray[Any], weight: NDArray[np.float64] | None) -> tuple[float, ...]:
+    """The best constant prediction: class shares, or the mean."""
     import numpy as np
 
     if not task.is_classification:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from automl.prepare import Prepared
     from automl.registry import Registry
     from automl.settings import Settings
+    from automl.workspace import Workspace
 
 
 def check_names(registry: Registry, settings: Settings) -> None:
@@ -89,12 +90,18 @@ class Ready:
     reasons: tuple[str, ...]
 
 
-def get_ready(data: Any, settings: Settings, registry: Registry, machine: Machine, clock: Clock | None) -> Ready:
-    """Read and check the data and decide what to do; the errors of bad input are raised here."""
-    from automl.prepare import prepare
+def get_ready(
+    data: Any, settings: Settings, registry: Registry, machine: Machine, clock: Clock | None, work: Workspace
+) -> Ready:
+    """Read and check the data and decide what to do; the errors of bad input are raised here.
+
+    Decoded images are left in `work`, from where they go to the run folder.
+    """
+    from automl.prepare_images import prepare_any
     from automl.resample import check_judged, make_resampling
 
-    prepared = prepare(data, settings, registry)
+    cores = machine.workers * machine.threads
+    prepared = prepare_any(data, settings, registry, work=work, threads=cores, clock=clock)
     seconds = settings.budget_seconds
     if clock is not None and clock.search_end is not None:
         seconds = clock.search_left()

@@ -108,6 +108,10 @@ class Settings:
     """File with validation rows; then these judge every trial."""
     weight: str | None = None
     """Column of sample weights."""
+    image_column: str | None = None
+    """Column of paths of images to learn from; None: found where a column holds paths of images that are there."""
+    image_side: int | None = None
+    """Most pixels of the side at which images are kept; None: 256."""
     folds: int | None = None
     repeats: int | None = None
     monotone: Mapping[str, int] = field(default_factory=dict)
@@ -138,6 +142,7 @@ class Settings:
             "memory_bytes": 1,
             "latency_rows": 1,
             "patience": 1,
+            "image_side": 1,
         }
         for name, bound in least.items():
             object.__setattr__(self, name, _whole(name, getattr(self, name), bound))

@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
-from automl.api import make_settings
+from automl.api import make_settings, target_of
 from automl.arrange import get_starts
 from automl.errors import SettingsError
 from automl.machine import find_machine
@@ -14,6 +14,7 @@ from automl.plan import search_weights
 from automl.ready import check_names, get_ready
 from automl.registry import load_registry
 from automl.settings import Settings
+from automl.workspace import Workspace
 
 if TYPE_CHECKING:
     from automl.history import Candidate
@@ -35,12 +36,12 @@ class Suggestions:
         return [{"model": one.model, "config": dict(one.config), "origin": one.origin} for one in self.candidates]
 
 
-def suggest(data: Any, *, target: str, most: int | None = None, **options: Any) -> list[Candidate]:
+def suggest(data: Any, *, target: str | None = None, most: int | None = None, **options: Any) -> list[Candidate]:
     """The first `most` candidates (None: all) that `fit` would try for a table, in their order; nothing is trained.
 
     `options` are those of `fit`, and the same errors are raised for data and settings that cannot be used.
     """
-    return list(suggest_run(data, make_settings(target, options), most=most).candidates)
+    return list(suggest_run(data, make_settings(target_of(data, target), options), most=most).candidates)
 
 
 def suggest_run(data: Any, settings: Settings, *, most: int | None = None) -> Suggestions:
@@ -52,7 +53,8 @@ def suggest_run(data: Any, settings: Settings, *, most: int | None = None) -> Su
     registry = load_registry()
     check_names(registry, settings)
     machine = find_machine(settings)
-    ready = get_ready(data, settings, registry, machine, None)
+    with Workspace() as work:
+        ready = get_ready(data, settings, registry, machine, None, work)
     models = [spec for spec in ready.plan.models if not spec.is_baseline]
     if not models:
         told = "; ".join(f"{name}: {reason}" for name, reason in ready.plan.skipped.items())

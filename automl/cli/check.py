@@ -23,7 +23,7 @@ MOST_COLUMNS = 60
 @output_options
 def check_command(output: Output, data: str, **options: Any) -> None:
     """Diagnose DATA as `automl fit` would, without fitting: columns, target, findings and plan, with reasons."""
-    settings = make_settings(options)
+    settings = make_settings(options, data)
     from automl.api import check_run
 
     report = check_run(source_of(data), settings)
@@ -55,7 +55,8 @@ def check_command(output: Output, data: str, **options: Any) -> None:
         for column in report.schema.columns
     ]
     shown = rows if output.verbose else rows[:MOST_COLUMNS]
-    output.table(("column", "kind", "reason"), shown)
+    if rows:  # images have no columns
+        output.table(("column", "kind", "reason"), shown)
     if len(rows) > len(shown):
         output.say(f"and {len(rows) - len(shown):,} more columns (-v shows all)")
     output.say()

@@ -110,11 +110,12 @@ def _fidelity_names() -> set[str]:
 def fit_command(output: Output, train: str, out: str | None, test: str | None, **options: Any) -> int:
     """Search for the best predictor of a column of TRAIN, save it, and show the leaderboard.
 
-    TRAIN is a table: CSV, TSV, .gz or .zip of them, Parquet, Feather, or - for CSV on standard input.
+    TRAIN is a table: CSV, TSV, .gz or .zip of them, Parquet, Feather, or - for CSV on standard input. Or images: a folder
+    that holds a folder for each class, a table with a column of paths, or an .npz file with the arrays X and y.
     Options that take A,B may be repeated, and a name that holds a comma stands in double quotes.
     """
-    settings = make_settings(options)
-    if test is not None and not Path(test).is_file():
+    settings = make_settings(options, train)
+    if test is not None and not Path(test).exists():
         raise SettingsError(f"--test {test} is not there; give a table that has the target")
     folder = default_folder(train) if out is None else Path(out)
     from automl.api import fit_run

@@ -64,7 +64,10 @@ def labelled(label: str, text: str) -> str:
 
 
 def describe_task(task: Task) -> str:
-    """Rows and columns in words."""
+    """Rows and columns, or images, in words."""
+    if task.modality == "images":
+        colours = "grey" if task.channels == 1 else "colour"
+        return f"{task.rows:,} images of {task.width} x {task.height} pixels, {colours}, target {task.target!r}"
     parts = [
         f"{count} {one if count == 1 else many}"
         for count, one, many in ((task.categories, "category", "categories"), (task.texts, "text", "texts"))
@@ -94,7 +97,8 @@ def tell_outcome(output: Output, outcome: FitOutcome, tested: TestScore | None) 
         subject, _, text = reason.partition(": ")
         if subject in ("limits", "cost"):
             output.say(labelled(subject, text))
-    output.say(labelled("next", f"{program()} predict {shlex.quote(folder)} NEW.csv --out predictions.csv"))
+    new = "NEW.csv" if outcome.predictor.task.modality == "table" else "IMAGES"
+    output.say(labelled("next", f"{program()} predict {shlex.quote(folder)} {new} --out predictions.csv"))
     if outcome.only_baseline:
         warn("only the dummy could be fitted: this predictor does not look at the columns")
     if not outcome.limits_kept:

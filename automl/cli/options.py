@@ -91,7 +91,7 @@ def output_options(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 _DATA_OPTIONS: tuple[Decorator, ...] = (
-    click.option("--target", required=True, metavar="NAME", help="Column to predict."),
+    click.option("--target", metavar="NAME", help="Column to predict; a folder of images has its classes."),
     click.option("--task", type=NearestChoice(TASKS), metavar="TYPE", help=f"{', '.join(TASKS)}; found out otherwise."),
     click.option("--metric", metavar="NAME", help="Name of a metric (`automl metrics`), or yours as module:function."),
     click.option("--models", multiple=True, metavar="A,B", help="Only these models (`automl models`)."),
@@ -109,6 +109,10 @@ _DATA_OPTIONS: tuple[Decorator, ...] = (
     click.option("--split-column", metavar="NAME", help="Column that says train or valid for each row."),
     click.option("--validation", metavar="FILE", help="Table whose rows judge every trial."),
     click.option("--weight", metavar="NAME", help="Column of sample weights."),
+    click.option(
+        "--image-column", metavar="NAME", help="Column of paths of images to learn from; found out otherwise."
+    ),
+    click.option("--image-side", type=int, metavar="N", help="Keep images at most N pixels wide and high (256)."),
     click.option("--folds", type=int, metavar="K", help="Folds of cross-validation."),
     click.option("--repeats", type=int, metavar="R", help="Repeats of cross-validation."),
     click.option(
@@ -168,9 +172,17 @@ def split_pairs(values: Sequence[str], option: str) -> dict[str, str]:
     return pairs
 
 
-def make_settings(options: dict[str, Any]) -> Settings:
-    """Settings from the options of the command line; SettingsError for wrong values."""
+def make_settings(options: dict[str, Any], data: str = "-") -> Settings:
+    """Settings from the options of the command line, to learn from `data`; SettingsError for wrong values."""
     values = dict(options)
+    if values["target"] is None:
+        from automl.data.image_input import default_target
+
+        values["target"] = default_target(data)
+        if values["target"] is None:
+            raise click.MissingParameter(
+                ctx=click.get_current_context(silent=True), param_hint="'--target'", param_type="option"
+            )
     for name in ("models", "drop", "ignore", "trackers"):
         values[name] = split_list(values.get(name, ()))
     values["columns"] = split_pairs(values["columns"], "--column")

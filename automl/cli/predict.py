@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from automl.cli.output import Output
+    from automl.predictor import Predictor
 
 ENDINGS = (".csv", ".parquet", ".pq", ".feather", ".arrow")
 
@@ -32,6 +33,8 @@ def predict_command(output: Output, run: str, data: str, out: str, proba: bool, 
 
     DATA is a table as for `automl fit`, or - for CSV on standard input. The file written has a row for each row
     of DATA, in the same order: a column with the name of the target, and with --proba one for each class.
+    Where the predictor is one of images, DATA is a folder, an image, a table with a column of paths, or an .npz file;
+    each row then begins with the image's name, and a column `error` says why an image has no prediction.
     """
     target = _checked_target(out, data)
     from automl.api import load
@@ -47,6 +50,8 @@ def predict_command(output: Output, run: str, data: str, out: str, proba: bool, 
             columns[f"proba_{label}"] = shares[:, place]
     else:
         columns[predictor.task.target] = predictor.predict(source_of(data), allow_missing=allow_missing)
+    if predictor.parts.images is not None:
+        columns = _with_images(columns, predictor)
     table = prediction_table(columns)
     write_table(table, target)
     if output.as_json:
@@ -54,8 +59,23 @@ def predict_command(output: Output, run: str, data: str, out: str, proba: bool, 
         output.document({"rows": table.num_rows, "out": out, "columns": list(columns), "findings": findings})
         return
     output.findings(predictor.last_findings)
-    output.say(f"{table.num_rows:,} predictions")
+    output.say(f"{table.num_rows - len(predictor.last_faults):,} predictions")
     output.result(out)
+
+
+def _with_images(columns: dict[str, Any], predictor: Predictor) -> dict[str, Any]:
+    """The same behind the names of the images, with what is wrong with those that could not be read."""
+    import numpy as np
+
+    from automl.data.column_names import free_name
+
+    taken = set(columns)
+    named = {free_name("image", taken): np.array(predictor.last_images, dtype=object), **columns}
+    if predictor.last_faults:
+        rows = range(len(predictor.last_images))
+        errors = [predictor.last_faults.get(row) for row in rows]
+        named[free_name("error", taken)] = np.array(errors, dtype=object)
+    return named
 
 
 def _checked_target(out: str, data: str) -> Path:
@@ -73,10 +93,12 @@ def _checked_target(out: str, data: str) -> Path:
 
 
 def prediction_table(columns: dict[str, Any]) -> pa.Table:
-    """Labels and probabilities as an Arrow table."""
+    """Labels and probabilities as an Arrow table; cells of images without a prediction are missing, not NaN."""
     import pyarrow as pa
 
-    arrays = [pa.array(values.tolist() if values.dtype == object else values) for values in columns.values()]
+    arrays = [
+        pa.array(values.tolist() if values.dtype == object else values, from_pandas=True) for values in columns.values()
+    ]
     return pa.Table.from_arrays(arrays, names=list(columns))
 
 

@@ -22,20 +22,25 @@ if TYPE_CHECKING:
 @click.option("--weight", metavar="NAME", help="Column of sample weights.")
 @output_options
 def score_command(output: Output, run: str, data: str, metrics: tuple[str, ...], weight: str | None) -> None:
-    """Score the predictor of RUN on DATA, a table that has the target (- for CSV on standard input)."""
+    """Score the predictor of RUN on DATA, a table or images that have the target (- for CSV on standard input)."""
     from automl.api import load
     from automl.cli.output import figure
-    from automl.data.read import read_table
 
     predictor = load(run)
-    table = read_table(source_of(data), dedupe=True).table
+    table = predictor.read(source_of(data))
     names = split_list(metrics) or (predictor.task.metric,)
     scores = {name: predictor.score(table, name, weight=weight) for name in names}
     if output.as_json:
         findings = [finding.to_dict() for finding in predictor.last_findings]
         first = names[0]
         output.document(
-            {"metric": first, "score": scores[first], "scores": scores, "rows": table.num_rows, "findings": findings}
+            {
+                "metric": first,
+                "score": scores[first],
+                "scores": scores,
+                "rows": table.table.num_rows,
+                "findings": findings,
+            }
         )
         return
     output.findings(predictor.last_findings)

@@ -26,7 +26,7 @@ def suggest_command(output: Output, data: str, most: int | None, *, as_code: boo
 
     With --json a list of objects with model, config and origin.
     """
-    settings = make_settings(options)
+    settings = make_settings(options, data)
     if as_code and output.as_json:
         raise SettingsError("--python and --json were both given; choose one")
     if as_code and data == "-":

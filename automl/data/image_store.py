@@ -82,6 +82,35 @@ class PixelFolder:
         return True
 
 
+class ImageWriter:
+    """Writes the file at the base side image by image, however many there will be."""
+
+    def __init__(self, folder: Path, *, side: int, channels: int) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self._shape = (side, side, channels)
+        self._file = image_file(folder, side).open("wb")
+        self.rows = 0
+        self._write_header()
+
+    def append(self, images: NDArray[np.uint8]) -> None:
+        """Add ``(rows, side, side, channels)``."""
+        self._file.write(images.tobytes())
+        self.rows += len(images)
+
+    def close(self) -> None:
+        """Say in the header how many there are."""
+        self._file.seek(0)
+        self._write_header()
+        self._file.close()
+
+    def _write_header(self) -> None:
+        """NumPy leaves room in the header for any number of rows, so that it can be written again in its place."""
+        import numpy as np
+
+        about = {"descr": "|u1", "fortran_order": False, "shape": (self.rows, *self._shape)}
+        np.lib.format.write_array_header_1_0(self._file, about)
+
+
 @dataclass(frozen=True, kw_only=True)
 class PixelArrays:
     """Images in memory, all of one size."""

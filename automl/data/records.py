@@ -90,6 +90,11 @@ class TableData:
     def __len__(self) -> int:
         return int(self.numbers.shape[0])
 
+    @property
+    def cells(self) -> int:
+        """Numbers and codes in a row."""
+        return int(self.numbers.shape[1] + self.codes.shape[1])
+
     def take(self, rows: NDArray[np.int64]) -> TableData:
         """These rows, copied."""
         return replace(
@@ -147,6 +152,11 @@ class ImageData:
 
     def __len__(self) -> int:
         return len(self.rows)
+
+    @property
+    def cells(self) -> int:
+        """Numbers in a row, about: pixels times channels."""
+        return self.height * self.width * self.channels
 
     def take(self, rows: NDArray[np.int64]) -> ImageData:
         """These rows; no pixel is read."""

@@ -1,17 +1,70 @@
-"""Encoded tables as plain array files that workers map instead of receiving copies."""
+"""Encoded tables and decoded images as plain array files that workers map instead of receiving copies."""
 
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from automl.data.records import TableData, TableLayout
+from automl.data.image_store import PixelFolder
+from automl.data.records import ImageData, TableData, TableLayout
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 LAYOUT_FILE = "layout.json"
+IMAGES_FILE = "images.json"
+
+
+def save_data(folder: Path, data: TableData | ImageData) -> None:
+    """Write training data into a new folder; the files of decoded images are moved there."""
+    if isinstance(data, ImageData):
+        _save_images(folder, data)
+    else:
+        save_table(folder, data)
+
+
+def open_data(folder: Path) -> TableData | ImageData:
+    """The same over read-only mapped files."""
+    return _open_images(folder) if (folder / IMAGES_FILE).is_file() else open_table(folder)
+
+
+def _save_images(folder: Path, data: ImageData) -> None:
+    import numpy as np
+
+    source = data.source
+    assert isinstance(source, PixelFolder)
+    shutil.move(source.folder, folder)
+    np.save(folder / "rows.npy", data.rows)
+    if data.target is not None:
+        np.save(folder / "target.npy", data.target)
+    if data.weight is not None:
+        np.save(folder / "weight.npy", data.weight)
+    about = {"key": source.key, "side": source.side, "height": data.height, "width": data.width}
+    (folder / IMAGES_FILE).write_text(json.dumps({**about, "channels": data.channels}))
+
+
+def _open_images(folder: Path) -> ImageData:
+    import numpy as np
+
+    about = json.loads((folder / IMAGES_FILE).read_text())
+
+    def array(name: str) -> np.ndarray | None:
+        path = folder / f"{name}.npy"
+        return np.load(path, mmap_mode="r", allow_pickle=False) if path.exists() else None
+
+    rows = array("rows")
+    assert rows is not None
+    return ImageData(
+        source=PixelFolder(folder=str(folder), key=about["key"], side=about["side"]),
+        rows=rows,
+        height=about["height"],
+        width=about["width"],
+        channels=about["channels"],
+        target=array("target"),
+        weight=array("weight"),
+    )
 
 
 def save_table(folder: Path, data: TableData) -> None:
