@@ -24,6 +24,8 @@ SECONDS_PER_CELL_ROUND = 1.2e-8
 """Seconds that one boosting round spends per cell (rows x features) on one thread: 10,000 x 50 cells and
 100 rounds take 0.5 to 1 s on the machines this was measured on."""
 TYPICAL_ROUNDS = 300
+MOST_TEXT_COLUMNS = 350
+"""Columns that the words of all texts become, at most."""
 OVERHEAD_SECONDS = 0.15
 MUCH_CHEAPER = 0.25
 """A model goes before the usual first one, where time is short, when it costs at most this share of it."""
@@ -164,7 +166,7 @@ def fit_seconds(task: Task) -> float:
     if task.modality == "images":
         return image_fit_seconds(task)
     outputs = task.class_count if task.problem_type == "multiclass" else 1
-    cells = task.rows * max(task.features + 150 * task.texts, 1)
+    cells = task.rows * max(task.features + min(150 * task.texts, MOST_TEXT_COLUMNS), 1)
     return OVERHEAD_SECONDS + cells * outputs * TYPICAL_ROUNDS * SECONDS_PER_CELL_ROUND
 
 

@@ -16,6 +16,8 @@ from automl.data.text_content import Content
 from automl.errors import DataError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import pyarrow as pa
 
 START_SECONDS = 3.0
@@ -24,6 +26,10 @@ READ_SHARE = 0.3
 """Share of the rest of the time budget that reading and encoding may take."""
 TEXT_BYTES_PER_SECOND = 20_000_000
 """Text tables are read, judged and encoded at 25 to 50 MB/s on two cores; cautious."""
+WORDS_BYTES_PER_SECOND = 6_000_000
+"""Free text is cut into words and hashed at about so many bytes a second, and models of words take their time, too."""
+WORDS = 4
+"""Cells of so many words, on average, are free text."""
 CELLS_PER_SECOND = 550_000
 """Cells (rows x columns) for each second of the budget. A booster needs about 3.6e-6 s per cell for 300 rounds on one
 thread: with more, the whole budget would not do for a third of one fit."""
@@ -35,6 +41,8 @@ BLOCKS = 64
 """Places of a text file that rows are taken from."""
 BLOCK_ROWS = 8
 """Rows that each of them holds at least, about; tables with long rows have fewer blocks."""
+FIRST_CELLS = 50
+"""Cells of a column that tell whether it is free text."""
 LEAST_ROWS = 64
 """Rows that are read of every table, however long they are."""
 START_BYTES = 1 << 14
@@ -57,6 +65,11 @@ class ReadLimit:
     def text_bytes(self) -> int:
         """Bytes of a text table."""
         return int(READ_SHARE * self.useful_seconds * TEXT_BYTES_PER_SECOND)
+
+    @property
+    def words_bytes(self) -> int:
+        """Bytes of free text."""
+        return int(READ_SHARE * self.useful_seconds * WORDS_BYTES_PER_SECOND)
 
     def rows(self, columns: int) -> int:
         """Rows of a table with so many columns."""
@@ -84,7 +97,8 @@ def thin_text(content: Content, dialect: Dialect, start: int, limit: ReadLimit, 
     rest = content.size - start
     head = content.read(start, HEAD_BYTES)
     row_bytes = len(head) / max(head.count(b"\n"), 1)
-    most = max(min(limit.text_bytes, int(limit.rows(dialect.width) * row_bytes)), int(LEAST_ROWS * row_bytes))
+    most = min(limit.text_bytes, int(limit.rows(dialect.width) * row_bytes))
+    most = max(min(most, int(limit.words_bytes / max(_words_share(dialect), 1e-9))), int(LEAST_ROWS * row_bytes))
     if rest <= most:
         return content, 1.0
     blocks = max(1, min(BLOCKS, int(most / (BLOCK_ROWS * row_bytes))))
@@ -104,6 +118,18 @@ def thin_text(content: Content, dialect: Dialect, start: int, limit: ReadLimit, 
     if len(joined) == start:  # rows longer than blocks
         return content, 1.0
     return Content.of_bytes(joined), (len(joined) - start) / rest
+
+
+def _words_share(dialect: Dialect) -> float:
+    """Share of the characters of a text table that are free text, by its first rows."""
+    columns = [column for column in zip(*dialect.rows, strict=True) if column]
+    sizes = [sum(map(len, column)) for column in columns]
+    words = sum(size for size, column in zip(sizes, columns, strict=True) if _are_words(column))
+    return words / max(sum(sizes), 1)
+
+
+def _are_words(cells: Sequence[str | None]) -> bool:
+    return sum(len(cell.split()) for cell in cells if cell) >= WORDS * max(len(cells), 1)
 
 
 def _whole_rows(part: bytes, dialect: Dialect, look: int, *, at_start: bool) -> bytes:
@@ -139,6 +165,13 @@ def thin_rows(table: pa.Table, limit: ReadLimit, seed: int) -> tuple[pa.Table, f
     text = sum(column.nbytes for column in table.columns if _is_text(column.type))
     if text > limit.text_bytes:
         most = min(most, int(table.num_rows * limit.text_bytes / text))
+    words = sum(
+        column.nbytes
+        for column in table.columns
+        if _is_text(column.type) and _are_words(column.slice(0, FIRST_CELLS).to_pylist())
+    )
+    if words > limit.words_bytes:
+        most = max(min(most, int(table.num_rows * limit.words_bytes / words)), LEAST_ROWS)
     if table.num_rows <= most:
         return table, 1.0
     rows = np.random.default_rng(seed).choice(table.num_rows, most, replace=False)

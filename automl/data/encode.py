@@ -57,9 +57,7 @@ def _hashed(columns: list[tuple[Column, Any]]) -> csr_matrix | None:
     from scipy.sparse import hstack
 
     buckets = bucket_count(len(columns))
-    texts = [
-        hash_counts(_as_text(values).to_pylist(), buckets, column.params["characters"]) for column, values in columns
-    ]
+    texts = [hash_counts(_as_text(values), buckets, column.params["characters"]) for column, values in columns]
     return hstack(texts, format="csr") if len(texts) > 1 else texts[0]
 
 

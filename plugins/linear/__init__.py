@@ -27,7 +27,7 @@ def register_models() -> list[ModelSpec]:
             factory="automl_plugins.linear.text:TextLinear",
             space="automl_plugins.linear.text:space",
             form="table",
-            relative_cost=1.0,
+            relative_cost=0.2,
             memory_factor=4.0,
             priority=15,
             needs_text=True,

@@ -111,12 +111,22 @@ def test_rows_longer_than_a_look_are_sampled_not_refused(columns, rows):
     assert any(one.code == SAMPLED for one in read.findings)
 
 
-def test_long_texts_count_by_their_bytes():
-    table = pa.table({"text": ["many words " * 200] * 2_000, "number": list(range(2_000))})
+@pytest.mark.parametrize(("text", "most"), [("many words " * 200, "words_bytes"), ("oneword" * 314, "text_bytes")])
+def test_long_texts_count_by_their_bytes(text, most):
+    """Words more than others: they are hashed one by one."""
+    table = pa.table({"text": [text] * 2_000, "number": list(range(2_000))})
     limit = ReadLimit(seconds=0.5)
     assert limit.rows(2) > 2_000
 
     read = read_table(table, limit=limit)
 
-    assert read.table.num_rows * 2_200 < 1.1 * limit.text_bytes
-    assert read.table.num_rows > 100
+    assert 0.8 * getattr(limit, most) < read.table.num_rows * 2_200 < 1.1 * getattr(limit, most)
+
+
+def test_free_text_in_a_file_counts_by_its_words():
+    rows = "\n".join(f"{number},some {number} words are here in this cell of the table" for number in range(50_000))
+    limit = ReadLimit(seconds=2)
+
+    read = read_table(io.BytesIO(f"number,text\n{rows}\n".encode()), limit=limit)
+
+    assert 0.5 * limit.words_bytes < read.table.num_rows * 50 < 1.2 * limit.words_bytes < limit.text_bytes
