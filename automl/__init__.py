@@ -66,6 +66,7 @@ _HOMES = {
     "TreeColumns": "automl.data.tree_columns",
     "read_arrays": "automl.data.arrays",
     "boosting_patience": "automl.data.tree_columns",
+    "categories_without_twins": "automl.data.tree_columns",
     "Candidate": "automl.history",
     "Trial": "automl.history",
     "History": "automl.history",
@@ -143,6 +144,7 @@ __all__ = [
     "Wait",
     "__version__",
     "boosting_patience",
+    "categories_without_twins",
     "check",
     "fit",
     "hookimpl",
@@ -160,7 +162,7 @@ if TYPE_CHECKING:
     from automl.data.records import ImageData, MatrixData, TableData, TableLayout
     from automl.data.target_encoding import TargetEncoding
     from automl.data.text_features import TextFeatures
-    from automl.data.tree_columns import TreeColumns, boosting_patience
+    from automl.data.tree_columns import TreeColumns, boosting_patience, categories_without_twins
     from automl.errors import (
         AutomlError,
         DataError,

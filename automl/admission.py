@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from automl.costs import Costs, soft_seconds
+from automl.costs import BEYOND_CUT, Costs, soft_seconds
 from automl.fidelity import FOLDS
 from automl.fold_jobs import partial_training
 from automl.store import SKIPPED
@@ -21,7 +21,9 @@ IMPORT_SECONDS = 15.0
 imports what the model is made of, and a new worker would only begin again."""
 LONGEST_JOB_SECONDS = 3600.0
 """Most that a job may take without a time budget: a model that hangs must not hold up the run for ever."""
-LEAST_SHARE = 0.4
+CUT_SHARE = 0.85
+"""A job that took this share of its time, or more, was ended by the clock: models keep a little for predicting."""
+LEAST_SHARE = 0.7
 """A model that can stop early starts when at least this share of its usual training fits into the time."""
 USUAL_EXTRA_SECONDS = 3.0
 """What jobs get on top of their time once the libraries are there: for predicting and saving."""
@@ -38,15 +40,29 @@ class Admission:
         """Seconds of jobs by model and budget: early stopping and fixed costs keep them from being that share of
         a whole job's."""
         self._imported: set[str] = set()
+        self._folds = context.least_folds or len(context.splits)
+        """Folds among which a trial's time is divided."""
 
-    def job_done(self, trial: Trial, seconds: float) -> None:
-        """A job of this trial took so long. Continued jobs tell little about whole ones, so they do not count."""
+    def use_folds(self, context: RunContext) -> None:
+        """The folds are settled."""
+        self._context = context
+        self._folds = len(context.splits)
+
+    def usual_seconds(self, trial: Trial, seconds: float, soft: float | None) -> float:
+        """What a fit of relative cost 1 takes, as far as one job of this trial tells."""
+        stated = self._context.models[trial.candidate.model].cost_at(self._context.task.features)
+        return (BEYOND_CUT if _cut(seconds, soft) else 1.0) * seconds / max(stated * trial.candidate.cost, 1e-9)
+
+    def job_done(self, trial: Trial, seconds: float, soft: float | None = None) -> None:
+        """A job of this trial took so long, of the `soft` seconds after which its model should have stopped. Continued
+        jobs tell little about whole ones, so they do not count.
+        """
         model = trial.candidate.model
         self._imported.add(model)
         if trial.parent is not None:
             return
         if partial_training(self._context, model, trial.budget).job_share >= 1.0:
-            self._costs.add(model, seconds)
+            self._costs.add(model, seconds, scale=trial.candidate.cost, cut=_cut(seconds, soft))
         else:
             self._partial.setdefault((model, trial.budget), []).append(seconds)
 
@@ -79,23 +95,20 @@ class Admission:
             before = partial_training(self._context, start.candidate.model, history[start.parent].budget)
             jobs = max(jobs - before.folds, 1) if partial.fidelity == FOLDS.name else jobs
             share = max(share - before.job_share, 0.0) if partial.resumable else share
-        job = self._costs.job_seconds(start.candidate.model) * share
+        job = self._costs.job_seconds(start.candidate.model, start.candidate.cost) * share
         measured = self._partial.get((start.candidate.model, start.budget))
         if measured and start.parent is None:
             job = sum(measured) / len(measured)
         if partial.resumable:  # a model that can go on later can also stop early, at its soft limit
-            job = min(job, max(self.soft_seconds(0) or job, LEAST_SHARE * job))
+            job = min(job, max(self.soft_seconds() or job, LEAST_SHARE * job))
         return job * -(-jobs // self._workers), job
 
     def _searches(self, trial: Trial) -> bool:
         return not self._context.models[trial.candidate.model].is_baseline
 
-    def soft_seconds(self, queued: int) -> float | None:
-        """Seconds after which a model should stop with what it has, while `queued` first candidates wait;
-        None without a budget.
-        """
-        folds = len(self._context.splits)
-        return soft_seconds(self._context.clock, workers=self._workers, folds=folds, queued=queued)
+    def soft_seconds(self) -> float | None:
+        """Seconds after which a model should stop with what it has; None without a budget."""
+        return soft_seconds(self._context.clock, workers=self._workers, folds=self._folds)
 
     def hard_seconds(self, model: str, soft: float | None) -> float:
         """Seconds after which a job is killed: the user's limit, or what the time budget allows, or
@@ -108,3 +121,8 @@ class Admission:
         extra = USUAL_EXTRA_SECONDS if known else IMPORT_SECONDS
         most = min(2.0 * soft + extra, max(self._context.clock.left(), 0.1))
         return most if asked is None else min(most, asked)
+
+
+def _cut(seconds: float, soft: float | None) -> bool:
+    """Whether the clock ended a job."""
+    return soft is not None and seconds >= CUT_SHARE * soft

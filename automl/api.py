@@ -205,7 +205,7 @@ def _search_and_save(run: Run, store: Store, executor: Executor) -> FitOutcome:
     trackers.run_started(run_info(run, folder, reasons))
     search = Search(context, strategy, baselines, executor, store, trackers)
     result = search.run()
-    reasons = (*reasons, f"search: ended, {result.ended}")
+    reasons = (*reasons, *result.notes, f"search: ended, {result.ended}")
     result, notes = choose_within(search, result)
     reasons = (*reasons, *notes)
     refitted: set[int] = set()

@@ -13,6 +13,7 @@ from automl.history import Candidate
 from automl.machine import Machine, versions
 from automl.plan import search_weights
 from automl.protocols import RunInfo
+from automl.replan import least_folds
 from automl.strategy import Strategy, make_strategy, strategy_parts
 
 if TYPE_CHECKING:
@@ -68,7 +69,6 @@ def build_strategy(run: Run) -> tuple[Strategy | None, list[Candidate], list[str
         space,
         seed=run.settings.seed,
         queue=starts.queue,
-        firsts=starts.defaults,
     )
     notes = [*starts.notes]
     notes.append(f"search: {len(starts.queue)} starting configurations, then strategy {run.settings.strategy}")
@@ -128,6 +128,7 @@ def run_context(run: Run, folder: Path, splits: Sequence[Split]) -> RunContext:
         patience=run.settings.patience,
         job_seconds=run.settings.job_seconds,
         fit_seconds=run.ready.plan.fit_seconds,
+        least_folds=least_folds(run.settings, run.ready.resampling.kind, run.ready.prepared.task.rows),
         partial=strategy_parts(run.settings.strategy, run.registry)[1].partial,
         fidelity=_wanted_fidelity(run.settings, run.registry),
         goals=Goals.of(run.settings),

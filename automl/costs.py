@@ -11,6 +11,12 @@ if TYPE_CHECKING:
     from automl.specs import ModelSpec
 
 
+BEYOND_CUT = 1.5
+"""How many times the seconds after which the clock ended jobs a whole job takes, as long as none has ended by itself."""
+SHARE_OF_REST = 0.3
+"""Share of the time left that one trial may take."""
+
+
 class Costs:
     """Seconds of one job by model, learned while the run goes on."""
 
@@ -19,17 +25,25 @@ class Costs:
         self._stated = {name: fit_seconds * spec.cost_at(columns) for name, spec in models.items()}
         self._sums: dict[str, float] = {}
         self._counts: dict[str, int] = {}
+        self._cut: dict[str, float] = {}
 
-    def add(self, model: str, seconds: float) -> None:
-        """A job of this model took so long."""
-        self._sums[model] = self._sums.get(model, 0.0) + seconds
+    def add(self, model: str, seconds: float, *, scale: float = 1.0, cut: bool = False) -> None:
+        """A job of this model took so long, with a configuration of `scale` times the model's usual cost; `cut`: the
+        clock ended it, so that it tells only that a whole job takes longer.
+        """
+        usual = seconds / max(scale, 1e-9)
+        if cut:
+            self._cut[model] = max(self._cut.get(model, 0.0), usual)
+            return
+        self._sums[model] = self._sums.get(model, 0.0) + usual
         self._counts[model] = self._counts.get(model, 0) + 1
 
-    def job_seconds(self, model: str) -> float:
-        """Expected seconds of one job of this model."""
+    def job_seconds(self, model: str, scale: float = 1.0) -> float:
+        """Expected seconds of one job of this model, with a configuration of `scale` times its usual cost."""
         if model in self._counts:
-            return self._sums[model] / self._counts[model]
-        return self._stated[model] * self._correction()
+            return scale * self._sums[model] / self._counts[model]
+        stated = self._stated[model] * self._correction()
+        return scale * max(stated, BEYOND_CUT * self._cut.get(model, 0.0))
 
     def _correction(self) -> float:
         """How far off the stated costs were for the models that have run (geometric mean is too hasty: median)."""
@@ -41,15 +55,13 @@ class Costs:
         return ratios[len(ratios) // 2] if ratios else 1.0
 
 
-def soft_seconds(clock: Clock, *, workers: int, folds: int, queued: int) -> float | None:
+def soft_seconds(clock: Clock, *, workers: int, folds: int) -> float | None:
     """Seconds that one job may take before its model should stop with what it has; None without a budget.
 
-    While first candidates are waiting, each gets twice its even share of what is left, because most need less;
-    later a trial may take a quarter of what is left.
+    A boosted model that is stopped far from its end is worth nothing beside others that came to theirs, so that it is
+    the number of folds and of trials that follow the time, and this bounds only what one trial may take of the rest.
     """
     left = clock.search_left()
     if left == float("inf"):
         return None
-    core_seconds = max(left, 0.0) * workers
-    share = 2.0 / (queued + 1) if queued >= 7 else 0.25
-    return max(core_seconds * share / folds, 0.3)
+    return max(max(left, 0.0) * workers * SHARE_OF_REST / folds, 0.3)

@@ -56,6 +56,8 @@ class RunContext:
     job_seconds: float | None = None
     """The user's limit of a job; None: none of his own."""
     fit_seconds: float = 1.0
+    least_folds: int | None = None
+    """Folds to which the engine may go down when fits turn out dear; None: their number is fixed."""
     partial: bool = False
     """Whether the scheduler gives less than the whole budget."""
     fidelity: str | None = None

@@ -31,6 +31,8 @@ class Candidate:
     config: Config
     origin: str = ""
     """``default``, ``random``, ``baseline:file#3``, ..."""
+    cost: float = field(default=1.0, compare=False)
+    """What a fit of it takes as a multiple of its model's default, by whoever stored it."""
 
     @cached_property
     def id(self) -> str:

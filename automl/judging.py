@@ -61,6 +61,10 @@ class Judging:
             )
         return score
 
+    def use_folds(self, context: RunContext) -> None:
+        """Judge by the folds of `context` from now on."""
+        self._live.use_folds(context.splits)
+
     def discard(self, trial: int) -> None:
         """Let a trial not join the ensemble."""
         self._live.discard(trial)

@@ -47,7 +47,7 @@ def choose_within(search: Search, result: SearchResult) -> tuple[SearchResult, l
     before = _cost(search, result)
     chosen = _smaller(search, goals, goals.cap)
     after = _cost(search, chosen)
-    chosen = replace(chosen, interrupted=result.interrupted, ended=result.ended)
+    chosen = replace(chosen, interrupted=result.interrupted, ended=result.ended, notes=result.notes)
     if goals.kept:  # they are about to be trained once on all rows
         chosen = replace(chosen, folds=result.folds)
     weights = {} if chosen.ensemble is None else chosen.ensemble.weights

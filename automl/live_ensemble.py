@@ -109,6 +109,12 @@ class LiveEnsemble:
         self.costs[trial_id] = _cost(results)
         return self._metric.from_distance(loss)
 
+    def use_folds(self, splits: Sequence[Split]) -> None:
+        """Judge by these folds from now on; what was scored before must be scored again to count."""
+        self._splits = splits
+        self._oof = OutOfFold(splits, len(self._target))
+        self._predictions.clear()
+
     def _is_slow(self, results: Mapping[int, FoldResult]) -> bool:
         """Whether judging all rows at once would take too long; metrics that compare all pairs of rows are expected
         to take the square of the rows. Once slow, always slow, so that trials are judged alike.

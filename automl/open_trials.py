@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from automl.history import Trial
 
 
+NOBODY = -1
+"""Instead of the trial of a job that is not wanted any more."""
+
+
 @dataclass(kw_only=True)
 class OpenTrial:
     """A trial whose jobs are not all back."""
@@ -51,6 +55,8 @@ class OpenTrials:
         self._open: dict[int, OpenTrial] = {}
         self._pending: deque[tuple[int, int]] = deque()
         self._jobs: dict[int, tuple[int, int]] = {}
+        self._softs: dict[int, float | None] = {}
+        """Job -> seconds after which its model should stop."""
         self._next_job = 1
 
     def __contains__(self, trial_id: int) -> bool:
@@ -82,13 +88,13 @@ class OpenTrials:
         """Folds to fit, behind all that wait."""
         self._pending.extend((trial_id, fold) for fold in folds)
 
-    def submit_next(self, queued: int) -> None:
-        """Send the job that waits longest, while `queued` first candidates wait."""
+    def submit_next(self) -> None:
+        """Send the job that waits longest."""
         trial_id, fold = self._pending.popleft()
         trial = self._open[trial_id].trial
-        soft = self._admission.soft_seconds(queued)
+        soft = self._admission.soft_seconds()
         number, self._next_job = self._next_job, self._next_job + 1
-        self._jobs[number] = (trial_id, fold)
+        self._jobs[number], self._softs[number] = (trial_id, fold), soft
         self._executor.submit(
             Job(
                 id=number,
@@ -99,10 +105,25 @@ class OpenTrials:
             )
         )
 
-    def job_back(self, number: int) -> tuple[OpenTrial | None, int]:
-        """The trial and fold of a job that came back; no trial when that is closed already."""
+    def job_back(self, number: int) -> tuple[OpenTrial | None, int, float | None]:
+        """The trial and fold of a job that came back, and the seconds after which its model should have stopped; no
+        trial when that is closed already, or does without this fold.
+        """
         trial_id, fold = self._jobs.pop(number)
-        return self._open.get(trial_id), fold
+        return self._open.get(trial_id), fold, self._softs.pop(number)
+
+    def use_folds(self, context: RunContext) -> None:
+        """Do without the folds that `context` does not have any more."""
+        self._context = context
+        count = len(context.splits)
+        self._pending = deque(item for item in self._pending if item[1] < count)
+        for number, (_, fold) in self._jobs.items():
+            if fold >= count:
+                self._jobs[number] = (NOBODY, fold)
+                self._executor.cancel(number)
+        for active in self._open.values():
+            active.wanted = min(active.wanted, count)
+            active.folds = {fold: result for fold, result in active.folds.items() if fold < count}
 
     def close(self, trial_id: int) -> None:
         """Forget a trial and its open jobs."""

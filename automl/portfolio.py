@@ -257,5 +257,8 @@ class _Sorting:
             leave_out(f"does not fit its space: {error}")
             return
         found.items.append(
-            Priced(candidate=replace(candidate, config=config), seconds=self.costs.get(candidate.model, 1.0) * cost)
+            Priced(
+                candidate=replace(candidate, config=config, cost=cost),
+                seconds=self.costs.get(candidate.model, 1.0) * cost,
+            )
         )

@@ -76,10 +76,6 @@ class Proposals:
         self.exhausted = True
         self._baselines.clear()
 
-    def queued(self, history: History) -> int:
-        """How many of the first candidates wait."""
-        return 0 if self._strategy is None else self._strategy.queued(history)
-
     def why_over(self, history: History) -> str:
         """Why nothing comes any more, in words."""
         if self.ended:

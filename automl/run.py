@@ -14,6 +14,7 @@ from automl.judging import Judging
 from automl.open_trials import OpenTrial, OpenTrials
 from automl.patience import patience_ends
 from automl.proposals import SKIPS_IN_A_ROW, Proposals
+from automl.replan import affordable_folds, cost_of_kinds
 from automl.search_result import SearchResult
 from automl.store import SKIPPED, Store
 
@@ -54,6 +55,8 @@ class Search:
         )
         self._judging = Judging(context, store, self._proposals.is_baseline)
         self._results: dict[int, dict[int, FoldResult]] = {}
+        self._folds_settled = context.least_folds is None
+        self._notes: tuple[str, ...] = ()
 
     # -- the loop ---------------------------------------------------------------------------------
 
@@ -75,6 +78,7 @@ class Search:
             folds=dict(self._judging.folds),
             interrupted=interrupted,
             ended=self._proposals.why_over(self.history),
+            notes=self._notes,
         )
 
     def _loop(self) -> None:
@@ -100,7 +104,7 @@ class Search:
         in_flight = self._executor.workers + 1
         while self._open.running < in_flight and self.context.clock.search_left() > 0.05:
             if self._open.waiting:
-                self._open.submit_next(self._proposals.queued(self.history))
+                self._open.submit_next()
             elif not self._start_trial():
                 return
 
@@ -159,7 +163,7 @@ class Search:
     # -- recording --------------------------------------------------------------------------------
 
     def _record(self, result: JobResult) -> None:
-        active, fold = self._open.job_back(result.id)
+        active, fold, soft = self._open.job_back(result.id)
         if active is None:  # its trial failed already; this is a cancelled sibling
             return
         trial_id = active.trial.id
@@ -186,9 +190,38 @@ class Search:
             facts=value.facts,
         )
         active.folds[fold] = value
-        self._admission.job_done(active.trial, result.seconds)
-        if active.complete:
-            self._finish(active)
+        self._admission.job_done(active.trial, result.seconds, soft)
+        if not self._folds_settled and active.trial.is_full and not self._proposals.is_baseline(active.trial):
+            self._settle_folds(self._admission.usual_seconds(active.trial, result.seconds, soft))
+        for one in self._open.all():  # with fewer folds than before, others may be complete, too
+            if one.complete:
+                self._finish(one)
+
+    def _settle_folds(self, fit_seconds: float) -> None:
+        """The first fit has told what fits cost: how many folds does the time allow?"""
+        self._folds_settled = True
+        planned, least = len(self.context.splits), self.context.least_folds
+        assert least is not None
+        folds = affordable_folds(
+            folds=planned,
+            least=least,
+            fit_seconds=fit_seconds,
+            kinds_cost=cost_of_kinds(self.context.models.values(), self.context.task.features),
+            core_seconds=self.context.clock.search_left() * self._executor.workers,
+        )
+        self.context = replace(self.context, splits=self.context.splits[:folds])
+        self._admission.use_folds(self.context)
+        if folds == planned:
+            return
+        self._open.use_folds(self.context)
+        self._judging.use_folds(self.context)
+        for trial in self.history.full():  # baselines: they are judged by the same rows as all others
+            results = {fold: result for fold, result in self._results[trial.id].items() if fold < folds}
+            score = self._judging.score(trial, results)
+            self._settle(replace(trial, score=score, loss=self.context.metric.distance(score)))
+        note = f"validation: {folds} of the {planned} folds: a usual fit takes about {fit_seconds:.1f} s here"
+        self._notes = (*self._notes, note)
+        self._store.event("info", "folds", note)
 
     def _fail(self, active: OpenTrial, kind: str, message: str) -> None:
         trial = replace(active.trial, status="failed", kind=kind, message=message, seconds=active.seconds)
@@ -203,7 +236,7 @@ class Search:
         except RunError as error:
             self._settle(replace(trial, status="failed", kind="metric", message=str(error), seconds=active.seconds))
             return
-        if not trial.is_full:
+        if not trial.is_full or not self._folds_settled:
             self._results[trial.id] = dict(active.folds)
         self._settle(
             replace(

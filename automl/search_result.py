@@ -23,5 +23,7 @@ class SearchResult:
     interrupted: bool
     ended: str = ""
     """Why the search ended, in words."""
+    notes: tuple[str, ...] = ()
+    """What was decided on the way, in words."""
     limited: bool = False
     """Whether a limit on latency or size left nothing but a baseline."""

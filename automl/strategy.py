@@ -32,14 +32,10 @@ class Strategy:
     The answer is a function of the history (and the seeds), so that a run can be rebuilt from its record.
     """
 
-    def __init__(
-        self, sampler: Sampler, scheduler: Scheduler, queue: Sequence[Candidate] = (), *, firsts: int | None = None
-    ) -> None:
-        """`firsts`: how many candidates of the queue a run should get through whatever its time; None: all."""
+    def __init__(self, sampler: Sampler, scheduler: Scheduler, queue: Sequence[Candidate] = ()) -> None:
         self._sampler = sampler
         self._scheduler = scheduler
         self._queue = tuple(queue)
-        self._firsts = self._queue if firsts is None else self._queue[:firsts]
 
     def ask(self, history: History) -> Start | Wait | Done:
         """The next step. The first candidate of the queue gets the whole budget, so that the answer is
@@ -79,10 +75,6 @@ class Strategy:
         queue = {candidate.id for candidate in self._queue}
         return any(trial.is_full and trial.candidate.id in queue for trial in (*history.running(), *history.full()))
 
-    def queued(self, history: History) -> int:
-        """How many of the first candidates were not asked yet."""
-        return sum(not history.was_asked(candidate.id) for candidate in self._firsts)
-
     def _next_queued(self, history: History) -> Candidate | None:
         return next((candidate for candidate in self._queue if not history.was_asked(candidate.id)), None)
 
@@ -118,7 +110,6 @@ def make_strategy(
     *,
     seed: int,
     queue: Sequence[Candidate] = (),
-    firsts: int | None = None,
 ) -> Strategy:
     """The strategy called `name` over a space, with `queue` in front of its sampler; see `strategy_parts`."""
     sampler, scheduler, options = strategy_parts(name, registry)
@@ -129,4 +120,4 @@ def make_strategy(
         raise PluginError(
             f"scheduler {scheduler.name!r} cannot be made with {told or 'no options'}: {error}"
         ) from error
-    return Strategy(sampler.load()(space, seed), made, queue, firsts=firsts)
+    return Strategy(sampler.load()(space, seed), made, queue)

@@ -89,10 +89,10 @@ def _fidelity_names() -> set[str]:
 @click.option("--executor", default="processes", metavar="NAME", help="Where jobs run (default processes).")
 @click.option(
     "--preset",
-    default="balanced",
+    default="best",
     type=NearestChoice(PRESETS),
     metavar="NAME",
-    help="best: whatever helps; balanced (default): predicts quickly, too; fast: very quickly.",
+    help="best (default): whatever helps; balanced: predicts quickly, too; fast: very quickly.",
 )
 @click.option("--max-latency-ms", type=float, metavar="MS", help="Most milliseconds per row of the finished predictor.")
 @click.option("--max-size-mb", type=float, metavar="MB", help="Most megabytes of the finished predictor.")

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from automl.data.records import TableData
+    from automl.data.records import TableData, TableLayout
     from automl.task import Task
 
 NATIVE_LEVELS = 1000
@@ -48,13 +48,10 @@ class TreeColumns:
     def fit_transform(self, data: TableData) -> NDArray[np.float32]:
         """Fit, and return the training rows ``(rows, columns)``."""
         assert data.target is not None
-        numbers = set(data.layout.numbers)
         limit = NATIVE_LEVELS if self._handling == "native" else ORDINAL_LEVELS
         self._plain, self._by_target = [], []
-        for place, (name, levels) in enumerate(zip(data.layout.categories, data.layout.levels, strict=True)):
-            if name in numbers and levels <= TWIN_LEVELS:
-                continue
-            (self._plain if levels <= limit else self._by_target).append(place)
+        for place in categories_without_twins(data.layout):
+            (self._plain if data.layout.levels[place] <= limit else self._by_target).append(place)
         self._levels = [data.layout.levels[place] for place in self._plain]
         self.names = [*data.layout.numbers, *(data.layout.categories[place] for place in self._plain)]
         if self._handling == "native":
@@ -123,6 +120,13 @@ class TreeColumns:
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise PredictorError(f"the columns in {folder} are missing or damaged ({error}); fit again") from error
         return columns
+
+
+def categories_without_twins(layout: TableLayout) -> list[int]:
+    """Places of the category columns without those of few levels that are there as numbers, too."""
+    numbers = set(layout.numbers)
+    columns = zip(layout.categories, layout.levels, strict=True)
+    return [place for place, (name, levels) in enumerate(columns) if name not in numbers or levels > TWIN_LEVELS]
 
 
 def boosting_patience(rows: int, best_round: int) -> int:

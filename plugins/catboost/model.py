@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from automl import Config, Effort, PredictorError, TableData, Task, TextFeatures
+from automl import (
+    Config,
+    Effort,
+    PredictorError,
+    TableData,
+    Task,
+    TextFeatures,
+    boosting_patience,
+    categories_without_twins,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,11 +27,19 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 MOST_ROUNDS = 2000
-PATIENCE = 50
-MANY_ROWS = 50_000
-"""With more rows, statistics of crossed categories take most of the time and are left out unless asked for."""
+USUAL_BEST_ROUND = 200
+"""For which patience is measured: CatBoost takes one number for the whole training."""
+CROSSED_ROWS = 2_000
+"""With more rows, statistics of crossed categories take most of the time and are left out unless asked for: on 10,000
+rows with 20 columns twice as many rounds without them were better than the crossed ones, in the same seconds."""
 USEFUL_COLUMNS = 50
 """With more columns, as text has them, each level of a tree looks at a share of them only."""
+FINE_BORDERS = 254
+TRIED_ROUNDS = 8
+"""Rounds after which the time per round is known well enough to choose the learning rate."""
+WANTED_STEPS = 60.0
+"""Rounds times learning rate that a fit should have before the deadline; a faster rate makes up for fewer rounds."""
+FASTEST_RATE = 0.25
 
 
 def space(task: Task) -> ConfigurationSpace:
@@ -38,7 +55,7 @@ def space(task: Task) -> ConfigurationSpace:
         Integer("leaf_estimation_iterations", (1, 20), log=True, default=1),
         Integer("one_hot_max_size", (2, 100), log=True, default=8),
         Categorical("grow_policy", ["SymmetricTree", "Depthwise"], weights=[0.7, 0.3], default="SymmetricTree"),
-        Integer("max_ctr_complexity", (1, 5), default=1 if task.rows > MANY_ROWS else 2),
+        Integer("max_ctr_complexity", (1, 5), default=1 if task.rows > CROSSED_ROWS else 2),
         Float("model_size_reg", (0.1, 1.5), log=True, default=0.5),
     )
     return made
@@ -54,6 +71,8 @@ class CatBoost:
         self._level: NDArray[np.float64] | None = None
         """What a model without trees predicts for every row: the class shares, or one value."""
         self._rounds = 0
+        self._categories: list[int] | None = None
+        """Places of the category columns in use; None: all."""
 
     def _pool(self, data: TableData, target: bool = True) -> Any:
         """Columns with names; categories as whole numbers, shifted so that missing is 0."""
@@ -64,11 +83,12 @@ class CatBoost:
             assert data.text is not None
             blocks.append(self._text.transform(data.text))
         numbers = np.ascontiguousarray(np.concatenate(blocks, axis=1))
-        codes = np.asarray(data.codes)
+        places = range(data.codes.shape[1]) if self._categories is None else self._categories
+        codes = np.asarray(data.codes)[:, list(places)]
         names = np.empty(codes.shape, dtype=object)
-        for place in range(codes.shape[1]):
+        for column, place in enumerate(places):
             words = np.array([str(code).encode() for code in range(-1, data.layout.levels[place] + 1)], dtype=object)
-            names[:, place] = words[np.minimum(codes[:, place], data.layout.levels[place]) + 1]
+            names[:, column] = words[np.minimum(codes[:, column], data.layout.levels[place]) + 1]
         features = FeaturesData(
             num_feature_data=numbers if numbers.shape[1] else None, cat_feature_data=names if codes.shape[1] else None
         )
@@ -80,11 +100,13 @@ class CatBoost:
         before = None
         if effort.checkpoint is not None:
             old = type(self).load(effort.checkpoint, self._config, self._task, self._seed)
-            self._text, before = old._text, old._model
+            self._text, before, self._categories = old._text, old._model, old._categories
             self._rounds = 0 if before is None else old._rounds
-        elif train.text is not None:
-            self._text = TextFeatures(self._seed)
-            self._text.fit(train.text, train.target, self._task.problem_type)
+        else:
+            self._categories = categories_without_twins(train.layout)
+            if train.text is not None:
+                self._text = TextFeatures(self._seed)
+                self._text.fit(train.text, train.target, self._task.problem_type)
         self._boost(train, valid if "rounds" not in effort.fidelity else None, effort, before)
         return {"rounds": float(self._rounds)}
 
@@ -95,13 +117,16 @@ class CatBoost:
         pool = self._pool(train)
         rounds = max(1, int(effort.fidelity.get("rounds", effort.full.get("rounds", MOST_ROUNDS))) - self._rounds)
         maker = catboost.CatBoostClassifier if self._task.is_classification else catboost.CatBoostRegressor
-        model = maker(
-            **self._options(effort, rounds, train, pool.num_col()),
-            use_best_model=valid is not None,
-            od_type=None if valid is None else "Iter",
-            od_wait=None if valid is None else PATIENCE,
-        )
+        options = self._options(effort, rounds, train, pool.num_col())
         try:
+            if effort.deadline is not None and before is None and rounds > 2 * TRIED_ROUNDS:
+                options["learning_rate"] = _rate_in_time(maker, options, pool, effort.deadline)
+            model = maker(
+                **options,
+                use_best_model=valid is not None,
+                od_type=None if valid is None else "Iter",
+                od_wait=None if valid is None else boosting_patience(len(train), USUAL_BEST_ROUND),
+            )
             model.fit(
                 pool,
                 eval_set=None if valid is None else self._pool(valid),
@@ -135,7 +160,7 @@ class CatBoost:
             # Continued training would draw the rows of the first rounds again.
             "random_seed": (self._seed + self._rounds) % (2**31 - 1),
             # Every border of every column is tried at every level: with few rows, borders are what takes the time.
-            "border_count": min(254, max(32, len(train) // 8)),
+            "border_count": FINE_BORDERS if columns <= USEFUL_COLUMNS else min(FINE_BORDERS, max(32, len(train) // 8)),
             # A quarter as many leaves as rows are enough: a symmetric tree has all 2^depth of them.
             "depth": min(int(self._config.get("depth", 6)), max(2, int(np.log2(len(train) / 4 + 1)))),  # type: ignore[arg-type]
             "rsm": max(0.3, min(1.0, USEFUL_COLUMNS / max(columns, 1))),
@@ -179,7 +204,12 @@ class CatBoost:
         if self._level is None:
             self._model.save_model(str(folder / "model.cbm"))
         level = None if self._level is None else self._level.tolist()
-        about = {"rounds": self._rounds, "text": self._text is not None, "level": level}
+        about = {
+            "rounds": self._rounds,
+            "text": self._text is not None,
+            "level": level,
+            "categories": self._categories,
+        }
         (folder / "catboost.json").write_text(json.dumps(about))
         if self._text is not None:
             self._text.save(folder)
@@ -193,6 +223,8 @@ class CatBoost:
         try:
             about = json.loads((folder / "catboost.json").read_text())
             model._rounds = int(about["rounds"])
+            places = about.get("categories")
+            model._categories = None if places is None else [int(place) for place in places]
             model._text = TextFeatures.load(folder) if about["text"] else None
             if about["level"] is not None:
                 model._level = np.asarray(about["level"], dtype=np.float64).reshape(max(task.class_count, 1))
@@ -204,15 +236,34 @@ class CatBoost:
         return model
 
 
+def _rate_in_time(maker: Any, options: dict[str, Any], pool: Any, deadline: float) -> float:
+    """The learning rate with which training gets somewhere before the deadline: the one asked for, or a faster one.
+
+    A few rounds are trained to see what one takes, and thrown away: CatBoost cannot change its rate on the way.
+    """
+    rate = float(options.get("learning_rate", 0.03))
+    tried = _StopInTime(deadline)
+    maker(**{**options, "iterations": TRIED_ROUNDS}).fit(pool, callbacks=[tried])
+    if len(tried.times) < 2:
+        return FASTEST_RATE
+    # The first round holds what is done once.
+    per_round = (tried.times[-1] - tried.times[0]) / (len(tried.times) - 1)
+    possible = max((deadline - time.monotonic()) / max(per_round, 1e-9), 1.0)
+    return max(rate, min(FASTEST_RATE, WANTED_STEPS / possible))
+
+
 class _StopInTime:
     """Ends training when one more round might pass the deadline."""
 
     def __init__(self, deadline: float) -> None:
         self._deadline = deadline
         self._last = time.monotonic()
+        self.times: list[float] = []
+        """When each round ended."""
 
     def after_iteration(self, info: Any) -> bool:
         """Whether to go on."""
         now = time.monotonic()
         taken, self._last = now - self._last, now
+        self.times.append(now)
         return not now + 2.0 * taken + 0.05 > self._deadline

@@ -84,7 +84,7 @@ def test_categories_in_no_order_are_learned():
     assert np.corrcoef(found, test.target)[0, 1] > 0.9
 
 
-def test_few_rows_take_few_borders_and_shallow_trees():
+def test_few_rows_take_shallow_trees_and_in_wide_tables_few_borders():
     """Each border of each column is tried at each level, whatever the rows."""
     train = slope(200)
     model = make("catboost", task_of(train), depth=8)
@@ -92,9 +92,9 @@ def test_few_rows_take_few_borders_and_shallow_trees():
     many = model._options(Effort(), 10, slope(5000), 3)
     wide = model._options(Effort(), 10, train, 500)
 
-    assert (32, 5) == (few["border_count"], few["depth"])
+    assert (254, 5) == (few["border_count"], few["depth"])
     assert (254, 8) == (many["border_count"], many["depth"])
-    assert (1.0, 0.3) == (few["rsm"], wide["rsm"])
+    assert (1.0, 0.3, 32) == (few["rsm"], wide["rsm"], wide["border_count"])
 
 
 def test_a_damaged_file_is_a_predictor_error(tmp_path):

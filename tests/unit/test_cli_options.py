@@ -96,3 +96,17 @@ def test_baselines_are_a_file_or_switched_off():
     assert make_settings({**NOTHING, "baselines": None, "no_baselines": True}).baselines is False
     with pytest.raises(SettingsError, match="--baselines and --no-baselines were both given"):
         make_settings({**NOTHING, "baselines": "won.json", "no_baselines": True})
+
+
+def test_what_is_not_said_on_the_command_line_is_what_settings_say():
+    from dataclasses import fields
+
+    from automl.cli.fit import fit_command
+    from automl.settings import Settings
+
+    plain = Settings(target="y", seconds=1.0)
+    options = {one.name: one.default for one in fit_command.params if isinstance(one.default, str | int | float)}
+    same = {field.name: getattr(plain, field.name) for field in fields(Settings) if field.name in options}
+
+    assert "best" == same["preset"]
+    assert {name: options[name] for name in same} == same

@@ -133,7 +133,7 @@ def test_the_search_ends_before_the_budget(seconds):
 
 
 def test_without_a_budget_nothing_limits_a_job():
-    assert soft_seconds(Clock.make(0.0, None), workers=2, folds=5, queued=3) is None
+    assert soft_seconds(Clock.make(0.0, None), workers=2, folds=5) is None
 
 
 def _model(name, cost):
@@ -145,9 +145,19 @@ def test_costs_are_measured_then_scaled_for_models_not_seen():
 
     assert costs.job_seconds("b") == 4.0
     costs.add("a", 2.0)
-    costs.add("a", 4.0)
+    costs.add("a", 8.0, scale=2.0)
     assert costs.job_seconds("a") == 3.0
+    assert costs.job_seconds("a", 0.5) == 1.5
     assert costs.job_seconds("b") == 12.0
+
+
+def test_a_job_that_the_clock_ended_tells_only_that_others_take_longer():
+    costs = Costs({"a": _model("a", 1.0), "b": _model("b", 4.0)}, fit_seconds=1.0)
+    costs.add("b", 10.0, cut=True)
+
+    assert costs.job_seconds("b") > 10.0
+    costs.add("b", 8.0)
+    assert costs.job_seconds("b") == 8.0
 
 
 # -- histories that follow each other share their record ------------------------------------------

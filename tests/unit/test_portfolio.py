@@ -10,7 +10,6 @@ from ConfigSpace import Categorical, ConfigurationSpace, EqualsCondition, Float,
 from automl import Candidate, JointSpace, ModelSpec, PluginError, PortfolioSpec, Task, UnknownNameError, hookimpl
 from automl.data.records import TableData, TableLayout
 from automl.errors import PortfolioError
-from automl.history import History
 from automl.meta_features import MetaFeatures
 from automl.portfolio import Effort, starting_candidates
 from automl.portfolio_file import parse_portfolio
@@ -19,7 +18,6 @@ from automl.portfolio_record import SCHEMA
 from automl.registry import Registry
 from automl.settings import Settings
 from automl.stored_config import fit_config
-from automl.strategy import Strategy
 
 TASK = Task(target="y", problem_type="binary", metric="roc_auc", rows=1000, features=10, classes=("a", "b"))
 FEATURES = MetaFeatures.of(TASK)
@@ -399,11 +397,3 @@ def test_a_portfolio_that_raises_is_the_plugins_fault(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, module.__name__, module)
     with pytest.raises(PluginError, match="portfolio 'bad' of plugin 'toys' raised ZeroDivisionError"):
         start(registry_with(PortfolioSpec(name="bad", summary="Bad.", factory="portfolio_raises:give")))
-
-
-def test_only_the_first_candidates_count_as_waiting():
-    """Stored candidates come as long as time is left; they must not cut down the time of the first ones."""
-    strategy = Strategy(None, None, [*DEFAULTS, *candidates(30)], firsts=2)
-
-    assert 2 == strategy.queued(History())
-    assert 32 == Strategy(None, None, [*DEFAULTS, *candidates(30)]).queued(History())
