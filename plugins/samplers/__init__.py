@@ -34,4 +34,9 @@ def register_samplers() -> list[SamplerSpec]:
             summary="Regularised evolution: tournaments, one mutation, death by age (Real et al. 2019).",
             factory="automl_plugins.samplers.evolution:Evolution",
         ),
+        SamplerSpec(
+            name="gp",
+            summary="Gaussian processes and expected improvement (Snoek et al. 2012), on results of all budgets.",
+            factory="automl_plugins.samplers.gp:GaussianProcesses",
+        ),
     ]

@@ -55,9 +55,11 @@ def register_strategies() -> list[StrategySpec]:
             ("grid", "grid", "full", "Every point of a grid at full budget; ends when exhausted."),
             ("local", "local", "full", "One change at a time to the best configuration, at full budget."),
             ("smac", "smac", "full", "Bayesian optimisation with random forests at full budget."),
+            ("gp", "gp", "full", "Bayesian optimisation with Gaussian processes at full budget."),
             ("hyperband", "random", "hyperband", "Random search, small budgets first (Li et al. 2018)."),
             ("asha", "random", "asha", "Random search, small budgets first, never waiting (Li et al. 2020)."),
             ("bohb", "kde", "hyperband", "Kernel densities, small budgets first (Falkner et al. 2018)."),
+            ("gp+hyperband", "gp", "hyperband", "Gaussian processes on results of all budgets, small budgets first."),
             ("smac+hyperband", "smac", "hyperband", "Random forests, small budgets first (Lindauer et al. 2022)."),
         )
     ]

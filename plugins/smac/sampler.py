@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import threading
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from automl_plugins.samplers.axes import Axes, generator
 from automl_plugins.samplers.local import loss_order
+from automl_plugins.samplers.results import Results
 
 from automl import History, JointSpace, PluginError, Trial
 
@@ -50,8 +52,8 @@ class SmacSampler:
     record makes the same suggestions. What was running counts as finished with the predicted loss, and nothing that
     was asked is proposed again.
 
-    Suggestions are random until INITIAL trials are done at one budget. smac is imported in the thread too, after
-    the first jobs are out.
+    Results of all budgets count, on one scale (see `Results`). Suggestions are random until INITIAL configurations have
+    one. smac is imported in the thread too, after the first jobs are out.
     """
 
     def __init__(self, space: JointSpace, seed: int) -> None:
@@ -59,6 +61,7 @@ class SmacSampler:
         self._axes = Axes(space)
         # The thread has spaces of its own: drawing from a ConfigurationSpace changes its random state.
         self._copy = JointSpace(deepcopy(space.subspaces), space.weights)
+        self._axes_of_thread = Axes(self._copy)
         self._surrogate: Surrogate | None = None
         self._prepared: tuple[Knowledge, Future[list[Candidate]]] | None = None
         self._asked = threading.Event()
@@ -101,8 +104,8 @@ class SmacSampler:
         match = ORIGIN.fullmatch(previous.candidate.origin)
         pending = {previous.id, *map(int, ((match and match[1]) or "").split())}
         known = [trial for trial in history if trial.id < previous.id and trial.id not in pending]
-        inside = self._axes.inside(History(known).at_best_budget(at_least=INITIAL))
-        if len(inside) < INITIAL:
+        inside = [trial for trial in self._axes.inside(known) if trial.status == "done"]
+        if len({trial.candidate.id for trial in inside}) < INITIAL:
             return None
         done = {trial.id: trial for trial in sorted(inside, key=loss_order)[: MOST_RESULTS // 4]}
         done.update({trial.id: trial for trial in inside[-(MOST_RESULTS - len(done)) :]})
@@ -130,8 +133,11 @@ class SmacSampler:
                 raise PluginError(
                     f"sampler 'smac' cannot import smac: {error}; install it with: pip install 'automl-pluggy[smac]'"
                 ) from error
-        results = [(history[number].candidate, history[number].loss) for number in knowledge.done]
-        losses = [(candidate, float("inf") if loss is None else loss) for candidate, loss in results]
+        results = Results(self._axes_of_thread.encode)
+        results.follow([history[number] for number in knowledge.done])
+        losses = [
+            (trial.candidate, math.exp(value)) for value, trial in results.best(self._axes.models, len(knowledge.done))
+        ]
         losses += [(history[number].candidate, float("inf")) for number in knowledge.failed]
         known = {candidate.id for candidate, _ in losses}
         pending = [history[number].candidate for number in knowledge.pending]

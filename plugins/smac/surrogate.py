@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from automl_plugins.samplers.axes import Axes, generator
-from automl_plugins.samplers.evolution import mutated
+from automl_plugins.samplers.steps import exchanged
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 TREES = 10  # as in SMAC's facade for hyperparameter optimisation
 POOL = 2000  # random points that are scored; more changed nothing that could be measured
 STARTS = 10  # points of the pool, and as many evaluated ones, from which the local search sets out
-STEPS = 10  # rounds of the local search
+STEPS = 6  # rounds of the local search; it has seldom moved after that
 NUMBER_MOVES = 4  # SMAC's number of neighbours of a number
 
 
@@ -112,9 +112,10 @@ class Surrogate:
     def _rows(self, points: Sequence[Point]) -> Row:
         """Rows of the joint space ``(points, hyperparameters)``."""
         rows = np.full((len(points), self._width), np.nan)
-        for number, (model, row) in enumerate(points):
-            rows[number, self._root] = self._codes[model]
-            rows[number, self._columns[model]] = row
+        for model in {model for model, _ in points}:
+            numbers = [number for number, (name, _) in enumerate(points) if name == model]
+            rows[numbers, self._root] = self._codes[model]
+            rows[np.ix_(numbers, self._columns[model])] = np.array([points[number][1] for number in numbers])
         return rows
 
     def _search(self, score: Score, starts: list[Point], rng: np.random.Generator) -> list[Point]:
@@ -136,16 +137,14 @@ class Surrogate:
         return [front[index] for index in order] + [pool[index] for index in best.tolist()]
 
     def _neighbours(self, front: list[Point], rng: np.random.Generator) -> tuple[list[Point], list[int]]:
+        """Points that differ from one of `front` in one hyperparameter, and the number of that one."""
         neighbours: list[Point] = []
         owners: list[int] = []
-        for owner, (model, row) in enumerate(front):
-            axes = self._axes.of[model]
-            for column, kind in enumerate(axes.kinds):
-                if kind == "fixed" or np.isnan(row[column]):
-                    continue
-                for _ in range(NUMBER_MOVES if kind == "number" else 1):
-                    neighbours.append((model, mutated(axes, row, column, rng)))
-                    owners.append(owner)
+        for model in sorted({model for model, _ in front}):
+            numbers = [number for number, (name, _) in enumerate(front) if name == model]
+            parts = [exchanged(self._axes.of[model], front[number][1], NUMBER_MOVES, rng) for number in numbers]
+            neighbours += [(model, row) for row in self._axes.of[model].repaired(np.vstack(parts))]
+            owners += [number for number, part in zip(numbers, parts, strict=True) for _ in range(len(part))]
         return neighbours, owners
 
 

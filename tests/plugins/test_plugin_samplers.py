@@ -8,8 +8,9 @@ import pytest
 from automl_plugins.samplers.axes import Axes
 from automl_plugins.samplers.densities import Density
 from automl_plugins.samplers.evolution import POPULATION, Evolution
+from automl_plugins.samplers.gp import GaussianProcesses
 from automl_plugins.samplers.grid import GridSearch
-from automl_plugins.samplers.kde import KernelDensities, by_budget
+from automl_plugins.samplers.kde import KernelDensities
 from automl_plugins.samplers.local import LocalSearch
 from automl_plugins.samplers.random_search import RandomSearch
 from ConfigSpace import (
@@ -32,8 +33,8 @@ from automl import Candidate, History, JointSpace, Trial
 from automl.testing import check_plugin_is_light, check_sampler
 from automl.testing.search import Simulation
 
-NAMES = ["random", "grid", "local", "kde", "evolution"]
-CLASSES = [RandomSearch, GridSearch, LocalSearch, KernelDensities, Evolution]
+NAMES = ["random", "grid", "local", "kde", "evolution", "gp"]
+CLASSES = [RandomSearch, GridSearch, LocalSearch, KernelDensities, Evolution, GaussianProcesses]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -338,20 +339,31 @@ def test_draws_are_dense_where_the_density_is():
     assert np.mean(drawn[:, leaves] < 0.05) > 0.8
 
 
-def test_kde_uses_the_highest_budget_with_enough_trials():
-    axes = Axes(mixed()).of["single"]
+def strength_space():
+    return JointSpace({"single": mixed().subspaces["single"]})
+
+
+def two_budgets(shift):
+    """40 results at a quarter of the budget, where 1e-4 is best, half of them at the whole one, where 1e2 is best."""
     trials = []
     for number in range(1, 41):
         strength = 10.0 ** (number / 5 - 5)
         low = Trial(id=number, candidate=Candidate(model="single", config={"strength": strength}), budget=0.25)
-        trials.append(replace(low, status="done", loss=abs(number - 5.0)))  # 1e-4 is best at a quarter
+        trials.append(replace(low, status="done", loss=shift * (1.0 + abs(number - 5.0))))
     for number in range(41, 61):
-        full = replace(trials[2 * (number - 41)], id=number, budget=1.0, parent=1)
-        trials.append(replace(full, loss=abs(2 * (number - 41) - 35.0)))  # 1e2 is best at the whole budget
-    sampler = KernelDensities(JointSpace({"single": mixed().subspaces["single"]}), 0)
-    promising = sampler._promising(axes, History(trials), by_budget(History(trials)), np.random.default_rng(0))
+        full = replace(trials[2 * (number - 41)], id=number, budget=1.0, parent=2 * (number - 41) + 1)
+        trials.append(replace(full, loss=1.0 + abs(2 * (number - 41) - 35.0)))
+    return History(trials)
 
-    assert axes.decode(promising[0], "").config["strength"] > 1.0
+
+@pytest.mark.parametrize("made", [KernelDensities, GaussianProcesses])
+def test_what_is_known_at_the_whole_budget_counts_most(made):
+    found = []
+    for seed in range(8):
+        history = two_budgets(shift=1.0)
+        found.append(made(strength_space(), seed).suggest(history).config["strength"])
+
+    assert np.median(found) > 1.0
 
 
 def test_kde_suggests_elsewhere_while_trials_run():
@@ -389,7 +401,7 @@ def test_failed_regions_are_avoided():
 
 def test_learners_beat_random_search():
     random = mean_best(RandomSearch)
-    learners = {made.__name__: mean_best(made) for made in (KernelDensities, Evolution)}
+    learners = {made.__name__: mean_best(made) for made in (KernelDensities, Evolution, GaussianProcesses)}
 
     assert all(found < random - 0.02 for found in learners.values()), (random, learners)
 

@@ -51,6 +51,8 @@ def test_entry_module_is_light():
         ("hyperband", ("random", "hyperband")),
         ("bohb", ("kde", "hyperband")),
         ("smac+hyperband", ("smac", "hyperband")),
+        ("gp", ("gp", "full")),
+        ("gp+hyperband", ("gp", "hyperband")),
         ("asha", ("random", "asha")),
         ("evolution+race", ("evolution", "race")),
     ],
