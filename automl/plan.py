@@ -31,9 +31,11 @@ MUCH_CHEAPER = 0.25
 """A model goes before the usual first one, where time is short, when it costs at most this share of it."""
 SECONDS_PER_PIXEL = 3.9e-7
 """Seconds that a small convolutional net trains on a pixel on one thread: 3,300 images of 28 x 28 pixels a second."""
-IMAGE_EPOCHS = 10
-IMAGE_SIDE = 64
-"""Larger images are made smaller first, by a network that has little time."""
+IMAGE_PIXELS = (400, 4096)
+"""Images of fewer pixels cost as much as so many: a step has its own cost. Larger ones are made smaller first, by a
+network that has little time."""
+IMAGE_COST = 30.0
+"""Relative cost of a usual network: passes over all images, about."""
 FEW_IMAGES = 2_000
 """Up to so many are judged by folds, where there is time."""
 VERY_FEW_IMAGES = 200
@@ -171,9 +173,9 @@ def fit_seconds(task: Task) -> float:
 
 
 def image_fit_seconds(task: Task) -> float:
-    """The same for images: a small convolutional net, `IMAGE_EPOCHS` times over all of them."""
-    cells = min(task.height, IMAGE_SIDE) * min(task.width, IMAGE_SIDE)
-    return OVERHEAD_SECONDS + task.rows * cells * IMAGE_EPOCHS * SECONDS_PER_PIXEL
+    """The same for images: one pass of a small convolutional net over all of them."""
+    least, most = IMAGE_PIXELS
+    return task.rows * min(max(task.height * task.width, least), most) * SECONDS_PER_PIXEL
 
 
 def choose_folds(task: Task, settings: Settings, seconds: float | None, workers: int) -> tuple[bool, int, int, str]:
@@ -218,13 +220,14 @@ def _image_folds(task: Task, seconds: float | None, workers: int) -> tuple[bool,
     """Networks are dear, so that folds are for few images."""
     if task.rows > FEW_IMAGES:
         return True, 1, 1, f"holdout: {task.rows:,} images judge well enough on one part, and folds take long"
-    affordable = float("inf") if seconds is None else seconds * workers / (FAMILIES * fit_seconds(task))
+    cost = IMAGE_COST * fit_seconds(task)
+    affordable = float("inf") if seconds is None else seconds * workers / (FAMILIES * cost)
     for folds in (5, 3):
         if folds <= affordable:
             return False, folds, 1, f"{folds} folds: few images, all of which should judge"
     if task.rows < VERY_FEW_IMAGES:
         return False, 3, 1, f"3 folds: too few images to hold some out, whatever {seconds:.0f} s allow"
-    return True, 1, 1, f"holdout: one fit takes about {fit_seconds(task):.0f} s, too long for folds in {seconds:.0f} s"
+    return True, 1, 1, f"holdout: one network takes about {cost:.0f} s, too long for folds in {seconds:.0f} s"
 
 
 def make_plan(

@@ -21,6 +21,8 @@ _HOMES = {
     "toy_task": "automl.testing.data",
     "toy_table": "automl.testing.data",
     "toy_matrix": "automl.testing.data",
+    "toy_image_data": "automl.testing.image_data",
+    "toy_image_task": "automl.testing.image_data",
     "toy_space": "automl.testing.search",
     "FakeClock": "automl.testing.clock",
 }
@@ -35,6 +37,8 @@ __all__ = [
     "check_sampler",
     "check_scheduler",
     "model_checks",
+    "toy_image_data",
+    "toy_image_task",
     "toy_matrix",
     "toy_space",
     "toy_table",
@@ -45,6 +49,7 @@ if TYPE_CHECKING:
     from automl.testing.clock import FakeClock
     from automl.testing.data import toy_matrix, toy_table, toy_task
     from automl.testing.files import check_no_pickle
+    from automl.testing.image_data import toy_image_data, toy_image_task
     from automl.testing.imports import check_plugin_is_light
     from automl.testing.metrics import check_metric
     from automl.testing.models import check_model, model_checks

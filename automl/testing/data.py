@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-from automl.data.records import MatrixData, TableData, TableLayout
+from automl.data.image_store import PixelArrays
+from automl.data.records import ImageData, MatrixData, TableData, TableLayout
 from automl.task import Task
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
     from automl.specs import ProblemType
 
-Data = TypeVar("Data", bound=TableData | MatrixData)
+Data = TypeVar("Data", bound=TableData | MatrixData | ImageData)
 
 LEVELS = (4, 12)
 """Levels of the category columns of a toy table."""
@@ -66,7 +67,7 @@ def toy_table(
     if text:
         block, topic = _toy_text(total, rng)
         signal = 0.3 * signal + 2.5 * topic
-    target = _toy_target(problem_type, signal + rng.normal(scale=0.2, size=total))
+    target = toy_target(problem_type, signal + rng.normal(scale=0.2, size=total))
     if missing:
         numbers[rng.random(numbers.shape) < 0.1] = np.nan
         codes[rng.random(codes.shape) < 0.1] = -1
@@ -98,19 +99,23 @@ def toy_matrix(problem_type: ProblemType, rows: int = 200, seed: int = 0) -> tup
 
 
 def take_rows(data: Data, rows: NDArray[np.int64]) -> Data:
-    """These rows of a table or a matrix, copied."""
+    """These rows of a table or a matrix, copied, or of images."""
     any_data: Any = data
-    if isinstance(any_data, TableData):
+    if isinstance(any_data, TableData | ImageData):
         return any_data.take(rows)  # type: ignore[return-value]
     taken: dict[str, Any] = {name: np.ascontiguousarray(array[rows]) for name, array in arrays_of(data).items()}
     return replace(data, **taken)
 
 
-def arrays_of(data: TableData | MatrixData) -> dict[str, NDArray[Any]]:
+def arrays_of(data: TableData | MatrixData | ImageData) -> dict[str, NDArray[Any]]:
     """Every array behind `data`, by name."""
     found: dict[str, Any] = {"target": data.target, "weight": data.weight}
     if isinstance(data, MatrixData):
         found["values"] = data.values
+    elif isinstance(data, ImageData):
+        found["rows"] = data.rows
+        if isinstance(data.source, PixelArrays):
+            found["images"] = data.source.images
     else:
         found |= {"numbers": data.numbers, "codes": data.codes}
         if data.text is not None:
@@ -150,7 +155,7 @@ def _parts(take: Callable[[NDArray[np.int64]], Data], rows: int, total: int) -> 
     return read_only(take(np.arange(rows))), read_only(take(np.arange(rows, total)))
 
 
-def _toy_target(problem_type: ProblemType, signal: NDArray[np.floating[Any]]) -> NDArray[Any]:
+def toy_target(problem_type: ProblemType, signal: NDArray[np.floating[Any]]) -> NDArray[Any]:
     """Values, or codes of classes of about equal size; the first rows hold every class."""
     if problem_type == "regression":
         return 10.0 + 3.0 * signal.astype(np.float64)

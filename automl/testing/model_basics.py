@@ -32,6 +32,11 @@ def check_spec(case: Case) -> None:
     problem = spec_problem(spec, ModelSpec)
     require(problem is None, f"{problem}")
     require(spec.summary.strip(), f"model {spec.name!r} needs a summary, one sentence for `automl plugins`")
+    images = (spec.form == "images", spec.modality == "images")
+    require(
+        images[0] == images[1],
+        f"model {spec.name!r}: form={spec.form!r} and modality={spec.modality!r}; models of images say 'images' twice",
+    )
     require(spec.problem_types, f"model {spec.name!r} names no problem types")
     for name, value, good in (
         ("relative_cost", spec.relative_cost, spec.relative_cost > 0),
@@ -55,7 +60,9 @@ def check_space(case: Case) -> None:
 
     spec, owner = case.spec, f"{case.owner}: its space function {case.spec.space}"
     for rows in (2, case.rows, 1_000_000):
-        task = replace(toy_task(case.problem_type, rows=rows, texts=int(spec.needs_text)), features=1, categories=0)
+        task = replace(case.task(), rows=rows)
+        if spec.form != "images":
+            task = replace(toy_task(case.problem_type, rows=rows, texts=int(spec.needs_text)), features=1, categories=0)
         with rule(owner, f"must work for a task of {rows} rows"):
             found = model_space(spec, task)
         require(isinstance(found, ConfigurationSpace), f"{owner} returned {type(found).__name__}")

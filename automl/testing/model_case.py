@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from automl.data.records import MatrixData, TableData
+from automl.data.records import ImageData, MatrixData, TableData
 from automl.fidelity import ENGINE_FIDELITIES, Fidelity
 from automl.member import check_predictions
 from automl.protocols import Config, Effort
 from automl.registry import load_registry
 from automl.space import JointSpace, model_space
 from automl.testing.data import toy_matrix, toy_table, toy_task
+from automl.testing.image_data import toy_image_data, toy_image_task
 from automl.testing.rules import RuleBroken, require, rule
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from automl.specs import ModelSpec, ProblemType
     from automl.task import Task
 
-Table = TableData | MatrixData
+Table = TableData | MatrixData | ImageData
 SEED = 1
 BRIEF_SHARE = 0.02
 
@@ -55,10 +56,14 @@ class Case:
 
     def task(self, rows: int | None = None) -> Task:
         """The toy task."""
+        if self.spec.form == "images":
+            return toy_image_task(self.problem_type, rows=rows or self.rows)
         return toy_task(self.problem_type, rows=rows or self.rows, texts=int(self.has_text))
 
     def data(self, rows: int | None = None, seed: int = 0) -> tuple[Table, Table]:
         """Training and validation rows in the model's form, read-only."""
+        if self.spec.form == "images":
+            return toy_image_data(self.problem_type, rows or self.rows, seed)
         if self.spec.form == "matrix":
             return toy_matrix(self.problem_type, rows or self.rows, seed)
         return toy_table(self.problem_type, rows or self.rows, seed, text=self.has_text)

@@ -12,6 +12,7 @@ from automl.testing.model_basics import basic_checks
 from automl.testing.model_case import Case
 from automl.testing.model_data import data_checks
 from automl.testing.model_effort import effort_checks
+from automl.testing.model_images import image_checks
 from automl.testing.model_saving import saving_checks
 from automl.testing.rules import require
 
@@ -68,8 +69,8 @@ def model_checks(
     spec = load_registry().get("models", model) if isinstance(model, str) else model
     require(isinstance(spec, ModelSpec), f"check_model takes a name or a ModelSpec, not {spec!r}")
     require(
-        spec.form in ("table", "matrix"),
-        f"model {spec.name!r}: there are no toys of the form {spec.form!r}; form must be 'table' or 'matrix'",
+        spec.form in ("table", "matrix", "images"),
+        f"model {spec.name!r}: there are no toys of the form {spec.form!r}; form must be 'table', 'matrix' or 'images'",
     )
     checks = []
     for problem_type in problem_types or spec.problem_types:
@@ -80,7 +81,7 @@ def model_checks(
         case = Case(spec=spec, problem_type=problem_type, rows=rows)
         every = (
             *basic_checks(spec),
-            *data_checks(spec, problem_type),
+            *(image_checks(problem_type) if spec.form == "images" else data_checks(spec, problem_type)),
             *saving_checks(spec),
             *effort_checks(spec),
         )

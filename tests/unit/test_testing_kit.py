@@ -261,7 +261,7 @@ def small_space(task):
         ("ToyModel", {"summary": " "}, "needs a summary"),
         ("ToyModel", {"name": "Example"}, "lower case"),
         ("ToyModel", {"relative_cost": 0.0}, "relative_cost=0.0 makes no sense"),
-        ("ToyModel", {"form": "images", "modality": "images"}, "no toys of the form 'images'"),
+        ("ToyModel", {"form": "images"}, "models of images say 'images' twice"),
         ("ToyModel", {"requires": ("no_such_module",)}, "needs no_such_module, which is not installed"),
         ("Nothing", {}, "cannot load 'kit_examples:Nothing'"),
     ],
