@@ -20,6 +20,7 @@ _HOMES = {
     "Predictor": "automl.predictor",
     "AutoClassifier": "automl.estimators",
     "AutoRegressor": "automl.estimators",
+    "installed_models": "automl.registry",
     "register_plugin": "automl.registry",
     "unregister_plugin": "automl.registry",
     # for plugins: hooks and specs
@@ -148,6 +149,7 @@ __all__ = [
     "check",
     "fit",
     "hookimpl",
+    "installed_models",
     "load",
     "load_object",
     "read_arrays",
@@ -199,7 +201,7 @@ if TYPE_CHECKING:
         Tracker,
         Wait,
     )
-    from automl.registry import register_plugin, unregister_plugin
+    from automl.registry import installed_models, register_plugin, unregister_plugin
     from automl.settings import Settings
     from automl.space import JointSpace
     from automl.specs import (

@@ -108,6 +108,8 @@ def _why_not(spec: ModelSpec, registry: Registry, task: Task, memory_bytes: int 
     unusable = registry.unusable(spec)
     if unusable:
         return unusable
+    if spec.find_weights and not task.pretrained:
+        return "needs pretrained weights, of which there are none (see the task)"
     if spec.max_rows is not None and task.rows > spec.max_rows:
         return f"is too slow above {spec.max_rows:,} rows ({task.rows:,} here)"
     if spec.max_classes is not None and task.class_count > spec.max_classes:

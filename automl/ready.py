@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from automl.errors import SettingsError, UnknownNameError
 from automl.fidelity import ENGINE_FIDELITIES
 from automl.plan import Plan, make_plan
+from automl.specs import load_object
 from automl.strategy import strategy_parts
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from automl.prepare import Prepared
     from automl.registry import Registry
     from automl.settings import Settings
+    from automl.task import Task
     from automl.workspace import Workspace
 
 
@@ -102,6 +104,7 @@ def get_ready(
 
     cores = machine.workers * machine.threads
     prepared = prepare_any(data, settings, registry, work=work, threads=cores, clock=clock)
+    prepared = replace(prepared, task=with_weights(prepared.task, settings, registry))
     seconds = settings.budget_seconds
     if clock is not None and clock.search_end is not None:
         seconds = clock.search_left()
@@ -118,6 +121,27 @@ def get_ready(
     changed = _check_changes(settings, plan, prepared) if settings.space else []
     reasons = (*machine.reasons, *plan.reasons, f"validation: {resampling.reason}", *changed)
     return Ready(prepared=prepared, plan=plan, resampling=resampling, reasons=reasons)
+
+
+def with_weights(task: Task, settings: Settings, registry: Registry) -> Task:
+    """The task with the pretrained weights that its models start from, and why those.
+
+    Raises SettingsError for weights that are not there, or that no model of this modality would use.
+    """
+    able = [
+        spec
+        for spec in registry.models.values()
+        if spec.find_weights and spec.modality == task.modality and not registry.unusable(spec)
+    ]
+    if not able:
+        if settings.pretrained is None:
+            return task
+        raise SettingsError(
+            f"pretrained weights {settings.pretrained!r} were given, but no usable model for {task.modality} starts from any"
+        )
+    name, why = load_object(able[0].find_weights, owner=f"model {able[0].name!r}")(settings.pretrained or "auto")
+    told = f"pretrained weights: {name or 'none'}: {why}"
+    return replace(task, pretrained=name, reasons=(*task.reasons, told))
 
 
 def _check_changes(settings: Settings, plan: Plan, prepared: Prepared) -> list[str]:

@@ -26,7 +26,17 @@ from automl.plugin_loading import (
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["KINDS", "PluginInfo", "Registry", "load_registry", "register_plugin", "unregister_plugin"]
+    from automl.specs import ModelSpec
+
+__all__ = [
+    "KINDS",
+    "PluginInfo",
+    "Registry",
+    "installed_models",
+    "load_registry",
+    "register_plugin",
+    "unregister_plugin",
+]
 
 STRICT_VARIABLE = "AUTOML_STRICT_PLUGINS"
 
@@ -66,6 +76,12 @@ def load_registry(
         if not quiet:
             _tell(lines)
         return registry
+
+
+def installed_models() -> dict[str, ModelSpec]:
+    """The models of all plugins that have what they require, by name: for models that are built on other models."""
+    registry = load_registry(quiet=True)
+    return {name: spec for name, spec in registry.models.items() if not registry.unusable(spec)}
 
 
 def register_plugin(plugin: object, name: str) -> None:

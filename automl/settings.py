@@ -86,6 +86,8 @@ class Settings:
     seed: int = 0
     device: str = "auto"
     """``auto`` (the best that is there), ``cpu``, ``cuda``, ``cuda:1`` or ``mps``, for the models that can choose."""
+    pretrained: str | None = None
+    """Name or file of pretrained weights for the models that start from some; None: those that are installed."""
     jobs: int | None = None
     """Most cores to use; None: all that the process may really use."""
     job_seconds: float | None = None

@@ -108,6 +108,10 @@ class ModelSpec(Spec):
     find_device: str = ""
     """``"package.module:function"``: takes ``"auto"`` or a device such as ``"cuda:1"`` and returns the device to use
     and why, in words; SettingsError when it is not there. Needed by models that can use more than the CPU."""
+    find_weights: str = ""
+    """For models that start from pretrained weights: ``"package.module:function"``, which takes ``"auto"`` or what the
+    user gave as ``--pretrained`` and returns the name or file for `Task.pretrained` and what it is, in words; of
+    ``"auto"`` an empty name and how to get weights when there are none. SettingsError when they are not there."""
     relative_cost: float = 1.0
     """Seconds of one default fit relative to LightGBM's default on the same rows; of images, passes over all of them of
     a small convolutional net that would take as long."""

@@ -32,6 +32,8 @@ class Task:
     """Median width of the training images in pixels; 0 for tables."""
     channels: int = 0
     """1 (grey) or 3 (colour); 0 for tables."""
+    pretrained: str = ""
+    """Pretrained weights that models may start from, by a name or file that their plugin knows; empty: none."""
     classes: tuple[Label, ...] = ()
     """Original labels in the order of their codes; empty for regression."""
     categories: int = 0

@@ -126,6 +126,7 @@ _DATA_OPTIONS: tuple[Decorator, ...] = (
     click.option(
         "--device", default="auto", metavar="DEVICE", help="Where networks train: auto, cpu, cuda, cuda:1, mps."
     ),
+    click.option("--pretrained", metavar="NAME|FILE", help="Pretrained weights to start from (those installed)."),
     click.option("--job-time", "job_seconds", type=TIME, metavar="TIME", help="Most for one fold of one trial."),
     click.option("--jobs", type=int, metavar="N", help="Use at most so many cores."),
     click.option("--memory", "memory_bytes", type=SIZE, metavar="SIZE", help="Limit for each worker: 500MB, 2GB."),

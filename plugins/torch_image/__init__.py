@@ -7,6 +7,10 @@ from automl import Fidelity, ModelSpec, hookimpl
 DEVICES = ("cpu", "cuda", "mps")
 FIND_DEVICE = "automl_plugins.torch_common.devices:find_device"
 """Written out: importing that module is for those who train."""
+FIND_WEIGHTS = "automl_plugins.torch_image.weights:find_weights"
+EPOCHS = "passes over the training rows"
+PRELOAD = ("torch", "torch._dynamo", "safetensors.torch")
+"""The second is what optimisers import when the first of them is made, which takes a second."""
 
 
 @hookimpl
@@ -27,8 +31,25 @@ def register_fidelities() -> list[Fidelity]:
 
 @hookimpl
 def register_models() -> list[ModelSpec]:
-    """Three networks trained from scratch."""
+    """Three networks trained from scratch, and two ways to use pretrained weights."""
     return [
+        _pretrained(
+            "pretrained_features",
+            "Features of a pretrained network, and a model for tables on top.",
+            "features:PretrainedFeatures",
+            "heads:space",
+            priority=10,
+            cost=20.0,
+        ),
+        _pretrained(
+            "finetune",
+            "A pretrained network trained further, all of it or its last blocks.",
+            "finetune:FineTuned",
+            "finetune:space",
+            priority=25,
+            cost=400.0,
+            fidelities=(Fidelity(name="epochs", unit=EPOCHS, low=1, high=10, resumable=True), "resolution"),
+        ),
         _network("cnn", "Small convolutional network.", "cnn", "CNN", priority=20, cost=30.0),
         _network("resnet", "ResNet (He et al. 2016) of basic blocks.", "resnet", "ResNet", priority=30, cost=60.0),
         _network(
@@ -43,7 +64,7 @@ def register_models() -> list[ModelSpec]:
 
 
 def _network(name: str, summary: str, module: str, model: str, *, priority: int, cost: float) -> ModelSpec:
-    epochs = Fidelity(name="epochs", unit="passes over the training rows", low=1, high=40, resumable=True)
+    epochs = Fidelity(name="epochs", unit=EPOCHS, low=1, high=40, resumable=True)
     return ModelSpec(
         name=name,
         summary=summary,
@@ -60,5 +81,36 @@ def _network(name: str, summary: str, module: str, model: str, *, priority: int,
         relative_cost=cost,
         memory_factor=4.0,
         priority=priority,
-        preload=("torch",),
+        preload=PRELOAD,
+    )
+
+
+def _pretrained(
+    name: str,
+    summary: str,
+    factory: str,
+    space: str,
+    *,
+    priority: int,
+    cost: float,
+    fidelities: tuple[Fidelity | str, ...] = (),
+) -> ModelSpec:
+    return ModelSpec(
+        name=name,
+        summary=summary,
+        factory=f"automl_plugins.torch_image.{factory}",
+        space=f"automl_plugins.torch_image.{space}",
+        requires=("torch", "safetensors"),
+        versions_of=("torch",),
+        install="automl-pluggy[torch]",
+        modality="images",
+        form="images",
+        fidelities=fidelities,
+        devices=DEVICES,
+        find_device=FIND_DEVICE,
+        find_weights=FIND_WEIGHTS,
+        relative_cost=cost,
+        memory_factor=4.0,
+        priority=priority,
+        preload=PRELOAD,
     )

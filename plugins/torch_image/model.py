@@ -40,6 +40,8 @@ SGD_FACTOR = 10.0
 COMPILED_STEPS = 3000
 """Training steps from which compiling a network, which takes tens of seconds, pays on a GPU."""
 COMPILING_SECONDS = 180.0
+RESERVE = 0.05
+"""Share of the seconds left that is kept for what comes after the last batch: judging, saving."""
 ABOUT = "network.json"
 
 
@@ -96,6 +98,13 @@ class ImageNetwork:
         """Channels of the input."""
         return data.channels
 
+    def kept(self) -> dict[str, Any]:
+        """What `build` needs to know after loading, beside the configuration; plain values."""
+        return {}
+
+    def recall(self, kept: dict[str, Any]) -> None:
+        """Take back what `kept` returned; called before `build` when a model is loaded."""
+
     # -- the protocol -------------------------------------------------------------------------------
 
     def fit(self, train: ImageData, valid: ImageData | None, effort: Effort) -> dict[str, float]:
@@ -146,7 +155,7 @@ class ImageNetwork:
         assert self._shape is not None
         assert self._normalisation is not None
         files.save_weights(folder, self._network)
-        about = {"shape": asdict(self._shape), "normalisation": asdict(self._normalisation)}
+        about = {"shape": asdict(self._shape), "normalisation": asdict(self._normalisation), "kept": self.kept()}
         (folder / ABOUT).write_text(json.dumps(about))
         if self._training is not None:
             files.save_training(folder, *self._training)
@@ -159,6 +168,7 @@ class ImageNetwork:
             about = json.loads((folder / ABOUT).read_text())
             shape = Shape(**about["shape"])
             normalisation = Normalisation(**{name: tuple(values) for name, values in about["normalisation"].items()})
+            model.recall(about["kept"])
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise PredictorError(f"{folder / ABOUT} is missing or damaged ({error}); fit again") from error
         network = moved(model.build(shape, model._scale(shape.phi)), "cpu")
@@ -210,7 +220,7 @@ class ImageNetwork:
             schedule=schedule,
             warm_up_epochs=0.0 if schedule == "one_cycle" else min(2.0, full / 10),  # one cycle rises by itself
             patience=lambda best: 8 + 0.3 * best,
-            deadline=effort.deadline,
+            deadline=None if effort.deadline is None else effort.deadline - RESERVE * max(effort.seconds_left(), 0.0),
             device=effort.device,
         )
 

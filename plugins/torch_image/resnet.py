@@ -82,13 +82,10 @@ class ResNet(nn.Module):
                 channels = width * 2**number
             setattr(self, f"layer{number + 1}", nn.Sequential(*blocks))
         self.dropout = nn.Dropout(settings.dropout)
+        self.feature_count = channels
+        """Of `features`."""
         self.fc = nn.Linear(channels, settings.outputs)
         self.apply(_initialise)
-
-    @property
-    def feature_count(self) -> int:
-        """Of `features`."""
-        return self.fc.in_features
 
     def features(self, images: Tensor) -> Tensor:
         """(rows, channels, side, side) -> (rows, features)."""

@@ -1,0 +1,79 @@
+"""Features of images on disk, beside the run's pixels: what one fold or one worker computed, all others find.
+
+Rows stand at their number's place in one file, a byte for each tells whether it is there. Several workers may write at
+once: a row's features are the same whoever computes them, and its byte is written after them.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from automl import ImageData
+
+
+@dataclass(frozen=True, kw_only=True)
+class FeatureCache:
+    """One kind of features."""
+
+    values_file: Path
+    """float32, row after row; holes where nothing was computed yet"""
+    done_file: Path
+    """A byte for each row: 1 when it is there"""
+    features: int
+
+    @classmethod
+    def beside(cls, data: ImageData, key: str, features: int) -> FeatureCache | None:
+        """Beside the pixels of these images; None where these are in memory or the folder cannot be written to."""
+        folder = getattr(data.source, "folder", None)
+        if not folder or not os.access(folder, os.W_OK):
+            return None
+        place = Path(folder)
+        return cls(
+            values_file=place / f"features-{key}.f32", done_file=place / f"features-{key}.done", features=features
+        )
+
+    def read(self, rows: NDArray[np.int64]) -> tuple[NDArray[np.bool_], NDArray[np.float32]]:
+        """Which of these rows are there ``(rows,)``, and their features ``(rows, features)``, 0 for others."""
+        known = np.zeros(len(rows), dtype=bool)
+        values = np.zeros((len(rows), self.features), dtype=np.float32)
+        if not len(rows) or not self.done_file.is_file():
+            return known, values
+        done = np.fromfile(self.done_file, dtype=np.uint8)
+        inside = rows < len(done)
+        known[inside] = done[rows[inside]] == 1
+        if known.any():
+            stored = np.memmap(self.values_file, dtype=np.float32, mode="r")
+            stored = stored[: len(stored) // self.features * self.features].reshape(-1, self.features)
+            values[known] = stored[rows[known]]
+        return known, values
+
+    def write(self, rows: NDArray[np.int64], values: NDArray[np.float32]) -> None:
+        """Keep the features of these rows."""
+        with _opened(self.values_file) as file:
+            for row, one in zip(rows.tolist(), np.ascontiguousarray(values, dtype=np.float32), strict=True):
+                os.pwrite(file, one.tobytes(), row * self.features * 4)
+        with _opened(self.done_file) as file:
+            for row in rows.tolist():
+                os.pwrite(file, b"\x01", row)
+
+
+class _opened:  # noqa: N801 - used as a function
+    """A file descriptor for writing at any place; the file is made when it is not there."""
+
+    def __init__(self, path: Path) -> None:
+        self._path, self._file = path, -1
+
+    def __enter__(self) -> int:
+        self._file = os.open(self._path, os.O_WRONLY | os.O_CREAT, 0o644)
+        return self._file
+
+    def __exit__(self, *_: object) -> None:
+        os.close(self._file)

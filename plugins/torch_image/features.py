@@ -1,0 +1,216 @@
+"""Features from a pretrained network whose weights stay as they are, and a model for tables on top of them."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import uuid
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from automl_plugins.torch_common.devices import seeded, torch_threads
+from automl_plugins.torch_common.files import load_tensors, put_weights, save_tensors
+from automl_plugins.torch_image.bodies import Architecture, load_body
+from automl_plugins.torch_image.feature_cache import FeatureCache
+from automl_plugins.torch_image.heads import head_config, head_models, head_task
+from automl_plugins.torch_image.pixels import Images, moved, outputs_of
+
+from automl import Effort, MatrixData, PredictorError, RunError, TableData, TableLayout
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from automl import Config, ImageData, ModelSpec, Task
+
+BODY = "body.safetensors"
+ABOUT = "features.json"
+HEAD = "head"
+CHUNK_ROWS = 128
+LEAST_ROWS = 10
+HEAD_SHARE = 0.3
+"""Share of the seconds left that is kept for the model on top while features are computed."""
+
+
+class PretrainedFeatures:
+    """Image -> features of a frozen network -> any model for tables.
+
+    Features are computed once for an image and kept beside the run's pixels, so that other folds and other models on
+    top find them there.
+    """
+
+    def __init__(self, config: Config, task: Task, seed: int) -> None:
+        self._config: dict[str, Any] = dict(config)
+        self._task, self._seed = task, seed
+        self._side, self._flips = int(self._config["side"]), bool(self._config["flips"])
+        self._device = "cpu"
+        self._architecture: Architecture | None = None
+        self._body: Any = None
+        self._kept: Path | None = None
+        """A file with the body's weights that members of a run share."""
+        self._centre = self._spread = np.zeros(0, dtype=np.float32)
+        self._head: Any = None
+
+    def fit(self, train: ImageData, valid: ImageData | None, effort: Effort) -> dict[str, float]:
+        """Compute what features are missing, and fit the model on top."""
+        self._device = effort.device
+        with torch_threads(effort.threads), seeded(self._seed, effort.device):
+            self._architecture, self._body = load_body(str(self._config["weights"]))
+            self._body = moved(self._body, effort.device)
+            self._kept = _share_body(train, str(self._config["weights"]), self._body)
+            spread = None if effort.deadline is None else effort.deadline - HEAD_SHARE * effort.seconds_left()
+            done, values = self._features(train, _varied_order(train, self._task, self._seed), spread)
+            if len(done) < min(LEAST_ROWS, len(train)):
+                raise RunError(
+                    f"time was left for the features of {len(done)} images only; give more, or a smaller side"
+                )
+            seen = None
+            if valid is not None and len(valid):
+                rows, seen = self._features(valid, np.arange(len(valid)), spread)
+                seen = seen if len(rows) == len(valid) else None
+        self._centre = values.mean(axis=0)
+        self._spread = np.maximum(values.std(axis=0), 1e-6)
+        held = None if valid is None or seen is None else self._table(valid, seen)
+        train = train.take(done)
+        self._head = self._new_head()
+        onto = Effort(deadline=effort.deadline, threads=effort.threads)
+        facts = self._head.fit(self._table(train, values), held, onto) or {}
+        told = {f"head_{name}": float(value) for name, value in facts.items()}
+        return told | {"features": float(values.shape[1]), "side": float(self._side), "images": float(len(done))}
+
+    def predict(self, data: ImageData) -> NDArray[np.float64]:
+        """Probabilities ``(rows, classes)`` or values ``(rows,)``."""
+        rows, values = self._features(data, np.arange(len(data)), None)
+        del rows
+        found: NDArray[np.float64] = self._head.predict(self._table(data, values))
+        return found
+
+    def save(self, folder: Path) -> None:
+        """The body's weights (one file for all members of a run, where links work), and the model on top."""
+        assert self._architecture is not None
+        linked = False
+        if self._kept is not None:
+            with contextlib.suppress(OSError):
+                os.link(self._kept, folder / BODY)
+                linked = True
+        if not linked:
+            save_tensors(folder / BODY, self._body.state_dict())
+        save_tensors(
+            folder / "scaling.safetensors",
+            {"centre": torch.from_numpy(self._centre), "spread": torch.from_numpy(self._spread)},
+        )
+        (folder / ABOUT).write_text(json.dumps({"architecture": vars(self._architecture)}))
+        (folder / HEAD).mkdir()
+        self._head.save(folder / HEAD)
+
+    @classmethod
+    def load(cls, folder: Path, config: Config, task: Task, seed: int) -> PretrainedFeatures:
+        """Read it back onto the CPU; PredictorError when it is damaged."""
+        model = cls(config, task, seed)
+        try:
+            model._architecture = Architecture(**json.loads((folder / ABOUT).read_text())["architecture"])
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise PredictorError(f"{folder / ABOUT} is missing or damaged ({error}); fit again") from error
+        with seeded(seed, "cpu"):
+            body = moved(model._architecture.build(), "cpu")
+        put_weights(body, load_tensors(folder / BODY), folder / BODY)
+        model._body = body.eval()
+        scaling = load_tensors(folder / "scaling.safetensors")
+        model._centre, model._spread = scaling["centre"].numpy(), scaling["spread"].numpy()
+        spec = model._spec()
+        model._head = spec.load().load(folder / HEAD, head_config(config, spec.name), model._head_task(), seed)
+        return model
+
+    # -- parts --------------------------------------------------------------------------------------
+
+    def _spec(self) -> ModelSpec:
+        name, models = str(self._config["head"]), head_models(self._task)
+        if name not in models:
+            raise PredictorError(
+                f"the model {name!r} on top of the features is not installed; there is {', '.join(models)}"
+            )
+        return models[name]
+
+    def _head_task(self) -> Task:
+        assert self._body is not None
+        return head_task(self._task, self._body.feature_count)
+
+    def _new_head(self) -> Any:
+        spec = self._spec()
+        return spec.load()(head_config(self._config, spec.name), self._head_task(), self._seed)
+
+    def _features(
+        self, data: ImageData, order: NDArray[np.int64], deadline: float | None
+    ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """Features ``(rows, features)`` of the images of which time allowed, and which ones these are, in their order."""
+        import time
+
+        cache = FeatureCache.beside(data, self._key(), self._body.feature_count)
+        known, values = cache.read(data.rows) if cache is not None else (np.zeros(len(data), dtype=bool), None)
+        if values is None:
+            values = np.zeros((len(data), self._body.feature_count), dtype=np.float32)
+        missing = order[~known[order]]
+        for start in range(0, len(missing), CHUNK_ROWS):
+            if start and deadline is not None and time.monotonic() > deadline:
+                break
+            rows = missing[start : start + CHUNK_ROWS]
+            values[rows] = self._compute(data.take(rows))
+            known[rows] = True
+            if cache is not None:
+                cache.write(data.rows[rows], values[rows])
+        done = np.flatnonzero(known)
+        return done, values[done]
+
+    def _compute(self, data: ImageData) -> NDArray[np.float32]:
+        assert self._architecture is not None
+        images = Images(data, self._side, 3)
+        with torch.inference_mode():
+            normalisation = self._architecture.normalisation
+            found = outputs_of(self._body.features, images, normalisation, device=self._device, flips=self._flips)
+        return found.cpu().numpy()
+
+    def _key(self) -> str:
+        """What features depend on beside the image."""
+        import hashlib
+
+        text = json.dumps([str(self._config["weights"]), self._side, self._flips])
+        return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
+
+    def _table(self, data: ImageData, values: NDArray[np.float32]) -> Any:
+        """Features in the form that the model on top takes."""
+        names = tuple(f"feature {number}" for number in range(values.shape[1]))
+        if self._spec().form == "matrix":
+            scaled = (values - self._centre) / self._spread
+            return MatrixData(names=names, values=scaled, target=data.target, weight=data.weight)
+        codes = np.zeros((len(values), 0), dtype=np.int32)
+        layout = TableLayout(numbers=names)
+        return TableData(layout=layout, numbers=values, codes=codes, target=data.target, weight=data.weight)
+
+
+def _varied_order(data: ImageData, task: Task, seed: int) -> NDArray[np.int64]:
+    """Rows in random order, but one of each class first: so many rows as there is time for can be learned from."""
+    order = np.random.default_rng(seed).permutation(len(data))
+    if not task.is_classification or data.target is None:
+        return order
+    _, firsts = np.unique(data.target[order], return_index=True)
+    return np.concatenate([order[firsts], np.delete(order, firsts)])
+
+
+def _share_body(data: ImageData, name: str, body: torch.nn.Module) -> Path | None:
+    """A file of the body's weights beside the run's pixels, to which members link; None where there is no folder."""
+    import hashlib
+
+    folder = getattr(data.source, "folder", None)
+    if not folder or not Path(folder).is_dir():
+        return None
+    path = Path(folder) / f"body-{hashlib.blake2b(name.encode(), digest_size=8).hexdigest()}.safetensors"
+    if not path.is_file():
+        own = path.with_name(f"{path.name}.{uuid.uuid4().hex}")
+        if shutil.disk_usage(folder).free < 4 * sum(value.numel() * 4 for value in body.state_dict().values()):
+            return None
+        save_tensors(own, body.state_dict())
+        own.replace(path)
+    return path
