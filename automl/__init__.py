@@ -13,6 +13,7 @@ __version__ = "0.1.0"
 _HOMES = {
     # the main job
     "fit": "automl.api",
+    "finish": "automl.api",
     "load": "automl.api",
     "check": "automl.api",
     "suggest": "automl.suggestions",
@@ -147,6 +148,7 @@ __all__ = [
     "boosting_patience",
     "categories_without_twins",
     "check",
+    "finish",
     "fit",
     "hookimpl",
     "installed_models",
@@ -159,7 +161,7 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
-    from automl.api import check, fit, load
+    from automl.api import check, finish, fit, load
     from automl.data.arrays import read_arrays
     from automl.data.records import ImageData, MatrixData, TableData, TableLayout
     from automl.data.target_encoding import TargetEncoding

@@ -19,8 +19,9 @@ from automl.beside import import_beside
 from automl.clock import Clock
 from automl.data.image_input import is_images
 from automl.errors import SettingsError
-from automl.finish import FitOutcome, finish_run, member_records
+from automl.interrupts import held_back
 from automl.machine import find_machine, modules_to_preload
+from automl.outcome import FitOutcome, finish_run, member_records
 from automl.predictor import Predictor
 from automl.prices import limit_by_money
 from automl.protocols import Executor, ExecutorSettings, RunSummary, Tracker
@@ -28,7 +29,7 @@ from automl.ready import check_names, get_ready, stretch_fidelity
 from automl.registry import Registry, load_registry
 from automl.run import Search
 from automl.settings import Settings
-from automl.store import Store, check_new_folder
+from automl.store import Store, check_new_folder, writing
 from automl.tracking import TrackerGroup
 from automl.workspace import Workspace
 
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 
     from automl.data.records import Finding
     from automl.data.schema import Schema
+    from automl.search_result import SearchResult
     from automl.task import Task
 
 
@@ -70,6 +72,16 @@ def fit(data: Any, *, target: str | None = None, out: str | Path | None = None, 
 def load(folder: str | Path) -> Predictor:
     """The predictor of a run folder, or a saved one. Raises PredictorError when it cannot be loaded."""
     return Predictor.load(folder)
+
+
+def finish(folder: str | Path) -> Predictor:
+    """The predictor of a run that was interrupted, made from what it had found by then, without training anything.
+
+    A run that ended by itself keeps the predictor that it has. Raises RunError when there is nothing to make one of.
+    """
+    from automl.unfinished import finish_folder
+
+    return finish_folder(Path(folder)).predictor
 
 
 def check(data: Any, *, target: str | None = None, **options: Any) -> CheckReport:
@@ -191,50 +203,42 @@ def _clock(started: float, settings: Settings) -> Clock:
 def _search_and_save(run: Run, store: Store, executor: Executor) -> FitOutcome:
     from automl.data.storage import save_data
     from automl.evaluate import DATA_FOLDER, save_splits
-    from automl.limits import choose_within, keep_limits
 
-    settings, prepared, resampling, folder = run.settings, run.ready.prepared, run.ready.resampling, store.folder
+    prepared, resampling, folder = run.ready.prepared, run.ready.resampling, store.folder
     strategy, baselines, notes = build_strategy(run)
     context = run_context(run, folder, resampling.splits)
     goals = context.goals.reason()
     reasons = (*run.ready.reasons, *notes, *([f"predictor: {goals}"] if goals else []))
     describe(store, run, reasons)
-    save_data(folder / DATA_FOLDER, prepared.data)
-    save_splits(folder, list(resampling.splits))
+    with writing(folder):
+        save_data(folder / DATA_FOLDER, prepared.data)
+        save_splits(folder, list(resampling.splits))
     trackers = _trackers(run, store)
     trackers.run_started(run_info(run, folder, reasons))
     search = Search(context, strategy, baselines, executor, store, trackers)
-    result = search.run()
-    reasons = (*reasons, *result.notes, f"search: ended, {result.ended}")
-    result, notes = choose_within(search, result)
-    reasons = (*reasons, *notes)
-    refitted: set[int] = set()
-    if settings.wants_refit and result.ensemble is not None and not result.interrupted:
-        from automl.refit import refit_members
-
-        trials = [result.history[number] for number in result.ensemble.weights]
-        refitted, notes, interrupted = refit_members(search, trials, result, executor, store)
-        result = replace(result, interrupted=interrupted)
-        reasons = (*reasons, *notes)
-        if settings.preset == "fast":  # members that could not be refitted are one fold model each
-            result = replace(result, folds={number: folds[:1] for number, folds in result.folds.items()})
-    kept = True
-    if context.goals.hard:
-        result, notes, kept = keep_limits(run, search, result, refitted)
-        reasons = (*reasons, *notes)
+    found = search.run()
+    reasons = (*reasons, *found.notes, f"search: ended, {found.ended}")
+    try:
+        chosen = _choose(run, search, found, executor, store)
+    except KeyboardInterrupt:  # what the search found is whole
+        told = "predictor: stopped by the user before its members were chosen anew"
+        kept = not context.goals.hard  # nobody measured
+        chosen = _Chosen(result=replace(found, interrupted=True), refitted=frozenset(), reasons=(told,), kept=kept)
+    result, reasons = chosen.result, (*reasons, *chosen.reasons)
     if run.money is not None:
         reasons = (*reasons, f"cost: {run.money.spent(run.clock.elapsed())}")
-    members = member_records(result, run.registry, folder, refitted)
-    outcome = finish_run(
-        store,
-        prepared,
-        result,
-        members,
-        registry=run.registry,
-        clock=run.clock,
-        reasons=reasons,
-        limits_kept=kept,
-    )
+    with held_back(stopped=result.interrupted):
+        outcome = finish_run(
+            store,
+            prepared,
+            result,
+            member_records(result, run.registry, folder, chosen.refitted),
+            registry=run.registry,
+            clock=run.clock,
+            reasons=reasons,
+            score=None if result.ensemble is None else prepared.metric.from_distance(result.ensemble.loss),
+            limits_kept=chosen.kept,
+        )
     trackers.run_finished(
         RunSummary(
             folder=folder,
@@ -247,6 +251,39 @@ def _search_and_save(run: Run, store: Store, executor: Executor) -> FitOutcome:
         )
     )
     return outcome
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Chosen:
+    """The members of the predictor and what was done to them after the search."""
+
+    result: SearchResult
+    refitted: frozenset[int]
+    reasons: tuple[str, ...]
+    kept: bool
+    """Whether the hard limits are kept."""
+
+
+def _choose(run: Run, search: Search, found: SearchResult, executor: Executor, store: Store) -> _Chosen:
+    """Fewer members where the goals ask for that; members trained on all rows; limits measured and kept."""
+    from automl.limits import choose_within, keep_limits
+
+    result, reasons = choose_within(search, found)
+    refitted: set[int] = set()
+    if run.settings.wants_refit and result.ensemble is not None and not result.interrupted:
+        from automl.refit import refit_members
+
+        trials = [result.history[number] for number in result.ensemble.weights]
+        refitted, notes, interrupted = refit_members(search, trials, result, executor, store)
+        result = replace(result, interrupted=interrupted)
+        reasons = [*reasons, *notes]
+        if run.settings.preset == "fast":  # members that could not be refitted are one fold model each
+            result = replace(result, folds={number: folds[:1] for number, folds in result.folds.items()})
+    kept = True
+    if search.context.goals.hard:
+        result, notes, kept = keep_limits(run, search, result, refitted)
+        reasons = [*reasons, *notes]
+    return _Chosen(result=result, refitted=frozenset(refitted), reasons=tuple(reasons), kept=kept)
 
 
 def _trackers(run: Run, store: Store) -> TrackerGroup:

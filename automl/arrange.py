@@ -162,10 +162,12 @@ def describe(store: Store, run: Run, reasons: tuple[str, ...]) -> None:
         "reasons": reasons,
         "findings": [finding.to_dict() for finding in run.ready.prepared.findings],
         "columns": run.ready.prepared.schema.to_dict(),
+        "images": None if run.ready.prepared.images is None else run.ready.prepared.images.to_dict(),
+        "coding": run.ready.prepared.coding.to_dict(),
+        "constant": list(run.ready.prepared.constant),
         "versions": versions(run.registry),
         "workers": run.machine.workers,
         "threads": run.machine.threads,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
     }
-    for key, value in facts.items():
-        store.set_meta(key, value)
+    store.set_facts(facts)

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from numpy.typing import NDArray
 
-    from automl.finish import FitOutcome
+    from automl.outcome import FitOutcome
     from automl.predictor import Predictor
 
 _WEIGHTS = (

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from automl.fold_jobs import RunContext
     from automl.goals import Cost, Goals
     from automl.history import History, Trial
+    from automl.metrics import Metric
     from automl.store import Store
 
 
@@ -21,7 +22,7 @@ class Judging:
     """Tells the store what the live ensemble found. `is_baseline` knows trials that join no ensemble."""
 
     def __init__(self, context: RunContext, store: Store, is_baseline: Callable[[Trial], bool]) -> None:
-        self._metric = context.metric.name
+        self._metric = context.metric
         self._store = store
         self._is_baseline = is_baseline
         self._live = LiveEnsemble(
@@ -56,7 +57,7 @@ class Judging:
             self._store.event(
                 "warning",
                 "slow-metric",
-                f"metric {self._metric} may take {self._live.slow_seconds:.1f} s on all rows: trials are "
+                f"metric {self._metric.name} may take {self._live.slow_seconds:.1f} s on all rows: trials are "
                 "judged by the mean of their folds, ensembles by a sample of the rows",
             )
         return score
@@ -75,8 +76,8 @@ class Judging:
         trials = [trial for trial in full if not self._is_baseline(trial)]
         baselines = [trial for trial in full if self._is_baseline(trial)]
         told = self._live.unjudged
-        if self._live.update(trials, baselines, final=final) and self._live.current is not None:
-            self._store.set_weights(self._live.current.weights)
+        if self._live.update(trials, baselines, final=final):
+            record_ensemble(self._store, self._live.current, self._metric)
         if self._live.unjudged and not told:
             self._store.event("warning", "metric", f"the best trial stands alone: {self._live.unjudged}")
 
@@ -84,3 +85,9 @@ class Judging:
         """Weigh the full trials under other goals."""
         self._live.forget(goals)
         self.update(history, final=True)
+
+
+def record_ensemble(store: Store, ensemble: Ensemble | None, metric: Metric) -> None:
+    """Write down all that a predictor needs of an ensemble, so that a run that is killed leaves one."""
+    if ensemble is not None:
+        store.set_weights(ensemble.weights, factors=ensemble.factors, score=metric.from_distance(ensemble.loss))

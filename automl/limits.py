@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from automl.ensemble import Ensemble
-from automl.finish import make_parts, member_records
 from automl.goals import UNLIMITED, Cost, Goals, total_cost
 from automl.latency import folder_megabytes
 from automl.measure import measure
+from automl.outcome import make_parts, member_records
 from automl.predictor import Predictor
 from automl.predictor_file import write_predictor
 

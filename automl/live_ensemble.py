@@ -62,7 +62,7 @@ class LiveEnsemble:
         self.unjudged = ""
         """Why mixed predictions could not be judged, when they could not."""
         self._folder = folder
-        self._metric = metric
+        self.metric = metric
         self._target = target
         self._weight = weight
         self._clock = clock
@@ -107,7 +107,7 @@ class LiveEnsemble:
             self._predictions[trial_id] = predictions
         self.folds[trial_id] = tuple(sorted(results))
         self.costs[trial_id] = _cost(results)
-        return self._metric.from_distance(loss)
+        return self.metric.from_distance(loss)
 
     def use_folds(self, splits: Sequence[Split]) -> None:
         """Judge by these folds from now on; what was scored before must be scored again to count."""
@@ -208,7 +208,7 @@ class LiveEnsemble:
             factors, known = self._factors[chosen[0].id], {}
 
         def loss_of(mean: NDArray[np.float64]) -> float:
-            return self._metric.loss(truth, decided(mean, factors), weight)
+            return self.metric.loss(truth, decided(mean, factors), weight)
 
         key = (final, *predictions)
         if self._uncapped is None or self._uncapped[0] != key:

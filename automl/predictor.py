@@ -11,6 +11,7 @@ Models are found by name among the installed plugins, never by a path written in
 
 from __future__ import annotations
 
+import shlex
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,6 +24,7 @@ from automl.metrics import load_metric
 from automl.predictor_file import PREDICTOR_FILE, MemberRecord, Parts, read_parts
 from automl.registry import Registry, load_registry
 from automl.resources import usable_cores
+from automl.run_lock import who_works
 from automl.run_reader import open_run
 from automl.store import DATABASE, PREDICTOR_FOLDER
 
@@ -167,6 +169,8 @@ class Predictor:
         path = Path(folder)
         if (path / PREDICTOR_FOLDER / PREDICTOR_FILE).is_file():
             path = path / PREDICTOR_FOLDER
+        elif (path / DATABASE).is_file():
+            raise PredictorError(_why_none(path))
         predictor = cls(read_parts(path), path, registry or load_registry())
         for record in predictor.parts.members:
             predictor._check(record)
@@ -254,6 +258,17 @@ class Predictor:
         members = [(weight / len(models), model) for weight, models in self._open() for model in models]
         outputs = self.task.class_count if self.task.is_classification else 0
         return weighted_sum(members, encoded, outputs, usable_cores().value)
+
+
+def _why_none(run: Path) -> str:
+    """Why a run folder holds no predictor, and what to do."""
+    worker = who_works(run)
+    if worker is not None:
+        return f"{run} holds no predictor yet: {worker} is at work there; wait until it is over"
+    return (
+        f"{run} holds no predictor: its run was interrupted; make one from what it had found by: "
+        f"automl finish {shlex.quote(str(run))}"
+    )
 
 
 def _weights(table: Any, column: str) -> NDArray[np.float64]:

@@ -96,6 +96,24 @@ def write_predictor(parts: Parts, run_folder: Path, versions: Mapping[str, str])
     final = run_folder / PREDICTOR_FOLDER
     building = run_folder / f".{PREDICTOR_FOLDER}.building"
     shutil.rmtree(building, ignore_errors=True)
+    try:
+        _build(parts, run_folder, building, versions)
+    except BaseException:
+        shutil.rmtree(building, ignore_errors=True)
+        raise
+    if final.exists():  # moved away first: a folder is removed file by file
+        before = run_folder / f".{PREDICTOR_FOLDER}.before"
+        shutil.rmtree(before, ignore_errors=True)
+        final.rename(before)
+        building.rename(final)
+        shutil.rmtree(before, ignore_errors=True)
+    else:
+        building.rename(final)
+    return final
+
+
+def _build(parts: Parts, run_folder: Path, building: Path, versions: Mapping[str, str]) -> None:
+    """The predictor's folder under another name."""
     building.mkdir()
     records = []
     for record in parts.members:
@@ -122,9 +140,6 @@ def write_predictor(parts: Parts, run_folder: Path, versions: Mapping[str, str])
         **({} if parts.images is None else {"images": parts.images.to_dict()}),
     }
     (building / PREDICTOR_FILE).write_text(dumps(plain), encoding="utf-8")
-    shutil.rmtree(final, ignore_errors=True)
-    building.rename(final)
-    return final
 
 
 def _shared_encoders(run_folder: Path, members: Sequence[MemberRecord]) -> set[str]:

@@ -16,7 +16,7 @@ from automl.patience import patience_ends
 from automl.proposals import SKIPS_IN_A_ROW, Proposals
 from automl.replan import affordable_folds, cost_of_kinds
 from automl.search_result import SearchResult
-from automl.store import SKIPPED, Store
+from automl.store import KEPT, SKIPPED, Store
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -26,9 +26,6 @@ if TYPE_CHECKING:
     from automl.protocols import Executor, JobResult
     from automl.strategy import Start, Strategy
     from automl.tracking import TrackerGroup
-
-KEPT = "kept"
-"""Kind of a job whose result was taken from the trial that is continued."""
 
 
 class Search:
@@ -305,6 +302,8 @@ class Search:
                 done = True
             else:
                 self._fail(active, "cancelled", "the search ended before all its folds were done")
+        for trial in self.history.running():  # Ctrl+C came just as its last fold was taken in
+            self._settle(replace(trial, status="failed", kind="cancelled", message="the search was stopped"))
 
     # -- ensemble ---------------------------------------------------------------------------------
 

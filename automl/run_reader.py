@@ -61,6 +61,12 @@ class RunReader:
         rows = self._db.execute(f"SELECT * FROM jobs{where} ORDER BY trial, fold", values)  # noqa: S608
         return [{**dict(row), "facts": json.loads(row["facts"])} for row in rows]
 
+    def seconds(self) -> float:
+        """From the first trial's start to what was recorded last."""
+        row = self._db.execute("SELECT min(nullif(started, 0.0)), max(max(started, ifnull(finished, 0.0))) FROM trials")
+        first, last = row.fetchone()
+        return 0.0 if first is None else max(last - first, 0.0)
+
     def leaderboard(self) -> list[dict[str, Any]]:
         """A row for each trial: done ones by loss, then running, then failed ones with their reason."""
         return leaderboard_rows(self.trials(), self.weights())

@@ -7,6 +7,7 @@
     RUN/trials/0007/fold-0/ a fitted member and its out-of-fold predictions
     RUN/encoders/           matrix encoders that members share
     RUN/predictor/          what predicts; can be copied elsewhere
+    RUN/run.lock            there while a process works in the folder
 
 ``sqlite3``, pandas or datasette can read ``run.db`` while the run goes on.
 """
@@ -20,10 +21,12 @@ import os
 import shutil
 import sqlite3
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from automl.errors import RunError
+from automl.run_lock import LOCK_FILE, RunLock, who_works
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -34,6 +37,8 @@ DATABASE = "run.db"
 TRIALS_FOLDER = "trials"
 PREDICTOR_FOLDER = "predictor"
 SCHEMA_VERSION = 2
+KEPT = "kept"
+"""Kind of a job whose result was taken from the trial that is continued."""
 SKIPPED = "skipped"
 UNCOUNTED = frozenset({SKIPPED, "cancelled"})
 """Kinds of trials that neither succeeded nor failed: there was no time for them, or the user stopped the run."""
@@ -102,13 +107,31 @@ def _finite(value: Any) -> Any:
 
 def check_new_folder(folder: Path) -> None:
     """Raise RunError unless `folder` can become a run folder; nothing is created or deleted."""
+    worker = who_works(folder)
+    if worker is not None:
+        raise RunError(f"{folder} is in use by {worker}; give another name with --out, nothing was changed")
     if (folder / DATABASE).exists():
-        raise RunError(f"{folder} holds a run already; give another name with --out, nothing was changed")
+        unfinished = "" if (folder / PREDICTOR_FOLDER).is_dir() else f" that was interrupted (automl finish {folder})"
+        raise RunError(f"{folder} holds a run already{unfinished}; give another name with --out, nothing was changed")
     if folder.is_file():
         raise RunError(f"{folder} is a file; give another name with --out")
-    if folder.is_dir() and any(folder.iterdir()):
-        names = ", ".join(sorted(path.name for path in folder.iterdir())[:3])
-        raise RunError(f"{folder} is not empty (it holds {names}); give another name with --out, nothing was changed")
+    names = sorted(path.name for path in folder.iterdir() if path.name != LOCK_FILE) if folder.is_dir() else []
+    if names:
+        told = ", ".join(names[:3])
+        raise RunError(f"{folder} is not empty (it holds {told}); give another name with --out, nothing was changed")
+
+
+@contextmanager
+def writing(folder: Path) -> Iterator[None]:
+    """Put into words what goes wrong when files are written into a run folder: most often the disk is full."""
+    try:
+        yield
+    except (OSError, sqlite3.Error) as error:
+        told = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        raise RunError(
+            f"the run folder {folder} cannot be written: {told}; when that is mended, `automl finish {folder}` makes a "
+            "predictor of what was found"
+        ) from error
 
 
 class Store:
@@ -119,24 +142,60 @@ class Store:
         check_new_folder(folder)
         try:
             (folder / TRIALS_FOLDER).mkdir(parents=True, exist_ok=True)
-            self._db = sqlite3.connect(folder / DATABASE, isolation_level=None)
+            self._open(folder)
         except (OSError, sqlite3.Error) as error:
             raise RunError(f"the run folder {folder} cannot be written: {error}") from error
-        self.folder = folder
         try:
             self._db.execute("PRAGMA journal_mode=WAL")
-            # A crash of the process loses nothing; only a power cut may lose the last trials.
-            self._db.execute("PRAGMA synchronous=NORMAL")
             self._db.executescript(_TABLES)
         except sqlite3.Error as error:
             self._db.close()
+            self._lock.release()
             raise RunError(f"the run folder {folder} cannot be written: {error}") from error
-        self.set_meta("schema_version", SCHEMA_VERSION)
-        self.set_meta("status", "running")
+        self.set_facts({"schema_version": SCHEMA_VERSION, "status": "running"})
 
-    def set_meta(self, key: str, value: Any) -> None:
-        """Record one fact of the run."""
-        self._db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, dumps(value)))
+    def _open(self, folder: Path) -> None:
+        self._lock = RunLock(folder)
+        self.folder = folder
+        try:
+            self._db = sqlite3.connect(folder / DATABASE, isolation_level=None)
+            # A crash of the process loses nothing; only a power cut may lose the last trials.
+            self._db.execute("PRAGMA synchronous=NORMAL")
+        except sqlite3.Error:
+            self._lock.release()
+            raise
+
+    @classmethod
+    def reopen(cls, folder: Path) -> Store:
+        """Go on writing the record of a run that was interrupted; RunError when it is in use or cannot be written."""
+        store = cls.__new__(cls)
+        try:
+            store._open(folder)
+        except (OSError, sqlite3.Error) as error:
+            raise RunError(f"the run folder {folder} cannot be written: {error}") from error
+        return store
+
+    def set_facts(self, facts: Mapping[str, Any]) -> None:
+        """Record facts of the run, all or none of them."""
+        rows = [(key, dumps(value)) for key, value in facts.items()]
+        with self._transaction():
+            self._db.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", rows)
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        with writing(self.folder):
+            self._db.execute("BEGIN")
+            try:
+                yield
+            except BaseException:  # Ctrl+C too: the next call must be able to begin
+                if self._db.in_transaction:  # SQLite itself takes back what a full disk cut short
+                    self._db.execute("ROLLBACK")
+                raise
+            self._db.execute("COMMIT")
+
+    def _write(self, statement: str, values: tuple[Any, ...]) -> None:
+        with writing(self.folder):
+            self._db.execute(statement, values)
 
     def trial_started(self, trial: Trial) -> None:
         """Record a trial before its first job is sent."""
@@ -154,7 +213,7 @@ class Store:
             trial.row_ms, trial.megabytes,
         )  # fmt: skip
         marks = ",".join("?" * len(values))
-        self._db.execute(
+        self._write(
             f"INSERT INTO trials VALUES ({marks}) ON CONFLICT (id) DO UPDATE SET status=excluded.status, "  # noqa: S608
             "loss=excluded.loss, score=excluded.score, fold_losses=excluded.fold_losses, seconds=excluded.seconds, "
             "kind=excluded.kind, message=excluded.message, facts=excluded.facts, finished=excluded.finished, "
@@ -177,30 +236,33 @@ class Store:
     ) -> None:
         """Record one job; `parts` are its seconds of preparing, fitting and predicting."""
         prepare, fit, predict = parts or (None, None, None)
-        self._db.execute(
+        self._write(
             "INSERT OR REPLACE INTO jobs VALUES (?,?,?,?,?,?,?,?,?,?,?)",
             (trial, fold, kind, loss, prepare, fit, predict, seconds, message, traceback, dumps(facts or {})),
         )
 
-    def set_weights(self, weights: Mapping[int, float]) -> None:
-        """Replace the ensemble's weights."""
-        self._db.execute("BEGIN")
-        try:
+    def set_weights(
+        self, weights: Mapping[int, float], *, factors: Sequence[float] = (), score: float | None = None
+    ) -> None:
+        """Replace the ensemble: its weights by trial, how it decides, and its out-of-fold score."""
+        facts = [("factors", dumps(list(factors))), ("score", dumps(score))]
+        with self._transaction():
             self._db.execute("DELETE FROM weights")
             self._db.executemany("INSERT INTO weights VALUES (?, ?)", list(weights.items()))
-        except BaseException:  # Ctrl+C too: the next call must be able to begin
-            self._db.execute("ROLLBACK")
-            raise
-        self._db.execute("COMMIT")
+            self._db.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", facts)
 
     def event(self, level: str, code: str, message: str) -> None:
         """Record something that happened to the run: a fallback, a skipped trial, a tracker switched off."""
-        self._db.execute("INSERT INTO events VALUES (?, ?, ?, ?)", (time.time(), level, code, message))
+        self._write("INSERT INTO events VALUES (?, ?, ?, ?)", (time.time(), level, code, message))
 
     def close(self) -> None:
         """Fold the write-ahead log into the database and close it; then it can be read from read-only media, too."""
-        self._db.execute("PRAGMA busy_timeout=100")  # a reader must not hold up the end of the run
-        self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        with contextlib.suppress(sqlite3.OperationalError):  # somebody reads it at this moment: it stays as it is
-            self._db.execute("PRAGMA journal_mode=DELETE")
-        self._db.close()
+        try:
+            self._db.execute("PRAGMA busy_timeout=100")  # a reader must not hold up the end of the run
+            # When somebody reads it at this moment, or the disk is full, the log stays beside the database.
+            with contextlib.suppress(sqlite3.OperationalError):
+                self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+                self._db.execute("PRAGMA journal_mode=DELETE")
+        finally:
+            self._db.close()
+            self._lock.release()

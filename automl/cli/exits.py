@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from automl.errors import AutomlError, InputError, MetricError, PluginError, PredictorError, RunError
+from automl.interrupts import Terminated
 
-DONE, INTERNAL, INPUT, BASELINE, RUN, PLUGIN, LIMITS, INTERRUPTED = 0, 1, 2, 3, 4, 5, 6, 130
+DONE, INTERNAL, INPUT, BASELINE, RUN, PLUGIN, LIMITS = 0, 1, 2, 3, 4, 5, 6
+INTERRUPTED, TERMINATED = 130, 143
 
 MEANINGS = {
     DONE: "done",
@@ -14,7 +16,8 @@ MEANINGS = {
     RUN: "a run folder or predictor cannot be read or written",
     PLUGIN: "a plugin is broken or clashes, or a package that it needs is missing",
     LIMITS: "a predictor was saved, but nothing that keeps --max-latency-ms and --max-size-mb was found",
-    INTERRUPTED: "stopped by Ctrl+C or SIGTERM; what `fit` had found by then is saved",
+    INTERRUPTED: "stopped by Ctrl+C; what `fit` had found by then is saved",
+    TERMINATED: "stopped by SIGTERM, as batch systems send it; what `fit` had found by then is saved",
 }
 
 EPILOG = "\b\nExit codes:\n" + "\n".join(f"  {code:>3}  {meaning}" for code, meaning in MEANINGS.items())
@@ -24,7 +27,7 @@ EPILOG = "\b\nExit codes:\n" + "\n".join(f"  {code:>3}  {meaning}" for code, mea
 def exit_code(error: BaseException) -> int:
     """The documented exit code of an error."""
     if isinstance(error, KeyboardInterrupt):
-        return INTERRUPTED
+        return TERMINATED if isinstance(error, Terminated) else INTERRUPTED
     if isinstance(error, InputError | MetricError):
         return INPUT
     if isinstance(error, PluginError):
@@ -40,7 +43,7 @@ def exit_code(error: BaseException) -> int:
 def message_of(error: BaseException) -> str:
     """What to tell the user about an error that was raised on purpose, in words."""
     if isinstance(error, KeyboardInterrupt):
-        return "stopped by the user before there was anything to save"
+        return str(error) or "stopped by the user before there was anything to save"
     if isinstance(error, AutomlError):
         return str(error)
     if isinstance(error, OSError) and error.filename is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import signal
 import sys
 import time
@@ -14,16 +15,17 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from automl.cli.exits import BASELINE, DONE, EPILOG, INTERRUPTED, LIMITS, exit_code
+from automl.cli.exits import BASELINE, DONE, EPILOG, INTERRUPTED, LIMITS, TERMINATED, exit_code
 from automl.cli.options import NearestChoice, data_options, make_settings, output_options, source_of
 from automl.errors import AutomlError, SettingsError
+from automl.interrupts import Terminated
 from automl.settings import PRESETS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from automl.cli.output import Output
-    from automl.finish import FitOutcome
+    from automl.outcome import FitOutcome
     from automl.protocols import Tracker
     from automl.registry import Registry
 
@@ -124,7 +126,11 @@ def fit_command(output: Output, train: str, out: str | None, test: str | None, *
 
     registry = load_registry()
     output.session.run_folder = str(folder)
-    with interrupt_on_sigterm(), _progress(output, registry, settings.trackers) as progress:
+    with (
+        interrupt_on_sigterm() as stops,
+        _told_how_to_finish(folder),
+        _progress(output, registry, settings.trackers) as progress,
+    ):
         outcome = fit_run(
             source_of(train),
             settings,
@@ -138,7 +144,7 @@ def fit_command(output: Output, train: str, out: str | None, test: str | None, *
         output.document(fit_document(outcome, tested))
     else:
         tell_outcome(output, outcome, tested)
-    return _code(outcome, tested)
+    return TERMINATED if stops and outcome.interrupted else _code(outcome, tested)
 
 
 def default_folder(train: str) -> Path:
@@ -152,22 +158,41 @@ def default_folder(train: str) -> Path:
 
 
 @contextmanager
-def interrupt_on_sigterm() -> Iterator[None]:
-    """Stop as after Ctrl+C when a batch system asks to: the best so far is saved."""
+def interrupt_on_sigterm() -> Iterator[list[int]]:
+    """Stop as after Ctrl+C when a batch system asks to: the best so far is saved. Yields the signals that came."""
+    came: list[int] = []
 
     def stop(number: int, frame: object) -> None:
-        del number, frame
-        raise KeyboardInterrupt
+        del frame
+        came.append(number)
+        raise Terminated
 
     try:
         before = signal.signal(signal.SIGTERM, stop)
     except ValueError:  # not in the main thread: the one who called us handles signals
-        yield
+        yield came
         return
     try:
-        yield
+        yield came
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+@contextmanager
+def _told_how_to_finish(folder: Path) -> Iterator[None]:
+    """Whoever stops a run twice, so that it ends at once, is told that nothing found is lost."""
+    from automl.cli.fit_report import program
+    from automl.store import DATABASE
+
+    try:
+        yield
+    except KeyboardInterrupt as error:
+        if not (folder / DATABASE).is_file():
+            raise
+        told = (
+            f"stopped at once; make the predictor of what was found by: {program()} finish {shlex.quote(str(folder))}"
+        )
+        raise type(error)(told) from None
 
 
 @contextmanager

@@ -14,8 +14,8 @@ from automl.cli.tables import leaderboard_table
 
 if TYPE_CHECKING:
     from automl.cli.fit import TestScore
-    from automl.finish import FitOutcome
     from automl.history import Trial
+    from automl.outcome import FitOutcome
     from automl.protocols import RunInfo, RunSummary
     from automl.task import Task
 
@@ -80,7 +80,7 @@ def describe_task(task: Task) -> str:
 def tell_outcome(output: Output, outcome: FitOutcome, tested: TestScore | None) -> None:
     """Leaderboard, scores, where the predictor lies, and the next command."""
     if outcome.interrupted:
-        output.say("stopped by the user; this is the best so far\n")
+        output.say("stopped early; this is the best of what was found\n")
     if outcome.leaderboard:
         output.say(leaderboard_table(outcome.leaderboard, outcome.metric, None if output.verbose else 10))
     failed = failures(outcome.leaderboard)

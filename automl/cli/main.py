@@ -24,6 +24,7 @@ COMMANDS = {
     "score": ("automl.cli.score", "Score a predictor on a table that has the target."),
     "leaderboard": ("automl.cli.show", "Show all models of a run, best first."),
     "show": ("automl.cli.show", "Show what a run did, and why."),
+    "finish": ("automl.cli.finish", "Make the predictor of a run that was interrupted."),
     "check": ("automl.cli.check", "Diagnose a table without fitting."),
     "suggest": ("automl.cli.suggest", "Print what a search would try first, without training."),
     "baselines": ("automl.cli.baselines", "List, show, check and learn stored top performers."),
@@ -125,8 +126,9 @@ def run(arguments: Sequence[str], session: Session) -> int:
     as_json = session.json_stream is not None
     try:
         result = cli.main(args=list(arguments), prog_name="automl", standalone_mode=False, obj=session)
-    except click.Abort:
-        return _tell(session, KeyboardInterrupt(), as_json=as_json)
+    except click.Abort as error:  # what click makes of Ctrl+C
+        stop = error.__cause__ if isinstance(error.__cause__, KeyboardInterrupt) else KeyboardInterrupt()
+        return _tell(session, stop, as_json=as_json)
     except click.ClickException as error:
         return _tell_usage(session, error, as_json=as_json)
     except BrokenPipeError:

@@ -9,6 +9,7 @@ import click
 
 from automl.cli.exits import EPILOG
 from automl.cli.options import output_options
+from automl.run_lock import who_works
 
 if TYPE_CHECKING:
     from automl.cli.output import Output
@@ -85,7 +86,7 @@ def _show_run(output: Output, reader: RunReader) -> None:
     from automl.task import Task
 
     meta, rows = reader.meta, reader.leaderboard()
-    output.say(labelled("status", _status(meta)))
+    output.say(labelled("status", _status(meta, reader.folder)))
     if "task" in meta:
         output.say(labelled("data", describe_task(Task.from_dict(meta["task"]))))
     for name, value in (meta.get("settings") or {}).items():
@@ -106,8 +107,10 @@ def _show_run(output: Output, reader: RunReader) -> None:
     output.result(labelled("score", f"{meta.get('metric')} {figure(meta.get('score'))} (out of fold)"))
 
 
-def _status(meta: dict[str, Any]) -> str:
+def _status(meta: dict[str, Any], folder: Path) -> str:
     words = [str(meta.get("status"))]
+    if words == ["running"] and who_works(folder) is None:
+        words = [f"interrupted (automl finish {folder} makes its predictor)"]
     if meta.get("only_baseline"):
         words.append("only the dummy could be fitted")
     if meta.get("interrupted"):

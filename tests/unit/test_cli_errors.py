@@ -11,6 +11,7 @@ from automl import CommandSpec, errors, hookimpl
 from automl.cli import exits
 from automl.cli.main import run
 from automl.cli.output import Session
+from automl.interrupts import Terminated
 from automl.registry import register_plugin, unregister_plugin
 
 
@@ -55,6 +56,7 @@ def call(*arguments, as_json=False, verbose=False):
         (errors.MissingDependencyError("x"), 5),
         (PermissionError(13, "Permission denied", "file.csv"), 4),
         (KeyboardInterrupt(), 130),
+        (Terminated(), 143),
         (ZeroDivisionError("x"), 1),
         (errors.AutomlError("x"), 1),
         (OSError("no file in it"), 1),

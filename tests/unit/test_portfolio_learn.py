@@ -52,9 +52,9 @@ def write_run(folder, trials, *, problem_type="binary", features=FEATURES):
     store = Store(folder)
     classes = ("a", "b") if problem_type == "binary" else ()
     task = Task(target="y", problem_type=problem_type, metric="log_loss", rows=100, features=4, classes=classes)
-    store.set_meta("task", task.to_dict())
+    store.set_facts({"task": task.to_dict()})
     if features is not None:
-        store.set_meta("meta_features", features.to_dict())
+        store.set_facts({"meta_features": features.to_dict()})
     for number, (model, config, loss, seconds, origin) in enumerate(trials, 1):
         candidate = Candidate(model=model, config=config, origin=origin)
         status = "done" if loss is not None else "failed"

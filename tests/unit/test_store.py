@@ -23,7 +23,7 @@ def test_what_is_written_is_read_back(tmp_path):
     store.trial_finished(done)
     store.set_weights({2: 1.0})
     store.job_finished(2, 0, kind="done", loss=0.1, seconds=1.5, parts=(0.1, 1.0, 0.4), facts={"rounds": 7.0})
-    store.set_meta("task", {"classes": ["a", "b"], "bad": float("nan")})
+    store.set_facts({"task": {"classes": ["a", "b"], "bad": float("nan")}})
     with open_run(tmp_path / "run") as run:  # while the writer is still open
         assert [running, done] == run.trials()
         assert run.meta["task"] == {"classes": ["a", "b"], "bad": None}

@@ -4,24 +4,44 @@ from __future__ import annotations
 
 import shutil
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from automl.machine import versions
 from automl.predictor import Predictor
 from automl.predictor_file import MemberRecord, Parts, write_predictor
 from automl.run_reader import leaderboard_rows
-from automl.store import UNCOUNTED, Store, fold_folder
+from automl.store import UNCOUNTED, Store, fold_folder, writing
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
     from pathlib import Path
 
     from automl.clock import Clock
+    from automl.data.image_schema import ImageSchema
     from automl.data.records import Finding
+    from automl.data.schema import Schema
+    from automl.data.target import TargetCoding
     from automl.history import Trial
-    from automl.prepare import Prepared
     from automl.registry import Registry
     from automl.search_result import SearchResult
+    from automl.task import Task
+
+
+class Learned(Protocol):
+    """What a predictor knows besides its members; a prepared table has it, and the record of a run."""
+
+    @property
+    def task(self) -> Task: ...
+    @property
+    def schema(self) -> Schema: ...
+    @property
+    def images(self) -> ImageSchema | None: ...
+    @property
+    def coding(self) -> TargetCoding: ...
+    @property
+    def constant(self) -> tuple[float, ...]: ...
+    @property
+    def findings(self) -> tuple[Finding, ...]: ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,7 +68,7 @@ class FitOutcome:
 
 
 def member_records(
-    result: SearchResult, registry: Registry, folder: Path, refitted: set[int]
+    result: SearchResult, registry: Registry, folder: Path, refitted: Collection[int]
 ) -> tuple[MemberRecord, ...]:
     """The members of the predictor: fold models, or one model on all rows for the trials in `refitted`."""
     if result.ensemble is None:
@@ -60,19 +80,17 @@ def member_records(
     )
 
 
-def make_parts(
-    prepared: Prepared, result: SearchResult, members: tuple[MemberRecord, ...], registry: Registry
-) -> Parts:
+def make_parts(learned: Learned, result: SearchResult, members: tuple[MemberRecord, ...], registry: Registry) -> Parts:
     """What the predictor of this result is made of."""
-    full = result.history.full()
+    models = [registry.models.get(trial.candidate.model) for trial in result.history.full()]
     return Parts(
-        task=prepared.task,
-        schema=prepared.schema,
-        images=prepared.images,
-        coding=prepared.coding,
+        task=learned.task,
+        schema=learned.schema,
+        images=learned.images,
+        coding=learned.coding,
         members=members,
-        constant=prepared.constant,
-        only_baseline=all(registry.models[trial.candidate.model].is_baseline for trial in full),
+        constant=learned.constant,
+        only_baseline=all(spec.is_baseline for spec in models if spec is not None),
         factors=() if result.ensemble is None else result.ensemble.factors,
     )
 
@@ -92,18 +110,22 @@ def _record(trial: Trial, weight: float, registry: Registry, folder: Path, folds
 
 def finish_run(
     store: Store,
-    prepared: Prepared,
+    learned: Learned,
     result: SearchResult,
     members: tuple[MemberRecord, ...],
     *,
     registry: Registry,
     clock: Clock,
     reasons: tuple[str, ...],
+    score: float | None,
     limits_kept: bool = True,
 ) -> FitOutcome:
-    """Write the predictor, close the record, clean up."""
+    """Write the predictor, close the record, clean up. `score`: that of the ensemble, out of fold.
+
+    RunError when the disk is full or the folder cannot be written; then there is no predictor, rather than half of one.
+    """
     folder = store.folder
-    parts = make_parts(prepared, result, members, registry)
+    parts = make_parts(learned, result, members, registry)
     only_baseline = parts.only_baseline
     alone = not only_baseline and all(registry.models[record.model].is_baseline for record in members)
     nothing_learned = alone and not result.limited
@@ -118,39 +140,39 @@ def finish_run(
     factors = () if result.ensemble is None else result.ensemble.factors
     if factors:
         told = ", ".join(
-            f"{label} x {factor:.2g}" for label, factor in zip(prepared.task.classes[:8], factors[:8], strict=True)
+            f"{label} x {factor:.2g}" for label, factor in zip(learned.task.classes[:8], factors[:8], strict=True)
         )
         more = ", ..." if len(factors) > 8 else ""
-        reasons = (*reasons, f"labels: decided by probability times a factor, for {prepared.metric.name}: {told}{more}")
-    predictor_folder = write_predictor(parts, folder, versions(registry))
+        reasons = (*reasons, f"labels: decided by probability times a factor, for {learned.task.metric}: {told}{more}")
+    with writing(folder):
+        predictor_folder = write_predictor(parts, folder, versions(registry))
     weights = {} if result.ensemble is None else dict(result.ensemble.weights)
-    score = None if result.ensemble is None else prepared.metric.from_distance(result.ensemble.loss)
     trials = [trial for trial in result.history if trial.kind not in UNCOUNTED]
-    store.set_weights(weights)
+    store.set_weights(weights, factors=factors, score=score)
     for name in ("data", "cache"):
         shutil.rmtree(folder / name, ignore_errors=True)
     seconds = clock.elapsed()
-    for key, value in (
-        ("score", score),
-        ("only_baseline", only_baseline),
-        ("limits_kept", limits_kept),
-        ("reasons", reasons),
-        ("interrupted", result.interrupted),
-        ("seconds", seconds),
-        ("status", "done"),
-    ):
-        store.set_meta(key, value)
+    store.set_facts(
+        {
+            "only_baseline": only_baseline,
+            "limits_kept": limits_kept,
+            "reasons": reasons,
+            "interrupted": result.interrupted,
+            "seconds": seconds,
+            "status": "done",
+        }
+    )
     return FitOutcome(
         folder=folder,
         predictor=Predictor.load(predictor_folder, registry=registry),
         leaderboard=leaderboard_rows(trials, weights),
-        findings=prepared.findings,
+        findings=learned.findings,
         reasons=reasons,
         seconds=seconds,
         trials=len(trials),
         failed=sum(trial.status == "failed" for trial in trials),
         only_baseline=only_baseline,
-        metric=prepared.task.metric,
+        metric=learned.task.metric,
         score=score,
         interrupted=result.interrupted,
         nothing_learned=nothing_learned,

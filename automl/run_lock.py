@@ -1,0 +1,70 @@
+"""Who works in a run folder: a lock that the system takes back when its process ends, however it ends."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from typing import IO, TYPE_CHECKING
+
+from automl.errors import RunError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+LOCK_FILE = "run.lock"
+
+
+class RunLock:
+    """Held by the process that writes a run folder.
+
+    A file lock, because a process that is killed cannot take anything back itself. File systems and platforms that know
+    no such locks are used without one.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        """Take the lock of `folder`; RunError when another process has it, OSError when nothing can be written."""
+        self._path = folder / LOCK_FILE
+        self._file = self._path.open("a+", encoding="ascii")
+        if not _try(self._file):
+            owner = _owner(self._file)
+            self._file.close()
+            raise RunError(f"{folder} is in use by a run{owner}; wait until it is over, or give another folder")
+        self._file.truncate(0)
+        self._file.write(str(os.getpid()))
+        self._file.flush()
+
+    def release(self) -> None:
+        """Let others in; the file goes away."""
+        with contextlib.suppress(OSError):
+            self._path.unlink(missing_ok=True)
+        self._file.close()
+
+
+def who_works(folder: Path) -> str | None:
+    """The process that works in `folder`, in words; None when none does."""
+    try:
+        with (folder / LOCK_FILE).open("r", encoding="ascii") as file:
+            return None if _try(file) else f"a run{_owner(file)}"
+    except OSError:
+        return None
+
+
+def _try(file: IO[str]) -> bool:
+    """Lock the file if nobody has it; it is let go when the file is closed."""
+    try:
+        import fcntl
+    except ImportError:  # Windows
+        return True
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:  # a network file system without locks
+        return True
+    return True
+
+
+def _owner(file: IO[str]) -> str:
+    file.seek(0)
+    number = file.read(20)
+    return f" (process {number})" if number.isdigit() else ""

@@ -1,0 +1,259 @@
+"""A run that was interrupted: its predictor is made from its record, without training anything.
+
+What a search finds is written down as it comes: trials with their fitted models and out-of-fold predictions, the weights
+of the ensemble, and from the start all that a predictor knows of the table. So a run whose process was killed has
+everything but the predictor's folder.
+"""
+
+from __future__ import annotations
+
+import time
+from contextlib import closing
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from automl.clock import Clock
+from automl.data.records import Finding
+from automl.ensemble import Ensemble
+from automl.errors import RunError
+from automl.evaluate import DATA_FOLDER, FoldResult, read_splits
+from automl.goals import Goals
+from automl.history import History, Trial
+from automl.live_ensemble import LiveEnsemble
+from automl.member import MEMBER_FILE, MODEL_FOLDER
+from automl.metrics import load_metric
+from automl.outcome import FitOutcome, finish_run, member_records
+from automl.predictor import Predictor
+from automl.predictor_file import PREDICTOR_FILE
+from automl.registry import Registry, load_registry
+from automl.run_reader import RunReader, leaderboard_rows, open_run
+from automl.run_record import RunRecord, read_record
+from automl.search_result import SearchResult
+from automl.settings import Settings
+from automl.store import PREDICTOR_FOLDER, UNCOUNTED, Store, fold_folder
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+GOAL_SETTINGS = ("seconds", "trials", "preset", "max_latency_ms", "max_size_mb", "latency_rows", "refit")
+"""Settings that say what the predictor must be like."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Found:
+    """Trials and the ensemble of them."""
+
+    trials: tuple[Trial, ...]
+    ensemble: Ensemble | None
+    folds: Mapping[int, tuple[int, ...]]
+    score: float | None
+    notes: tuple[str, ...]
+
+
+def finish_folder(folder: Path, registry: Registry | None = None) -> FitOutcome:
+    """Make the predictor of the run in `folder` from what it had found when it was interrupted.
+
+    A run that has ended keeps the predictor that it has, so that finishing twice changes nothing. Raises RunError when
+    a process still works in the folder, when the record is damaged, or when the run had not come as far as its search.
+    """
+    folder = folder.absolute()
+    registry = registry or load_registry()
+    with open_run(folder) as reader:
+        if reader.meta.get("status") == "done" and (folder / PREDICTOR_FOLDER / PREDICTOR_FILE).is_file():
+            return _ended_run(reader, registry)
+    with closing(Store.reopen(folder)) as store:
+        record = read_record(folder)
+        found = _found(record, store, registry)
+        result = SearchResult(
+            history=History(found.trials), ensemble=found.ensemble, folds=found.folds, interrupted=True
+        )
+        note = "search: the run was interrupted; the predictor was made later from what it had found"
+        if record.settings.get("max_latency_ms") or record.settings.get("max_size_mb"):
+            found = replace(
+                found, notes=(*found.notes, "limits: kept by estimate only, the predictor was not measured")
+            )
+        return finish_run(
+            store,
+            record,
+            result,
+            member_records(result, registry, folder, ()),
+            registry=registry,
+            clock=Clock.make(time.monotonic() - record.seconds, None),
+            reasons=tuple(dict.fromkeys((*record.reasons, note, *found.notes))),
+            score=found.score,
+        )
+
+
+def _ended_run(reader: RunReader, registry: Registry) -> FitOutcome:
+    """What a run that has ended said at its end."""
+    meta, trials = reader.meta, [trial for trial in reader.trials() if trial.kind not in UNCOUNTED]
+    return FitOutcome(
+        folder=reader.folder,
+        predictor=Predictor.load(reader.folder, registry=registry),
+        leaderboard=leaderboard_rows(trials, reader.weights()),
+        findings=tuple(Finding(**one) for one in meta["findings"]),
+        reasons=tuple(meta["reasons"]),
+        seconds=meta["seconds"],
+        trials=len(trials),
+        failed=sum(trial.status == "failed" for trial in trials),
+        only_baseline=meta["only_baseline"],
+        metric=meta["metric"],
+        score=meta["score"],
+        interrupted=meta["interrupted"],
+        limits_kept=meta["limits_kept"],
+    )
+
+
+# -- choosing -------------------------------------------------------------------------------------
+
+
+def _found(record: RunRecord, store: Store, registry: Registry) -> _Found:
+    """Trials, those cut off among them marked as such, and the best ensemble."""
+    notes: list[str] = []
+    usable = {}
+    for trial in record.trials:
+        if trial.candidate.model not in registry.models:
+            if trial.status == "done":
+                notes.append(f"finish: trial {trial.id} is left out: model {trial.candidate.model} is not installed")
+        elif trial.is_full and trial.status in ("done", "running") and (folds := _whole_folds(record, trial)):
+            usable[trial.id] = folds
+    chosen = _judge_again(record, usable, registry, notes) or _as_recorded(record, usable, notes)
+    trials = []
+    for trial in chosen.trials:
+        if trial.status == "running":
+            trial = replace(trial, status="failed", kind="cancelled", message="the run was interrupted")  # noqa: PLW2901
+        if trial not in record.trials:
+            store.trial_finished(trial)
+        trials.append(trial)
+    folds_of = dict(chosen.folds)
+    if record.settings.get("preset") == "fast":  # one fold model each, as where refitting failed
+        folds_of = {number: folds[:1] for number, folds in folds_of.items()}
+    return replace(chosen, trials=tuple(trials), folds=folds_of, notes=tuple(notes))
+
+
+def _whole_folds(record: RunRecord, trial: Trial) -> tuple[int, ...]:
+    """The folds of a trial whose fitted models are still there; those of trials without prospect are removed."""
+    whole = []
+    for fold in sorted(record.folds.get(trial.id, ())):
+        folder = fold_folder(record.folder, trial.id, fold)
+        if (folder / MEMBER_FILE).is_file() and (folder / MODEL_FOLDER).is_dir():
+            whole.append(fold)
+    return tuple(whole)
+
+
+def _judge_again(
+    record: RunRecord, usable: Mapping[int, tuple[int, ...]], registry: Registry, notes: list[str]
+) -> _Found | None:
+    """Weigh the trials by their out-of-fold predictions; None where these cannot be judged here.
+
+    A metric of the user's own would be imported by a name that stands in the record, and reading a record runs no code.
+    """
+    name = record.task.metric
+    if record.slow_metric or (":" in name and name not in registry.metrics):
+        return None
+    live = _live(record, registry)
+    if live is None:
+        return None
+    trials = {trial.id: trial for trial in record.trials}
+    for number, folds in usable.items():
+        if trials[number].status == "done":
+            _score(live, record, trials, folds, number, notes)
+    baselines = {number for number in trials if _is_baseline(registry, trials[number])}
+    if not any(number not in baselines for number in live.folds):
+        # No model was done: the one with most folds counts as it is.
+        open_ones = [number for number in usable if trials[number].status == "running" and number not in baselines]
+        for number in sorted(open_ones, key=lambda one: (-len(usable[one]), one)):
+            if _score(live, record, trials, usable[number], number, notes):
+                notes.append(f"finish: trial {number} counts with the {len(usable[number])} folds that were done")
+                break
+    full = [trials[number] for number in sorted(live.folds)]
+    live.forget(_goals(record))
+    live.update(
+        [trial for trial in full if trial.id not in baselines],
+        [trial for trial in full if trial.id in baselines],
+        final=True,
+    )
+    score = None if live.current is None else load_metric(name, registry).from_distance(live.current.loss)
+    return _Found(trials=tuple(trials.values()), ensemble=live.current, folds=dict(live.folds), score=score, notes=())
+
+
+def _is_baseline(registry: Registry, trial: Trial) -> bool:
+    spec = registry.models.get(trial.candidate.model)
+    return spec is not None and spec.is_baseline
+
+
+def _live(record: RunRecord, registry: Registry) -> LiveEnsemble | None:
+    """An ensemble without members yet; None when the table is gone or damaged."""
+    import numpy as np
+
+    data = record.folder / DATA_FOLDER
+    try:
+        target = np.load(data / "target.npy", allow_pickle=False)
+        weight = np.load(data / "weight.npy", allow_pickle=False) if (data / "weight.npy").exists() else None
+        splits = read_splits(record.folder)
+    except (OSError, ValueError, KeyError, EOFError):
+        return None
+    metric = load_metric(record.task.metric, registry)
+    clock = Clock.make(time.monotonic(), None)
+    return LiveEnsemble(record.folder, metric=metric, splits=splits, target=target, weight=weight, clock=clock)
+
+
+def _score(
+    live: LiveEnsemble,
+    record: RunRecord,
+    trials: dict[int, Trial],
+    folds: tuple[int, ...],
+    number: int,
+    notes: list[str],
+) -> bool:
+    """Let a trial join; a note when its predictions cannot be used."""
+    trial = trials[number]
+    part = 1.0 / len(folds)
+    results = {
+        fold: FoldResult(
+            loss=record.folds[number][fold],
+            facts={},
+            fit_seconds=0.0,
+            predict_seconds=0.0,
+            prepare_seconds=0.0,
+            row_ms=None if trial.row_ms is None else trial.row_ms * part,
+            megabytes=(trial.megabytes or 0.0) * part,
+        )
+        for fold in folds
+    }
+    try:
+        score = live.score(number, results)
+    except (RunError, OSError, ValueError, EOFError, IndexError) as error:
+        notes.append(f"finish: trial {number} is left out: {error}")
+        return False
+    if trial.status == "running":
+        trials[number] = replace(
+            trial,
+            status="done",
+            score=score,
+            loss=live.metric.distance(score),
+            fold_losses=tuple(one.loss for one in results.values() if one.loss is not None),
+            seconds=record.trial_seconds[number],
+        )
+    return True
+
+
+def _goals(record: RunRecord) -> Goals:
+    known = {name: record.settings[name] for name in GOAL_SETTINGS if record.settings.get(name) is not None}
+    return Goals.of(Settings(target=record.task.target, **known))
+
+
+def _as_recorded(record: RunRecord, usable: Mapping[int, tuple[int, ...]], notes: list[str]) -> _Found:
+    """The ensemble that was written down last; without one the best trial alone."""
+    done = [trial for trial in record.trials if trial.id in usable and trial.status == "done"]
+    weights = {number: weight for number, weight in record.weights.items() if number in usable}
+    ensemble, score = None, None
+    if weights and len(weights) == len(record.weights):
+        score = record.score
+        ensemble = Ensemble(weights=weights, loss=float("nan"), factors=record.factors)
+    elif done:
+        best = min(done, key=lambda trial: (float("inf") if trial.loss is None else trial.loss, trial.id))
+        notes.append(f"finish: trial {best.id} stands alone; the predictions of others cannot be judged here")
+        ensemble, score = Ensemble(weights={best.id: 1.0}, loss=best.loss or 0.0, factors=()), best.score
+    return _Found(trials=record.trials, ensemble=ensemble, folds=dict(usable), score=score, notes=())
