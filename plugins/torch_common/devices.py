@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 from contextlib import contextmanager
 from importlib import metadata
 from pathlib import Path
@@ -104,6 +105,32 @@ def torch_threads(threads: int) -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
+
+
+_one_thread_lock = threading.Lock()
+_one_thread_users, _threads_before = 0, 1
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Let torch use one thread on the CPU while models predict, also several at the same time in threads of their own;
+    the last one to end gives back as many as before.
+    """
+    global _one_thread_users, _threads_before  # noqa: PLW0603 - torch's number of threads is global, too
+    import torch
+
+    with _one_thread_lock:
+        if not _one_thread_users:
+            _threads_before = torch.get_num_threads()
+        _one_thread_users += 1
+        torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        with _one_thread_lock:
+            _one_thread_users -= 1
+            if not _one_thread_users:
+                torch.set_num_threads(_threads_before)
 
 
 @contextmanager

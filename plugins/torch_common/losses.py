@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
+from automl_plugins.torch_common.metric_kinds import ABSOLUTE
 from torch.nn import functional
 
 if TYPE_CHECKING:
@@ -14,13 +15,6 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from automl import Task
-
-ABSOLUTE = ("mae", "median_ae", "d2_absolute_error")
-BALANCED = ("balanced_accuracy", "recall_macro", "f1_macro", "jaccard_macro")
-"""Metrics in which a rare class counts as much as a frequent one."""
-LOGARITHMIC = ("msle", "rmsle")
-RELATIVE = ("mape", "gamma_deviance")
-"""Metrics that measure an error against the value."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -355,3 +355,13 @@ def test_a_cpu_computes_in_single_precision():
         assert torch.float32 == (torch.ones(2, 2) @ torch.ones(2, 2)).dtype
     value = torch.ones(2)
     assert to_device(value, "cpu") is value
+
+
+def test_models_that_predict_at_the_same_time_use_one_thread_each():
+    before = torch.get_num_threads()
+    with found_devices.one_thread():
+        with found_devices.one_thread():
+            assert 1 == torch.get_num_threads()
+        assert 1 == torch.get_num_threads()
+
+    assert before == torch.get_num_threads()

@@ -1,0 +1,305 @@
+"""Networks for tables: what the engine's loop costs, how good their defaults are, and whether they pay in long runs.
+
+    python benchmarks/networks.py speed                                      # (a) samples per second against a bare loop
+    python benchmarks/networks.py defaults --data FOLDER --time 20 --out d.json   # (b) against scikit-learn's networks
+    python benchmarks/networks.py runs --data FOLDER --time 300 --out r.json      # (c) trees + networks against trees
+
+FOLDER holds SEED/NAME/ with train.csv, test.csv and meta.json, as `datasets.py export NAME FOLDER/SEED/NAME --seed SEED`
+writes them. (b) and (c) go on where they stopped: what the result file holds is not run again. Errors are 1-AUC, log loss
+or RMSE on the test rows.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import sys
+import time
+import warnings
+from pathlib import Path
+
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+ROWS, FEATURES, WIDTH, BATCH = 10_000, 50, 256, 256
+NETWORKS = ("mlp", "realmlp")
+METRICS = {"binary": "roc_auc", "multiclass": "log_loss", "regression": "rmse"}
+TREES = ("linear", "lightgbm", "extra_trees", "random_forest", "hist_gradient_boosting")
+HELD_OUT = 0.15
+"""Share of the training rows that networks stop early on, as the one fold of a run would be."""
+
+
+# -- (a) speed ------------------------------------------------------------------------------------
+
+
+def bare_loop(numbers, target, threads: int, epochs: int) -> float:
+    """Samples per second of a plain loop: same layers, optimiser and batches, nothing around it."""
+    import torch
+    from torch import nn
+
+    torch.set_num_threads(threads)
+    torch.manual_seed(0)
+    inputs, codes = torch.from_numpy(numbers), torch.from_numpy(target)
+    layers: list[nn.Module] = []
+    for place in range(3):
+        layers += [nn.Linear(FEATURES if place == 0 else WIDTH, WIDTH), nn.ReLU()]
+    network = nn.Sequential(*layers, nn.Linear(WIDTH, 2))
+    optimiser = torch.optim.AdamW(network.parameters(), lr=1e-3, fused=True)
+    loss = nn.CrossEntropyLoss()
+    started = time.perf_counter()
+    for _ in range(epochs):
+        order = torch.randperm(ROWS)
+        for start in range(0, ROWS - BATCH + 1, BATCH):
+            rows = order[start : start + BATCH]
+            optimiser.zero_grad(set_to_none=True)
+            loss(network(inputs[rows]), codes[rows]).backward()
+            optimiser.step()
+    return epochs * (ROWS // BATCH) * BATCH / (time.perf_counter() - started)
+
+
+def our_fit(data, threads: int, epochs: int, config: dict) -> float:
+    """Samples per second of a whole fit of `mlp`, encoding included."""
+    from automl import Effort
+
+    model = make_model("mlp", data, 2, 0, {"batch_size": BATCH, "width": WIDTH, "layers": 3} | config)
+    effort = Effort(fidelity={"epochs": float(epochs)}, full={"epochs": float(epochs)}, threads=threads)
+    started = time.perf_counter()
+    model.fit(data, None, effort)
+    return epochs * (ROWS // BATCH) * BATCH / (time.perf_counter() - started)
+
+
+def speed(chosen: argparse.Namespace) -> None:
+    from automl import TableData, TableLayout
+
+    rng = np.random.default_rng(0)
+    numbers = rng.normal(size=(ROWS, FEATURES)).astype(np.float32)
+    target = (numbers[:, :5].sum(axis=1) + rng.normal(size=ROWS) > 0).astype(np.int64)
+    layout = TableLayout(numbers=tuple(f"n{place}" for place in range(FEATURES)))
+    data = TableData(layout=layout, numbers=numbers, codes=np.empty((ROWS, 0), np.int32), target=target)
+    plain = {"embedding": "plain", "norm": "none", "dropout": 0.0}
+    found: dict[str, list[float]] = {"bare": [], "mlp, same layers": [], "mlp, default embeddings": []}
+    for turn in range(chosen.turns + 1):
+        seen = (
+            bare_loop(numbers, target, chosen.threads, chosen.epochs),
+            our_fit(data, chosen.threads, chosen.epochs, plain),
+            our_fit(data, chosen.threads, chosen.epochs, {}),
+        )
+        for name, value in zip(found, seen, strict=True):
+            found[name] += [value] if turn else []  # the first turn warms up
+    bare = statistics.median(found["bare"])
+    for name, values in found.items():
+        middle = statistics.median(values)
+        print(f"{name:24} {middle:10,.0f} samples/s  {100 * middle / bare:5.1f} % of bare")
+    print(f"threads {chosen.threads}, load {os.getloadavg()[0]:.1f}, medians of {chosen.turns} turns")
+
+
+# -- (b) defaults ---------------------------------------------------------------------------------
+
+
+def make_model(name: str, data, classes: int, seed: int, config: dict):
+    """A network with its default configuration for this table, some values changed."""
+    from automl import Task
+
+    problem = "regression" if not classes else "binary" if classes == 2 else "multiclass"
+    task = Task(
+        target="y",
+        problem_type=problem,
+        metric="rmse" if problem == "regression" else "log_loss",
+        rows=len(data),
+        features=len(data.layout.numbers) + len(data.layout.categories),
+        classes=tuple(range(classes)),
+    )
+    return default_model(name, task, seed, config)
+
+
+def default_model(name: str, task, seed: int, config: dict):
+    from automl.registry import load_registry
+    from automl.space import model_space
+
+    spec = load_registry().models[name]
+    return spec.load()(dict(model_space(spec, task).get_default_configuration()) | config, task, seed)
+
+
+def load_set(folder: Path, seed: int):
+    """Task, encoded training rows, encoded test rows and the test rows' codes or values."""
+    import pandas as pd
+
+    from automl.api import make_settings
+    from automl.data.read import read_table
+    from automl.prepare import prepare
+    from automl.registry import load_registry
+
+    meta = json.loads((folder / "meta.json").read_text())
+    kind = "regression" if meta["task"] == "regression" else "classification"
+    options = {"metric": METRICS[meta["task"]], "task": kind, "seed": seed}
+    ready = prepare(folder / "train.csv", make_settings(meta["target"], options), load_registry())
+    test, _ = ready.schema.encode(read_table(folder / "test.csv").table)
+    told = pd.read_csv(folder / "test.csv", usecols=[meta["target"]], dtype=str, keep_default_na=False)[meta["target"]]
+    if kind == "regression":
+        return ready.task, ready.data, test, told.astype(float).to_numpy()
+    codes = {str(label).strip(): code for code, label in enumerate(ready.task.classes)}
+    return ready.task, ready.data, test, np.array([codes[label.strip()] for label in told])
+
+
+def error_of(task, truth, predicted) -> float:
+    """1-AUC, log loss or RMSE."""
+    from sklearn.metrics import log_loss, roc_auc_score
+
+    if task.problem_type == "regression":
+        return float(np.sqrt(np.mean((truth - predicted) ** 2)))
+    if task.problem_type == "binary":
+        return 1.0 - float(roc_auc_score(truth, predicted[:, 1]))
+    return float(log_loss(truth, np.clip(predicted, 1e-15, 1.0), labels=np.arange(task.class_count)))
+
+
+def our_error(name: str, loaded, seconds: float, seed: int, config: dict) -> dict:
+    """A default network: a part of the training rows is held out for early stopping."""
+    from dataclasses import replace
+
+    from sklearn.model_selection import train_test_split
+
+    from automl import Effort
+
+    task, data, test, truth = loaded
+    strata = data.target if task.is_classification else None
+    rows = np.arange(len(data))
+    kept, held = train_test_split(rows, test_size=HELD_OUT, random_state=seed, stratify=strata)
+    started = time.perf_counter()
+    model = default_model(name, task, seed, config)
+    facts = model.fit(data.take(np.sort(kept)), data.take(np.sort(held)), Effort(deadline=time.monotonic() + seconds))
+    taken = time.perf_counter() - started
+    predicted = model.predict(replace(test, target=None, weight=None))
+    return {"error": error_of(task, truth, predicted), "seconds": round(taken, 2), "epochs": facts["epochs"]}
+
+
+def their_error(loaded, seconds: float, seed: int) -> dict:
+    """scikit-learn's network with its defaults, on the engine's own matrix (imputed, scaled, encoded) and with values
+    standardised, which it does not do itself; epoch by epoch, so that it can stop at the deadline.
+    """
+    from sklearn.neural_network import MLPClassifier, MLPRegressor
+
+    from automl.data.matrix import MatrixEncoder
+
+    task, data, test, truth = loaded
+    started = time.perf_counter()
+    encoder = MatrixEncoder()
+    train = encoder.fit_transform(data, task, seed)
+    target, centre, scale = train.target, 0.0, 1.0
+    network = MLPClassifier(random_state=seed)
+    if task.problem_type == "regression":
+        network = MLPRegressor(random_state=seed)
+        centre, scale = float(target.mean()), float(target.std())
+        target = (target - centre) / scale
+    best, waited = np.inf, 0
+    for _ in range(network.max_iter):
+        if task.is_classification:
+            network.partial_fit(train.values, target, classes=np.arange(task.class_count))
+        else:
+            network.partial_fit(train.values, target)
+        # The rule by which `fit` itself stops.
+        waited = waited + 1 if network.loss_ > best - network.tol else 0
+        best = min(best, network.loss_)
+        if waited > network.n_iter_no_change or time.perf_counter() - started > seconds:
+            break
+    taken = time.perf_counter() - started
+    values = encoder.transform(test).values
+    predicted = network.predict_proba(values) if task.is_classification else centre + scale * network.predict(values)
+    return {"error": error_of(task, truth, predicted), "seconds": round(taken, 2), "epochs": network.n_iter_}
+
+
+def sets_of(chosen: argparse.Namespace):
+    """Seed, name and folder of each exported data set that is asked for."""
+    only = set(filter(None, chosen.only.split(",")))
+    for folder in sorted(chosen.data.iterdir()):
+        for path in sorted(folder.iterdir()) if folder.name.isdecimal() else ():
+            if (path / "train.csv").is_file() and (not only or path.name in only):
+                yield int(folder.name), path.name, path
+
+
+def defaults(chosen: argparse.Namespace) -> None:
+    """Each data set, seed and system once; what is there already is kept."""
+    import torch
+
+    torch.set_num_threads(1)
+    results = json.loads(chosen.out.read_text()) if chosen.out.exists() else {}
+    config = json.loads(chosen.config)
+    for seed, name, path in sets_of(chosen):
+        row = results.setdefault(f"{name} {seed}", {})
+        wanted = [one for one in (*chosen.networks.split(","), "sklearn") if one not in row]
+        if not wanted:
+            continue
+        loaded = load_set(path, seed)
+        for one in wanted:
+            if one == "sklearn":
+                row[one] = their_error(loaded, chosen.time, seed)
+            else:
+                row[one] = our_error(one, loaded, chosen.time, seed, config)
+            chosen.out.write_text(json.dumps(results, indent=1))
+        print(name, seed, json.dumps(row), flush=True)
+    for one in chosen.networks.split(","):
+        told(results, one, "sklearn")
+
+
+def told(results: dict, ours: str, theirs: str) -> None:
+    """How often and by how much `ours` is better, by the mean over seeds."""
+    errors: dict[str, list[tuple[float, float]]] = {}
+    for key, row in results.items():
+        if ours in row and theirs in row:
+            errors.setdefault(key.rpartition(" ")[0], []).append((row[ours]["error"], row[theirs]["error"]))
+    means = {name: tuple(np.mean(pairs, axis=0)) for name, pairs in errors.items()}
+    cuts = {name: 100.0 * (other - own) / other for name, (own, other) in means.items()}
+    better = sum(cut > 0 for cut in cuts.values())
+    print(
+        f"{ours} better than {theirs} on {better} of {len(cuts)}, median cut {statistics.median(cuts.values()):.1f} %"
+    )
+    print("   " + ", ".join(f"{name} {cut:+.1f} %" for name, cut in sorted(cuts.items())))
+
+
+# -- (c) whole runs -------------------------------------------------------------------------------
+
+
+def runs(chosen: argparse.Namespace) -> None:
+    """`automl fit` with trees and linear models, and with networks besides, at equal seconds."""
+    from tabular import run_engine
+
+    results = json.loads(chosen.out.read_text()) if chosen.out.exists() else {}
+    sides = {"trees": TREES, "networks": (*TREES, *chosen.networks.split(","))}
+    for seed, name, path in sets_of(chosen):
+        meta = json.loads((path / "meta.json").read_text())
+        row = results.setdefault(f"{name} {seed}", {})
+        for side, models in sides.items():
+            if row.get(side, {}).get("status") != "ok":
+                extra = ["--models", ",".join(models)]
+                row[side] = run_engine(path, meta, chosen.time, seed, chosen.cores, extra)
+                chosen.out.write_text(json.dumps(results, indent=1))
+                print(name, seed, side, json.dumps(row[side])[:300], flush=True)
+    finished = {key: row for key, row in results.items() if all(row[side].get("status") == "ok" for side in sides)}
+    told(finished, "networks", "trees")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    subs = parser.add_subparsers(dest="what", required=True)
+    one = subs.add_parser("speed")
+    one.add_argument("--threads", type=int, default=1)
+    one.add_argument("--epochs", type=int, default=10)
+    one.add_argument("--turns", type=int, default=3)
+    for name, seconds in (("defaults", 20.0), ("runs", 300.0)):
+        one = subs.add_parser(name)
+        one.add_argument("--data", type=Path, required=True, help="folder of SEED/NAME/train.csv")
+        one.add_argument("--only", default="", help="only these data sets, comma-separated")
+        one.add_argument("--networks", default=",".join(NETWORKS))
+        one.add_argument("--time", type=float, default=seconds, help="seconds of a fit, or of a run")
+        one.add_argument("--out", type=Path, required=True)
+        one.add_argument("--config", default="{}", help="changes to the networks' defaults, as JSON")
+        one.add_argument("--cores", type=int, default=2)
+    chosen = parser.parse_args()
+    warnings.simplefilter("ignore")
+    {"speed": speed, "defaults": defaults, "runs": runs}[chosen.what](chosen)
+
+
+if __name__ == "__main__":
+    main()
