@@ -42,7 +42,7 @@ def labels(score, rng):
 
 def signal(values):
     """A score from the first columns of an array."""
-    return values[:, 0] + np.abs(values[:, 1]) + values[:, 2] * (values[:, 0] > 0)
+    return values[:, 0] + np.abs(values[:, 1]) + values[:, -1] * (values[:, 0] > 0)
 
 
 def words(rng, count):

@@ -11,14 +11,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from automl.data.dialect import HEAD_BYTES, Dialect, parse_records
+from automl.data.encoding import WideCoding
 from automl.data.records import Finding
 from automl.data.text_content import Content
 from automl.errors import DataError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
+    import numpy as np
     import pyarrow as pa
+    from numpy.typing import NDArray
 
 START_SECONDS = 3.0
 """What starting processes, importing libraries and saving take of every budget."""
@@ -33,6 +36,8 @@ WORDS = 4
 CELLS_PER_SECOND = 550_000
 """Cells (rows x columns) for each second of the budget. A booster needs about 3.6e-6 s per cell for 300 rounds on one
 thread: with more, the whole budget would not do for a third of one fit."""
+UNPACKED_BYTES_PER_SECOND = 200_000_000
+"""Packed files are unpacked as fast."""
 LEAST_ROWS_PER_SECOND = 1_000
 """Wide tables keep at least so many rows for each second of the budget."""
 SAMPLED = "sampled-rows"
@@ -71,29 +76,38 @@ class ReadLimit:
         """Bytes of free text."""
         return int(READ_SHARE * self.useful_seconds * WORDS_BYTES_PER_SECOND)
 
+    @property
+    def unpacked_bytes(self) -> int:
+        """Bytes that are unpacked of a packed file, from its start: nobody can begin in the middle of one."""
+        return int(READ_SHARE * self.useful_seconds * UNPACKED_BYTES_PER_SECOND)
+
     def rows(self, columns: int) -> int:
         """Rows of a table with so many columns."""
         by_cells = self.useful_seconds * CELLS_PER_SECOND / max(columns, 1)
         return int(max(by_cells, self.useful_seconds * LEAST_ROWS_PER_SECOND))
 
-    def finding(self, share: float) -> Finding:
-        """Words for what was left out; `share` was read."""
+    def finding(self, share: float, *, unpacked: float = 1.0) -> Finding:
+        """Words for what was left out; `share` was read, of the first part of a packed file that was `unpacked`."""
+        where = "all over the table" if unpacked == 1 else f"all over the first {unpacked:.0%} of the packed file"
         return Finding(
             level="warning",
             code=SAMPLED,
             message=(
-                f"about {share:.0%} of the rows are used, taken from all over the table: "
+                f"about {share:.0%} of the rows are used, taken from {where}: "
                 f"{self.seconds:.0f} s do not allow for more; give more time to use all"
             ),
         )
 
 
-def thin_text(content: Content, dialect: Dialect, start: int, limit: ReadLimit, source: str) -> tuple[Content, float]:
-    """Blocks of whole rows from all over a UTF-8 text table whose data starts at byte `start`, and their share of it.
+def thin_text(content: Content, dialect: Dialect, limit: ReadLimit, fault: Callable[[], str]) -> tuple[Content, float]:
+    """Blocks of whole rows from all over a text table, and their share of it; as UTF-8 where characters of the table
+    have several bytes each, else in its own encoding; the content itself where all is allowed.
 
     The header goes with them. Blocks whose start cannot be told, because cells run over several lines, are left out.
-    Raises DataError, with the line, for rows that do not fit the header.
+    Raises DataError with the words of `fault` for rows that do not fit the header.
     """
+    coding = WideCoding.of(content.read(0, HEAD_BYTES), dialect.encoding)
+    start = content.after_lines(dialect.header_lines) if coding is None else coding.after_lines(dialect.header_lines)
     rest = content.size - start
     head = content.read(start, HEAD_BYTES)
     row_bytes = len(head) / max(head.count(b"\n"), 1)
@@ -103,21 +117,21 @@ def thin_text(content: Content, dialect: Dialect, start: int, limit: ReadLimit, 
         return content, 1.0
     blocks = max(1, min(BLOCKS, int(most / (BLOCK_ROWS * row_bytes))))
     size, step, look = most // blocks, rest // blocks, max(START_BYTES, int(3 * row_bytes))
-    parts = [content.read(0, start)]
+    parts, used = [content.read(0, start) if coding is None else coding.decoded(0, content.read(0, start))], 0
     for number in range(blocks):
         place = start + number * step
         block = content.read(place, size)
+        if coding is not None:
+            block = coding.decoded(place, block)
         part = _whole_rows(block, dialect, look, at_start=number == 0)
         # With several whole lines to look at and no quotes, no line of this block fits the header.
         if not part and b'"' not in block and block[:look].count(b"\n") > 2:
-            from automl.data.read_faults import explain
-
-            raise DataError(explain(content, dialect, source))
+            raise DataError(fault())
         parts.append(part)
-    joined = b"".join(parts)
-    if len(joined) == start:  # rows longer than blocks
+        used += len(part) * size // max(len(block), 1)
+    if not any(parts[1:]):  # rows longer than blocks
         return content, 1.0
-    return Content.of_bytes(joined), (len(joined) - start) / rest
+    return Content.of_bytes(b"".join(parts)), used / rest
 
 
 def _words_share(dialect: Dialect) -> float:
@@ -174,7 +188,13 @@ def thin_rows(table: pa.Table, limit: ReadLimit, seed: int) -> tuple[pa.Table, f
         most = max(min(most, int(table.num_rows * limit.words_bytes / words)), LEAST_ROWS)
     if table.num_rows <= most:
         return table, 1.0
-    rows = np.random.default_rng(seed).choice(table.num_rows, most, replace=False)
     mask = np.zeros(table.num_rows, dtype=bool)
-    mask[rows] = True
+    mask[some_rows(table.num_rows, most, seed)] = True
     return table.filter(pa.array(mask)), most / table.num_rows
+
+
+def some_rows(rows: int, most: int, seed: int) -> NDArray[np.int64]:
+    """`most` row numbers out of `rows`, in order."""
+    import numpy as np
+
+    return np.sort(np.random.default_rng(seed).choice(rows, most, replace=False))

@@ -104,6 +104,9 @@ def _plain_value(value: Any) -> Any:
 def _mixed(values: list[Any], name: str, findings: list[Finding]) -> Any:
     import pyarrow as pa
 
+    quick = _of_one_kind(values)
+    if quick is not None:
+        return quick
     plain = [_plain_value(value) for value in values]
     _refuse_nested(plain, name)
     kinds = {type(value) for value in plain if value is not None}
@@ -132,6 +135,22 @@ def _mixed(values: list[Any], name: str, findings: list[Finding]) -> Any:
         )
     )
     return _as_text(plain)
+
+
+def _of_one_kind(values: list[Any]) -> Any:
+    """A list of whole numbers, fractions, texts or truth values, and None, which is what most are; None otherwise."""
+    import pyarrow as pa
+
+    kinds = set(map(type, values)) - {type(None)}
+    types: dict[type, pa.DataType] = {int: pa.int64(), float: pa.float64(), str: pa.string(), bool: pa.bool_()}
+    kind = types.get(next(iter(kinds))) if len(kinds) == 1 else None
+    if kind is None:
+        return None
+    try:
+        array = pa.array(values, kind, from_pandas=True)
+    except (pa.ArrowException, OverflowError, UnicodeError):
+        return None  # beyond 64 bits, or no text in Unicode: looked at one by one
+    return whole_numbers(array) if kinds == {float} else array
 
 
 def _refuse_nested(plain: list[Any], name: str) -> None:

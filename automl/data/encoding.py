@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from automl.data.records import Finding
@@ -46,6 +47,8 @@ _KNOWN_TEXTS = (
 """In small letters, after blanks."""
 CHUNK_BYTES = 1 << 22
 UTF8 = ("utf-8", "utf-8-sig")
+WIDE_CODINGS = {"utf-16": 2, "utf-32": 4}
+"""Encodings whose characters have at least so many bytes, as has the mark at the start."""
 MIXED = "utf-8-or-cp1252"
 """UTF-8 with single bytes that are not; those are read as Windows-1252."""
 
@@ -119,6 +122,40 @@ def fallback_encoding(data: memoryview) -> tuple[str, Finding]:
         sound = sound and text.isascii()
         line += chunk.count(b"\n")
     return ("cp1252" if sound else MIXED), not_utf8(line)
+
+
+@dataclass(frozen=True)
+class WideCoding:
+    """UTF-16 or UTF-32: text of which each piece can be read, as long as it begins with a whole character."""
+
+    codec: str
+    unit: int
+    """Bytes of the smallest character, and of the mark at the start."""
+    head: bytes
+
+    @classmethod
+    def of(cls, head: bytes, encoding: str) -> WideCoding | None:
+        """The coding of a text by its first bytes; None where most characters have one byte."""
+        if encoding not in WIDE_CODINGS:
+            return None
+        little = head.startswith(codecs.BOM_UTF16_LE)  # the mark of UTF-32 begins like it
+        return cls(f"{encoding}-{'le' if little else 'be'}", WIDE_CODINGS[encoding], head)
+
+    def after_lines(self, lines: int) -> int:
+        """Place of the first byte after so many lines of the head."""
+        text = codecs.getincrementaldecoder(self.codec)(errors="replace").decode(self.head)
+        place = 0
+        for _ in range(lines):
+            ends = [end for mark in ("\n", "\r") if (end := text.find(mark, place)) >= 0]
+            if not ends:
+                return len(self.head)
+            place = min(ends) + (2 if text[min(ends) : min(ends) + 2] == "\r\n" else 1)
+        return len(text[:place].encode(self.codec, errors="surrogatepass"))
+
+    def decoded(self, place: int, piece: bytes) -> bytes:
+        """A piece that begins at a place of the whole as UTF-8; what is cut in two at its ends is lost."""
+        ahead = -place % self.unit
+        return piece[ahead:].decode(self.codec, errors="replace").removeprefix("\ufeff").encode()
 
 
 def to_utf8(data: memoryview, encoding: str) -> bytearray:

@@ -31,7 +31,7 @@ def read_table(source: Any, *, dedupe: bool = False, limit: ReadLimit | None = N
     "-" is a text table from standard input. Column names come out as unique strings; `dedupe` renames the second
     "x" to "x.2" instead of refusing it. A table larger than `limit` allows is sampled, with a finding. Raises DataError, with line or column, for what cannot be read.
     """
-    label = f"the given {type(source).__name__}"
+    label, thinned = f"the given {type(source).__name__}", 1.0
     if isinstance(source, str) and source == STDIN:
         table, names, findings = _read_stream(sys.stdin.buffer, "standard input", limit)
         label = "standard input"
@@ -43,20 +43,36 @@ def read_table(source: Any, *, dedupe: bool = False, limit: ReadLimit | None = N
         label = str(getattr(source, "name", "the given file"))
         table, names, findings = _read_stream(source, label, limit)
     else:
-        from automl.data.frames import to_arrow
-
-        table, names, findings = to_arrow(source)
+        table, names, findings, thinned = _from_memory(source, limit, seed)
     if not len(names):
         raise DataError(f"{label} has no columns; give a table with data")
     findings = list(findings)
     if limit is not None and not any(one.code == SAMPLED for one in findings):
         table, share = thin_rows(table, limit, seed)
+        share *= thinned
         findings += [limit.finding(share)] if share < 1 else []
     clean, more = clean_names(names, dedupe=dedupe, source=label)
     from automl.data.arrow_types import plain_types
 
     table = plain_types(table.rename_columns(clean), clean)
     return RawTable(table=table, findings=(*findings, *more), source=label)
+
+
+def _from_memory(source: Any, limit: ReadLimit | None, seed: int) -> tuple[pa.Table, list[Any], list[Finding], float]:
+    """Table, names and findings of an object in memory, and the share of its rows that was converted."""
+    from automl.data.frames import to_arrow
+
+    if limit is None:
+        return *to_arrow(source), 1.0
+    from automl.data.thin_objects import thin_objects
+
+    thinned, share = thin_objects(source, limit, seed)
+    try:
+        return *to_arrow(thinned), share
+    except DataError:
+        if thinned is source:
+            raise
+    return *to_arrow(source), 1.0  # the same fault again, with the row number that it has in the whole
 
 
 def _read_stream(stream: Any, label: str, limit: ReadLimit | None) -> tuple[pa.Table, list[str], list[Finding]]:

@@ -9,12 +9,13 @@ from automl.data.amount import thin_text
 from automl.data.column_guess import beyond_64_bits, fraction_columns, text_columns
 from automl.data.csv_codes import plain_whole_numbers, with_codes
 from automl.data.dialect import SPACES, Dialect, find_dialect
-from automl.data.encoding import UTF8, fallback_encoding, to_utf8
+from automl.data.encoding import UTF8, WIDE_CODINGS, fallback_encoding, to_utf8
 from automl.data.records import MISSING_TOKENS, Finding
 from automl.data.text_content import Content
 from automl.errors import DataError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     import pyarrow as pa
@@ -36,8 +37,9 @@ def read_csv(path: Path, limit: ReadLimit | None = None) -> Read:
     if path.suffix.lower() in (".gz", ".zip"):
         from automl.data.read_packed import unpack
 
-        data, inside = unpack(path)
-        return parse_csv(data, path.name if path.suffix.lower() == ".gz" else f"{path.name}, {inside}", limit)
+        data, inside, share = unpack(path, None if limit is None else limit.unpacked_bytes)
+        label = path.name if path.suffix.lower() == ".gz" else f"{path.name}, {inside}"
+        return _parse(Content.of_bytes(data), label, limit, share)
     return _parse(Content.of_path(path), path.name, limit)
 
 
@@ -46,44 +48,64 @@ def parse_csv(data: bytes, source: str, limit: ReadLimit | None = None) -> Read:
     return _parse(Content.of_bytes(data), source, limit)
 
 
-def _parse(content: Content, source: str, limit: ReadLimit | None) -> Read:
+def _parse(content: Content, source: str, limit: ReadLimit | None, share: float = 1.0) -> Read:
+    """`share` is how much of the table the content is."""
     head, complete = content.head()
     dialect = find_dialect(head, source, complete=complete)
-    if dialect.encoding not in UTF8:
-        content = Content.of_bytes(to_utf8(content.whole(), dialect.encoding))
-    if dialect.separator == SPACES:
-        dialect, content = _spaces_to_tabs(content, dialect)
-    found = _with_arrow(content, dialect, source, limit)
+    found = _read(content, dialect, source, limit, share)
     if found is None:
         encoding, finding = fallback_encoding(content.whole())
-        dialect = replace(dialect, findings=(*dialect.findings, finding))
-        found = _with_arrow(Content.of_bytes(to_utf8(content.whole(), encoding)), dialect, source, limit)
+        dialect = replace(dialect, encoding=encoding, findings=(*dialect.findings, finding))
+        found = _read(content, dialect, source, limit, share)
     if found is None:
         raise DataError(f"{source} holds bytes that are no text; save it as UTF-8")
     return found
 
 
-def _spaces_to_tabs(content: Content, dialect: Dialect) -> tuple[Dialect, Content]:
-    """Runs of spaces outside quotes become tabs, line by line, so that line numbers stay."""
-    import csv
-    import io
+def _read(content: Content, dialect: Dialect, source: str, limit: ReadLimit | None, share: float) -> Read | None:
+    """As much as is allowed; None when the bytes turn out not to be UTF-8. Only that much is converted."""
 
-    text = bytes(content.whole()).decode("utf-8-sig", errors="surrogateescape")
-    out = io.StringIO(newline="")
-    writer = csv.writer(out, delimiter="\t", lineterminator="\n")
-    for line in io.StringIO(text, newline=None):
-        writer.writerow(next(csv.reader([line.strip(" \n")], delimiter=" ", skipinitialspace=True), []))
-    changed = out.getvalue().encode("utf-8", errors="surrogateescape")
-    return replace(dialect, separator="\t"), Content.of_bytes(changed)
+    def fault() -> str:
+        from automl.data.read_faults import explain
+
+        return explain(*_converted(content, dialect), source)
+
+    def open_quote() -> str | None:
+        from automl.data.read_faults import open_quote
+
+        return open_quote(*_converted(content, dialect), source)
+
+    part, part_dialect, thinned = content, dialect, 1.0
+    if limit is not None:
+        part, thinned = thin_text(content, dialect, limit, fault)
+        if part is not content and dialect.encoding in WIDE_CODINGS:
+            part_dialect = replace(dialect, encoding="utf-8")
+    part, part_dialect = _converted(part, part_dialect)
+    table = _with_arrow(part, part_dialect, source, fault, open_quote)
+    if table is None:
+        return None
+    used = share * thinned
+    sampled = [limit.finding(used, unpacked=share)] if limit is not None and used < 1 else []
+    return table, list(dialect.names), [*dialect.findings, *sampled]
 
 
-def _with_arrow(content: Content, dialect: Dialect, source: str, limit: ReadLimit | None) -> Read | None:
-    """Arrow's table; None when the bytes turn out not to be UTF-8."""
+def _converted(content: Content, dialect: Dialect) -> tuple[Content, Dialect]:
+    """The same table as UTF-8, with one character between cells."""
+    if dialect.encoding not in UTF8:
+        content = Content.of_bytes(to_utf8(content.whole(), dialect.encoding))
+    if dialect.separator == SPACES:
+        from automl.data.spaces import tabs_for_spaces
+
+        content, dialect = Content.of_bytes(tabs_for_spaces(content.whole())), replace(dialect, separator="\t")
+    return content, dialect
+
+
+def _with_arrow(
+    content: Content, dialect: Dialect, source: str, fault: Callable[[], str], open_quote: Callable[[], str | None]
+) -> pa.Table | None:
+    """Arrow's table; None when the bytes turn out not to be UTF-8. The functions find what is wrong in the whole."""
     import pyarrow as pa
 
-    whole, share = content, 1.0
-    if limit is not None:
-        content, share = thin_text(content, dialect, content.after_lines(dialect.header_lines), limit, source)
     names = [f"c{place}" for place in range(len(dialect.names))]
     start = content.after_lines(dialect.header_lines)
     quotes, zeros = content.scan(start, source, dialect.separator)
@@ -108,9 +130,7 @@ def _with_arrow(content: Content, dialect: Dialect, source: str, limit: ReadLimi
             if "straddl" in message and block < min(content.size, 1 << 30):
                 block = min(block * 8, 1 << 30)  # a row, or a quoted cell, longer than a block
                 continue
-            from automl.data.read_faults import explain
-
-            raise DataError(explain(whole, dialect, source)) from error
+            raise DataError(fault()) from error
         times = [field.name for field in table.schema if pa.types.is_time(field.type)]
         if not times:
             break
@@ -120,7 +140,7 @@ def _with_arrow(content: Content, dialect: Dialect, source: str, limit: ReadLimi
     if not table.num_rows:
         raise DataError(f"{source} has a header but 0 rows of data; give a table with data")
     if quotes:
-        _refuse_open_quote(table, whole, dialect, source)
+        _refuse_open_quote(table, open_quote)
     if zeros:
 
         def as_text(columns: list[str]) -> pa.Table:
@@ -133,10 +153,7 @@ def _with_arrow(content: Content, dialect: Dialect, source: str, limit: ReadLimi
         place = table.schema.get_field_index(name)
         table = table.set_column(place, name, plain_whole_numbers(table.column(place)))
     table = _empty_as_null(table)
-    if dialect.decimal == ",":
-        table = _grouped_by_points(table)
-    sampled = [limit.finding(share)] if limit is not None and share < 1 else []
-    return table, list(dialect.names), [*dialect.findings, *sampled]
+    return _grouped_by_points(table) if dialect.decimal == "," else table
 
 
 def _arrow_table(
@@ -187,7 +204,7 @@ def _pool() -> pa.MemoryPool:
     return pa.jemalloc_memory_pool() if "jemalloc" in pa.supported_memory_backends() else pa.default_memory_pool()
 
 
-def _refuse_open_quote(table: pa.Table, content: Content, dialect: Dialect, source: str) -> None:
+def _refuse_open_quote(table: pa.Table, open_quote: Callable[[], str | None]) -> None:
     """A quote that is never closed makes the rest of the file one cell of the last row."""
     import pyarrow as pa
 
@@ -195,9 +212,7 @@ def _refuse_open_quote(table: pa.Table, content: Content, dialect: Dialect, sour
     cells = [last.column(place)[0].as_py() for place, kind in enumerate(last.schema.types) if pa.types.is_string(kind)]
     if not any("\n" in cell or "\r" in cell for cell in cells if cell):
         return
-    from automl.data.read_faults import open_quote
-
-    fault = open_quote(content, dialect, source)
+    fault = open_quote()
     if fault is not None:
         raise DataError(fault)
 
