@@ -205,17 +205,17 @@ def _search_and_save(run: Run, store: Store, executor: Executor) -> FitOutcome:
     from automl.evaluate import DATA_FOLDER, save_splits
 
     prepared, resampling, folder = run.ready.prepared, run.ready.resampling, store.folder
-    strategy, baselines, notes = build_strategy(run)
-    context = run_context(run, folder, resampling.splits)
+    course = build_strategy(run)
+    context = run_context(run, folder, resampling.splits, course.name)
     goals = context.goals.reason()
-    reasons = (*run.ready.reasons, *notes, *([f"predictor: {goals}"] if goals else []))
+    reasons = (*run.ready.reasons, *course.notes, *([f"predictor: {goals}"] if goals else []))
     describe(store, run, reasons)
     with writing(folder):
         save_data(folder / DATA_FOLDER, prepared.data)
         save_splits(folder, list(resampling.splits))
     trackers = _trackers(run, store)
     trackers.run_started(run_info(run, folder, reasons))
-    search = Search(context, strategy, baselines, executor, store, trackers)
+    search = Search(context, course.strategy, course.baselines, executor, store, trackers)
     found = search.run()
     reasons = (*reasons, *found.notes, f"search: ended, {found.ended}")
     try:

@@ -12,9 +12,9 @@ from automl.goals import Goals
 from automl.history import Candidate
 from automl.machine import Machine, versions
 from automl.plan import search_weights
-from automl.protocols import RunInfo
+from automl.protocols import RunFacts, RunInfo
 from automl.replan import least_folds
-from automl.strategy import Strategy, make_strategy, strategy_parts
+from automl.strategy import Strategy, choose_strategy, make_strategy, strategy_parts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -46,8 +46,21 @@ class Run:
     """What may be spent; None: nobody asked."""
 
 
-def build_strategy(run: Run) -> tuple[Strategy | None, list[Candidate], list[str]]:
-    """The strategy over all models that search, the baselines that run before it, and notes on candidates."""
+@dataclass(frozen=True, kw_only=True)
+class Course:
+    """What a run will try."""
+
+    strategy: Strategy | None
+    """None: no model but the baseline can be used."""
+    name: str
+    """Name of the strategy, chosen where the one asked for chooses."""
+    baselines: list[Candidate]
+    """What runs before it."""
+    notes: list[str]
+
+
+def build_strategy(run: Run) -> Course:
+    """The strategy over all models that search, the baselines that run before it, and notes on both."""
     from automl.space import joint_space, model_space, plain_config
 
     task = run.ready.prepared.task
@@ -60,23 +73,33 @@ def build_strategy(run: Run) -> tuple[Strategy | None, list[Candidate], list[str
     ]
     models = [spec for spec in run.ready.plan.models if not spec.is_baseline]
     if not models:
-        return None, baselines, ["search: no model but the baseline can be used here"]
+        notes = ["search: no model but the baseline can be used here"]
+        return Course(strategy=None, name=run.settings.strategy, baselines=baselines, notes=notes)
     space = joint_space(models, task, search_weights(models), run.settings.space)
     starts = get_starts(run.ready, run.settings, run.registry, run.machine, space)
-    strategy = make_strategy(
-        run.settings.strategy,
-        run.registry,
-        space,
-        seed=run.settings.seed,
-        queue=starts.queue,
+    name, why = choose_strategy(run.settings.strategy, run.registry, _facts(run, space, len(starts.queue)))
+    strategy = make_strategy(name, run.registry, space, seed=run.settings.seed, queue=starts.queue)
+    told = f"{run.settings.strategy} chose {name}: {why}" if why else name
+    notes = [*starts.notes, f"search: {len(starts.queue)} starting configurations, then strategy {told}"]
+    if strategy_parts(name, run.registry)[1].partial:
+        wanted = _wanted_fidelity(run, name)
+        chosen = [(spec.name, *choose_fidelity(spec, run.registry.fidelities, wanted)) for spec in models]
+        notes.append("fidelity: " + ", ".join(f"{model} {one.name} ({why})" for model, one, why in chosen))
+    return Course(strategy=strategy, name=name, baselines=baselines, notes=notes)
+
+
+def _facts(run: Run, space: JointSpace, starting: int) -> RunFacts:
+    return RunFacts(
+        rows=run.ready.prepared.task.rows,
+        features=run.ready.prepared.task.features,
+        models=space.models,
+        starting=starting,
+        folds=max(len(run.ready.resampling.splits), 1),
+        fit_seconds=run.ready.plan.fit_seconds,
+        workers=run.machine.workers,
+        seconds=run.settings.budget_seconds,
+        trials=run.settings.trials,
     )
-    notes = [*starts.notes]
-    notes.append(f"search: {len(starts.queue)} starting configurations, then strategy {run.settings.strategy}")
-    if strategy_parts(run.settings.strategy, run.registry)[1].partial:
-        wanted = _wanted_fidelity(run.settings, run.registry)
-        told = [(spec.name, *choose_fidelity(spec, run.registry.fidelities, wanted)) for spec in models]
-        notes.append("fidelity: " + ", ".join(f"{name} {chosen.name} ({why})" for name, chosen, why in told))
-    return strategy, baselines, notes
 
 
 def get_starts(ready: Ready, settings: Settings, registry: Registry, machine: Machine, space: JointSpace) -> Starts:
@@ -101,13 +124,13 @@ def get_starts(ready: Ready, settings: Settings, registry: Registry, machine: Ma
     )
 
 
-def _wanted_fidelity(settings: Settings, registry: Registry) -> str | None:
+def _wanted_fidelity(run: Run, strategy: str) -> str | None:
     """The user's choice, else the scheduler's wish, else None: each model's default."""
-    return settings.fidelity or strategy_parts(settings.strategy, registry)[1].fidelity or None
+    return run.settings.fidelity or strategy_parts(strategy, run.registry)[1].fidelity or None
 
 
-def run_context(run: Run, folder: Path, splits: Sequence[Split]) -> RunContext:
-    """What stays the same during the search."""
+def run_context(run: Run, folder: Path, splits: Sequence[Split], strategy: str) -> RunContext:
+    """What stays the same during the search; `strategy` is the name of the one that is used."""
     assert run.ready.prepared.data.target is not None
     return RunContext(
         folder=folder,
@@ -129,8 +152,8 @@ def run_context(run: Run, folder: Path, splits: Sequence[Split]) -> RunContext:
         job_seconds=run.settings.job_seconds,
         fit_seconds=run.ready.plan.fit_seconds,
         least_folds=least_folds(run.settings, run.ready.resampling.kind, run.ready.prepared.task.rows),
-        partial=strategy_parts(run.settings.strategy, run.registry)[1].partial,
-        fidelity=_wanted_fidelity(run.settings, run.registry),
+        partial=strategy_parts(strategy, run.registry)[1].partial,
+        fidelity=_wanted_fidelity(run, strategy),
         goals=Goals.of(run.settings),
     )
 

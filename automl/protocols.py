@@ -132,6 +132,39 @@ class Scheduler(Protocol):
         """The next step: a pure function of the history."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class RunFacts:
+    """What a strategy that chooses for itself may look at: the size of the task and of the run."""
+
+    rows: int
+    features: int
+    models: tuple[str, ...]
+    """Models that are searched."""
+    starting: int
+    """Configurations that are tried before the sampler is asked."""
+    folds: int
+    """Fits of one full trial."""
+    fit_seconds: float
+    """Estimate of the seconds of one fit on one core, of a model of usual cost."""
+    workers: int
+    seconds: float | None = None
+    """The run's time; None: no limit."""
+    trials: int | None = None
+    """Trials that the run may make, of whatever budget; None: no limit."""
+
+    @property
+    def trial_seconds(self) -> float:
+        """Estimate of the seconds of one full trial on one worker."""
+        return self.fit_seconds * self.folds
+
+    @property
+    def full_trials(self) -> float:
+        """About how many full trials the run has time for; infinity without a limit."""
+        if self.seconds is None:
+            return float("inf")
+        return self.seconds * self.workers / self.trial_seconds
+
+
 # -- running --------------------------------------------------------------------------------------
 
 

@@ -165,12 +165,18 @@ class SchedulerSpec(Spec):
 
 @dataclass(frozen=True, kw_only=True)
 class StrategySpec(Spec):
-    """A named pair of sampler and scheduler with options for the scheduler. Needs no factory."""
+    """A named pair of sampler and scheduler with options for the scheduler, or a function that chooses another strategy.
+    Needs no factory.
+    """
 
     factory: str = ""
     sampler: str
     scheduler: str
     options: tuple[tuple[str, float | int | str], ...] = ()
+    choose: str = ""
+    """``"package.module:function"``, ``(facts: RunFacts) -> (strategy, reason)``: asked at the start of a run for the
+    strategy to use, by name or as ``SAMPLER+SCHEDULER``, and why. `sampler` and `scheduler` are what it is without a
+    run."""
 
 
 @dataclass(frozen=True, kw_only=True)

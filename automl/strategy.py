@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 
 from automl.errors import PluginError, UnknownNameError
 from automl.protocols import Done, Promote, Sample, Sampler, Scheduler, Wait
-from automl.specs import SamplerSpec, SchedulerSpec
+from automl.specs import SamplerSpec, SchedulerSpec, load_object
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from automl.history import Candidate, History
+    from automl.protocols import RunFacts
     from automl.registry import Registry
     from automl.space import JointSpace
 
@@ -101,6 +102,28 @@ def strategy_parts(name: str, registry: Registry) -> tuple[SamplerSpec, Schedule
     assert isinstance(sampler, SamplerSpec)
     assert isinstance(scheduler, SchedulerSpec)
     return sampler, scheduler, options
+
+
+def choose_strategy(name: str, registry: Registry, facts: RunFacts) -> tuple[str, str]:
+    """The strategy to use for a run, and why: `name` itself, unless it is one that chooses.
+
+    Raises PluginError when what was chosen cannot be used.
+    """
+    spec = registry.strategies.get(name)
+    if spec is None or not spec.choose:
+        return name, ""
+    owner = f"strategy {name!r} (plugin {spec.plugin!r})"
+    answer = load_object(spec.choose, owner=owner)(facts)
+    if not (isinstance(answer, tuple) and len(answer) == 2 and all(isinstance(part, str) for part in answer)):
+        raise PluginError(f"{owner} chose {answer!r}; it must return the name of a strategy and a reason")
+    chosen, reason = answer
+    try:
+        strategy_parts(chosen, registry)
+    except UnknownNameError as error:
+        raise PluginError(f"{owner} chose {chosen!r}: {error}") from error
+    if chosen in registry.strategies and registry.strategies[chosen].choose:
+        raise PluginError(f"{owner} chose {chosen!r}, which chooses for itself; name a pair of sampler and scheduler")
+    return chosen, reason
 
 
 def make_strategy(

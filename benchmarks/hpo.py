@@ -23,7 +23,7 @@ from hpo_methods import RIVALS, run  # noqa: E402
 from hpo_problems import DEVELOPED, REPORTED, Meter, Problem  # noqa: E402
 from hpo_table import table  # noqa: E402
 
-OURS = "random,kde,evolution,local,smac,hyperband,asha,bohb,smac+hyperband"
+OURS = "auto,random,kde,evolution,local,gp,smac,hyperband,asha,bohb,gp+hyperband,smac+hyperband"
 
 
 def numbers(text: str) -> list[int]:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from hpo_problems import BudgetSpentError
 
-from automl import History, Trial
+from automl import History, RunFacts, Trial
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,9 +30,11 @@ RUNGS = (1, 3, 9, 27)
 def ours(name: str, problem: Problem, seed: int, meter: Meter) -> None:
     """One of our strategies, without any starting candidates, as rivals have none either."""
     from automl.registry import load_registry
-    from automl.strategy import Start, make_strategy
+    from automl.strategy import Start, choose_strategy, make_strategy
 
-    strategy = make_strategy(name, load_registry(), problem.joint, seed=seed)
+    registry = load_registry()
+    chosen, _ = choose_strategy(name, registry, facts(problem, meter))
+    strategy = make_strategy(chosen, registry, problem.joint, seed=seed)
     history = History()
     while isinstance(step := strategy.ask(history), Start):
         trial = Trial(id=history.next_id, candidate=step.candidate, budget=step.budget, parent=step.parent)
@@ -41,6 +43,20 @@ def ours(name: str, problem: Problem, seed: int, meter: Meter) -> None:
         history = history.with_trial(
             replace(trial, status="done", loss=loss, score=1.0 - loss, fold_losses=(loss,), seconds=step.budget)
         )
+
+
+def facts(problem: Problem, meter: Meter) -> RunFacts:
+    """What a strategy that chooses is told: a full training takes a minute, on one core."""
+    return RunFacts(
+        rows=10_000,
+        features=50,
+        models=problem.joint.models,
+        starting=0,
+        folds=1,
+        fit_seconds=60.0,
+        workers=1,
+        seconds=60.0 * meter.most,
+    )
 
 
 def optuna_config(problem: Problem, trial: Any) -> dict[str, Any]:

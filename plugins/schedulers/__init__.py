@@ -47,8 +47,15 @@ def register_schedulers() -> list[SchedulerSpec]:
 
 @hookimpl
 def register_strategies() -> list[StrategySpec]:
-    """Named pairs; any other pair is written SAMPLER+SCHEDULER."""
-    return [
+    """Named pairs, any other one is written SAMPLER+SCHEDULER; and `auto`, which picks one of them."""
+    auto = StrategySpec(
+        name="auto",
+        summary="Picks sampler and scheduler from the task's size, time, cores and trials, and says why.",
+        sampler="gp",
+        scheduler="full",
+        choose="automl_plugins.schedulers.choice:choose",
+    )
+    pairs = [
         StrategySpec(name=name, summary=summary, sampler=sampler, scheduler=scheduler)
         for name, sampler, scheduler, summary in (
             ("random", "random", "full", "Default configurations, then random search at full budget."),
@@ -63,3 +70,4 @@ def register_strategies() -> list[StrategySpec]:
             ("smac+hyperband", "smac", "hyperband", "Random forests, small budgets first (Lindauer et al. 2022)."),
         )
     ]
+    return [auto, *pairs]
