@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from automl.calibration import Calibration
     from automl.history import Trial
 
 ROUNDS = 40
@@ -37,6 +38,8 @@ class Ensemble:
     loss: float
     factors: tuple[float, ...] = ()
     """One for each class, by which labels are decided (`automl.decisions`); empty: by the largest probability."""
+    calibration: Calibration | None = None
+    """What is done to the weighted mean; None: it is taken as it is."""
 
 
 def choose_candidates(trials: Sequence[Trial], limit: int = CANDIDATES) -> list[Trial]:

@@ -7,6 +7,7 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from automl.calibration import find_calibration
 from automl.decisions import DecisionMaker, Factors, decided
 from automl.ensemble import Ensemble, choose_candidates, select, select_within, thrifty
 from automl.errors import MetricError
@@ -233,18 +234,17 @@ class LiveEnsemble:
         return self.costs[trial].scaled(min(self._goals.kept or folds, folds) / folds)
 
     def _refined(self, chosen: Ensemble) -> Ensemble:
-        """The ensemble with the decision found class by class, where that helps."""
+        """The ensemble with its predictions calibrated, or the decision found class by class, where that helps."""
         if self.slow_seconds or not set(chosen.weights) <= set(self._predictions):
             return chosen
-        rows = self._oof.covered
-        found = self._decisions.refine(
-            self._target[rows],
-            _mean(self._predictions, chosen.weights),
-            None if self._weight is None else self._weight[rows],
-            chosen.factors,
-            deadline=self._deadline(final=True),
-        )
-        return chosen if found is None else replace(chosen, factors=found[0], loss=found[1])
+        rows, deadline = self._oof.covered, self._deadline(final=True)
+        truth, mean = self._target[rows], _mean(self._predictions, chosen.weights)
+        weight = None if self._weight is None else self._weight[rows]
+        found = self._decisions.refine(truth, mean, weight, chosen.factors, deadline=deadline)
+        if found is not None:
+            return replace(chosen, factors=found[0], loss=found[1])
+        better = find_calibration(self.metric, truth, mean, weight, deadline=deadline)
+        return chosen if better is None else replace(chosen, calibration=better[0], loss=better[1])
 
     def _deadline(self, *, final: bool) -> float | None:
         if self._clock.end is None:

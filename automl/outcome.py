@@ -92,6 +92,7 @@ def make_parts(learned: Learned, result: SearchResult, members: tuple[MemberReco
         constant=learned.constant,
         only_baseline=all(spec.is_baseline for spec in models if spec is not None),
         factors=() if result.ensemble is None else result.ensemble.factors,
+        calibration=None if result.ensemble is None else result.ensemble.calibration,
     )
 
 
@@ -137,13 +138,16 @@ def finish_run(
         note = "no model was better than the baseline out of fold: the predictor is the baseline"
         store.event("warning", "nothing-learned", note)
         reasons = (*reasons, f"predictor: {note}")
-    factors = () if result.ensemble is None else result.ensemble.factors
+    factors = parts.factors
     if factors:
         told = ", ".join(
             f"{label} x {factor:.2g}" for label, factor in zip(learned.task.classes[:8], factors[:8], strict=True)
         )
         more = ", ..." if len(factors) > 8 else ""
         reasons = (*reasons, f"labels: decided by probability times a factor, for {learned.task.metric}: {told}{more}")
+    if parts.calibration is not None:
+        told = f"predictions: {parts.calibration.told()}: better on out-of-fold rows that it was not found on"
+        reasons = (*reasons, told)
     with writing(folder):
         predictor_folder = write_predictor(parts, folder, versions(registry))
     weights = {} if result.ensemble is None else dict(result.ensemble.weights)

@@ -257,7 +257,9 @@ class Predictor:
             return np.broadcast_to(constant if self.task.is_classification else constant[0], shape).copy()
         members = [(weight / len(models), model) for weight, models in self._open() for model in models]
         outputs = self.task.class_count if self.task.is_classification else 0
-        return weighted_sum(members, encoded, outputs, usable_cores().value)
+        mean = weighted_sum(members, encoded, outputs, usable_cores().value)
+        calibration = self.parts.calibration
+        return mean if calibration is None else np.asarray(calibration.apply(mean), dtype=np.float64)
 
 
 def _why_none(run: Path) -> str:

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from automl.calibration import Calibration
 from automl.data.image_schema import ImageSchema
 from automl.data.schema import Schema
 from automl.data.target import TargetCoding
@@ -53,6 +54,8 @@ class Parts:
     only_baseline: bool = False
     factors: Factors = ()
     """By which labels are decided from probabilities; empty: the most probable."""
+    calibration: Calibration | None = None
+    """What is done to the weighted mean of the members; None: nothing."""
     images: ImageSchema | None = None
     """How images become pixels; None for tables."""
 
@@ -80,6 +83,7 @@ def read_parts(folder: Path) -> Parts:
             constant=tuple(float(value) for value in plain["constant"]),
             only_baseline=bool(plain["only_baseline"]),
             factors=tuple(float(factor) for factor in plain.get("factors", ())),
+            calibration=Calibration.from_dict(plain["calibration"]) if plain.get("calibration") else None,
             images=None if plain.get("images") is None else ImageSchema.from_dict(plain["images"]),
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
@@ -137,6 +141,7 @@ def _build(parts: Parts, run_folder: Path, building: Path, versions: Mapping[str
         "constant": list(parts.constant),
         "only_baseline": parts.only_baseline,
         "factors": list(parts.factors),
+        "calibration": None if parts.calibration is None else parts.calibration.to_dict(),
         **({} if parts.images is None else {"images": parts.images.to_dict()}),
     }
     (building / PREDICTOR_FILE).write_text(dumps(plain), encoding="utf-8")

@@ -1,0 +1,172 @@
+"""Predictions of the ensemble made as bold as out-of-fold rows say they should be.
+
+Means of many models are too timid: probabilities too near to each other, values too near to the mean. One exponent of
+all probabilities (temperature scaling: Guo, Pleiss, Sun and Weinberger 2017, "On Calibration of Modern Neural
+Networks", section 4.2), or one slope and one shift of all values, mends most of it and can hardly overfit. They are
+found by the metric itself, and kept only where rows that they were not found on agree.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from automl.errors import MetricError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from automl.metrics import Metric
+
+    Floats = NDArray[np.floating]
+
+MOST_ROWS = 20_000
+"""Rows that it is found on at most, drawn at random."""
+LEAST_ROWS = 100
+PARTS, PARTITIONS = 4, 2
+LEAST_GAIN = 0.001
+"""Share of the loss that must be saved on rows that it was not found on."""
+POWERS = (0.5, 2.5)
+SLOPES = (0.8, 1.3)
+SHIFTS = (-0.3, 0.3)
+"""Bounds of the shift, in standard deviations of the error."""
+NARROWINGS = 14
+"""Steps of a golden section search: the bounds come a thousand times nearer."""
+GOLDEN = 0.618034
+
+
+@dataclass(frozen=True, kw_only=True)
+class Calibration:
+    """Probabilities to the power of `power`, scaled to sum to 1; values ``to + slope * (value - centre)``."""
+
+    power: float = 1.0
+    slope: float = 1.0
+    centre: float = 0.0
+    to: float = 0.0
+
+    def apply(self, predictions: Floats) -> Floats:
+        """Calibrated probabilities ``(rows, classes)`` or values ``(rows,)``."""
+        import numpy as np
+
+        if predictions.ndim == 1:
+            return self.to + self.slope * (predictions - self.centre)
+        if not len(predictions):
+            return predictions
+        powered = np.clip(predictions, 1e-15, None) ** self.power
+        return np.asarray(powered / powered.sum(axis=1, keepdims=True))
+
+    def told(self) -> str:
+        """What it does, in words."""
+        if self.power != 1.0:
+            return f"probabilities to the power of {self.power:.3g}"
+        return (
+            f"values stretched {self.slope:.3g} times around {self.centre:.4g}, shifted by {self.to - self.centre:.2g}"
+        )
+
+    def to_dict(self) -> dict[str, float]:
+        """Plain values for JSON."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, plain: Mapping[str, Any]) -> Calibration:
+        """The inverse of :meth:`to_dict`."""
+        return cls(**{name: float(value) for name, value in plain.items()})
+
+
+def find_calibration(
+    metric: Metric,
+    truth: NDArray[np.generic],
+    predictions: Floats,
+    weight: NDArray[np.float64] | None,
+    *,
+    deadline: float | None = None,
+) -> tuple[Calibration, float] | None:
+    """What makes out-of-fold `predictions` better by `metric`, and the loss to expect; None where nothing helps.
+
+    It is found on three quarters of the rows and judged on the last, in turn, for two ways to cut quarters: all must be
+    better. None, too, where the metric judges labels, has too few rows, or when `deadline` (`time.monotonic()`) comes
+    first.
+    """
+    import numpy as np
+
+    if metric.spec.needs == "labels" or len(truth) < LEAST_ROWS:
+        return None
+    rng = np.random.default_rng(0)
+    if len(truth) > MOST_ROWS:
+        rows = np.sort(rng.choice(len(truth), MOST_ROWS, replace=False))
+        truth, predictions = truth[rows], predictions[rows]
+        weight = None if weight is None else weight[rows]
+
+    def loss(places: NDArray[np.int64], values: Floats) -> float:
+        if deadline is not None and time.monotonic() > deadline:
+            raise TimeoutError
+        return metric.loss(truth[places], values, None if weight is None else weight[places])
+
+    def search(places: NDArray[np.int64]) -> Calibration:
+        return _search(lambda values: loss(places, values), truth[places], predictions[places])
+
+    try:
+        everywhere = np.arange(len(truth))
+        plain = loss(everywhere, predictions)
+        found = search(everywhere)
+        if loss(everywhere, found.apply(predictions)) >= (1 - LEAST_GAIN) * plain:
+            return None
+        losses = []
+        for _ in range(PARTITIONS):
+            calibrated = np.empty_like(predictions, dtype=np.float64)
+            for found_on, judged in _parts(rng.permutation(len(truth))):
+                calibrated[judged] = search(found_on).apply(predictions[judged])
+            losses.append(loss(everywhere, calibrated))
+    except (TimeoutError, MetricError):  # a part of the rows may hold too little for the metric
+        return None
+    return None if max(losses) >= (1 - LEAST_GAIN) * plain else (found, sum(losses) / PARTITIONS)
+
+
+def _parts(order: NDArray[np.int64]) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+    import numpy as np
+
+    for part in range(PARTS):
+        judged = np.arange(len(order)) % PARTS == part
+        yield order[~judged], order[judged]
+
+
+def _search(loss: Callable[[Floats], float], truth: NDArray[np.generic], predictions: Floats) -> Calibration:
+    """The best exponent; or the best slope, then the best shift beside it, and the slope once more."""
+    import numpy as np
+
+    if predictions.ndim == 2:
+        return Calibration(power=_golden(lambda power: loss(Calibration(power=power).apply(predictions)), POWERS))
+    centre = float(np.mean(predictions))
+    spread = float(np.std(np.asarray(truth, dtype=np.float64) - predictions))
+    best = Calibration(centre=centre, to=centre)
+
+    def with_slope(slope: float) -> Calibration:
+        return replace(best, slope=slope)
+
+    def with_shift(shift: float) -> Calibration:
+        return replace(best, to=centre + shift * spread)
+
+    for make, bounds in ((with_slope, SLOPES), (with_shift, SHIFTS), (with_slope, SLOPES)):
+        best = make(_golden(lambda value, make=make: loss(make(value).apply(predictions)), bounds))  # type: ignore[misc]
+    return best
+
+
+def _golden(loss: Callable[[float], float], bounds: tuple[float, float]) -> float:
+    """The place of the least loss between the bounds, by golden section; the loss should have one valley."""
+    low, high = bounds
+    left, right = high - GOLDEN * (high - low), low + GOLDEN * (high - low)
+    at_left, at_right = loss(left), loss(right)
+    for _ in range(NARROWINGS):
+        if at_left <= at_right:
+            high, right, at_right = right, left, at_left
+            left = high - GOLDEN * (high - low)
+            at_left = loss(left)
+        else:
+            low, left, at_left = left, right, at_right
+            right = low + GOLDEN * (high - low)
+            at_right = loss(right)
+    return (low + high) / 2
