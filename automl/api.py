@@ -59,8 +59,8 @@ def fit(data: Any, *, target: str | None = None, out: str | Path | None = None, 
 
     `data` is a path (CSV, TSV, gz or zip of them, Parquet, Feather), a pandas, polars or Arrow table, or images
     (docs/images.md): a folder with a folder for each class, a table with a column of paths, or arrays ``X`` and ``y``;
-    only folders and arrays need no `target`. `out` is the run folder; None makes ``runs/<time>`` below the current folder. `options` are the fields of
-    `Settings`, with ``time="10m"`` for ``seconds``; lists may be given for tuples.
+    only folders and arrays need no `target`. `out` is the run folder; None makes ``runs/<time>`` below the current
+    folder. `options` are the fields of `Settings`, with ``time="10m"`` for ``seconds``; lists may be given for tuples.
 
     Raises InputError (DataError, SettingsError) before anything is trained when something cannot be used.
     """

@@ -154,7 +154,7 @@ def run_context(run: Run, folder: Path, splits: Sequence[Split], strategy: str) 
         least_folds=least_folds(run.settings, run.ready.resampling.kind, run.ready.prepared.task.rows),
         partial=strategy_parts(strategy, run.registry)[1].partial,
         fidelity=_wanted_fidelity(run, strategy),
-        goals=Goals.of(run.settings),
+        goals=Goals.of(run.settings, images=run.ready.prepared.task.modality == "images"),
     )
 
 

@@ -16,6 +16,8 @@ USUAL_ROWS = 10_000
 PRESET_MS = {"fast": 0.004, "balanced": 0.04, "best": None}
 """Milliseconds per row, on one core, that the models of an ensemble may take together in batches of `USUAL_ROWS`: 250,000
 and 25,000 rows per second. Reading and encoding a row come on top, several cores make up for them."""
+IMAGE_FACTOR = 500.0
+"""An image may take so many times as long as a row of a table: 500 and 50 images per second."""
 PRESET_PRICE = {"fast": 0.01, "balanced": 0.01, "best": 0.001}
 """What quickness is worth, as a share of the loss: a member that takes a share `s` of the time to predict stays only if
 the loss without it is higher by more than `s` times this."""
@@ -57,6 +59,8 @@ class Goals:
     """Hard limit on its size in megabytes (10^6 bytes)."""
     rows: int = USUAL_ROWS
     """Rows of the batches in which latency is measured."""
+    wished: float | None = None
+    """Milliseconds per row that the preset allows; None: any."""
     cap: Cost = UNLIMITED
     """What all members of the ensemble may cost together, by the estimates of their trials."""
     kept: int | None = None
@@ -75,12 +79,13 @@ class Goals:
         return self.cap != UNLIMITED
 
     @classmethod
-    def of(cls, settings: Settings) -> Goals:
-        """The goals of a run. What a preset wishes depends on measured times, so that it counts only where a time
-        budget rules anyway: a run by trials alone comes out the same again.
+    def of(cls, settings: Settings, *, images: bool = False) -> Goals:
+        """The goals of a run on a table or on images. What a preset wishes depends on measured times, so that it counts
+        only where a time budget rules anyway: a run by trials alone comes out the same again.
         """
         timed = settings.budget_seconds is not None
         wished = PRESET_MS[settings.preset] if timed else None
+        wished = wished * IMAGE_FACTOR if wished is not None and images else wished
         limits = [value for value in (wished, settings.max_latency_ms) if value is not None]
         rows = settings.latency_rows if settings.max_latency_ms is not None else USUAL_ROWS
         size = math.inf if settings.max_size_mb is None else settings.max_size_mb
@@ -89,6 +94,7 @@ class Goals:
             max_latency_ms=settings.max_latency_ms,
             max_size_mb=settings.max_size_mb,
             rows=rows,
+            wished=wished,
             cap=Cost(row_ms=min(limits, default=math.inf), megabytes=size),
             kept=1 if settings.wants_refit else None,
             price=PRESET_PRICE[settings.preset] if timed else 0.0,
@@ -101,9 +107,8 @@ class Goals:
             told.append(f"at most {self.max_latency_ms:g} ms per row in batches of {self.rows:,}")
         if self.max_size_mb is not None:
             told.append(f"at most {self.max_size_mb:g} MB")
-        wished = PRESET_MS[self.preset]
-        if wished is not None and math.isfinite(self.cap.row_ms):
-            told.append(f"{self.preset}: models that predict at least {1000 / wished:,.0f} rows/s on one core")
+        if self.wished is not None and math.isfinite(self.cap.row_ms):
+            told.append(f"{self.preset}: models that predict at least {1000 / self.wished:,.0f} rows/s on one core")
         return "; ".join(told)
 
 

@@ -241,7 +241,7 @@ def _score(
 
 def _goals(record: RunRecord) -> Goals:
     known = {name: record.settings[name] for name in GOAL_SETTINGS if record.settings.get(name) is not None}
-    return Goals.of(Settings(target=record.task.target, **known))
+    return Goals.of(Settings(target=record.task.target, **known), images=record.task.modality == "images")
 
 
 def _as_recorded(record: RunRecord, usable: Mapping[int, tuple[int, ...]], notes: list[str]) -> _Found:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import tempfile
 import zipfile
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 IN_MEMORY_BYTES = 1 << 28
-"""Larger arrays are unpacked into a file, and mapped."""
+"""Larger arrays in .npz files are unpacked into a file, and mapped."""
 IMAGE_NAMES = ("X", "x", "images", "image", "data")
 TARGET_NAMES = ("y", "Y", "labels", "label", "target", "targets")
 BLOCK = 256
@@ -144,7 +146,7 @@ def _with_channels(images: NDArray[np.uint8], channels: int) -> NDArray[np.uint8
 def read_npz(path: Path, target: str | None, work: Path | None) -> tuple[NDArray[Any], dict[str, NDArray[Any]]]:
     """The images of an .npz file and its one-dimensional arrays as long as they, by name.
 
-    Large images are unpacked into the folder `work` and mapped. Raises DataError for files that hold none.
+    Large images are unpacked into a file without a name in the folder `work` (None: of temporary files), and mapped. Raises DataError for files that hold none.
     """
     import numpy as np
 
@@ -175,13 +177,27 @@ def _image_name(arrays: Any, path: Path) -> str:
 
 
 def _images(path: Path, arrays: Any, name: str, work: Path | None) -> NDArray[Any]:
+    """The array in memory, or mapped from a file that is gone with it where it is large."""
     import numpy as np
 
     with zipfile.ZipFile(path) as archive:
-        member = f"{name}.npy"
-        if work is None or archive.getinfo(member).file_size <= IN_MEMORY_BYTES:
+        entry = archive.getinfo(f"{name}.npy")
+        if entry.file_size <= IN_MEMORY_BYTES:
             found: NDArray[Any] = arrays[name]
             return found
-        unpacked = archive.extract(member, work)
-    mapped: NDArray[Any] = np.load(unpacked, mmap_mode="r", allow_pickle=False)
-    return mapped
+        free = shutil.disk_usage(work or tempfile.gettempdir()).free
+        if 2 * entry.file_size > free:
+            raise DataError(
+                f"{path}: {name!r} has {entry.file_size / 1e9:.1f} GB when unpacked, and the disk {free / 1e9:.1f} GB free; "
+                "give fewer images, or files in a folder"
+            )
+        with tempfile.TemporaryFile(dir=work) as file, archive.open(entry) as packed:
+            shutil.copyfileobj(packed, file, 1 << 22)
+            file.seek(0)
+            version = np.lib.format.read_magic(file)
+            read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+            shape, fortran, dtype = read(file)
+            if dtype.hasobject:
+                raise ValueError(f"{name!r} holds Python objects")
+            order: Any = "F" if fortran else "C"
+            return np.memmap(file, dtype=dtype, mode="r", offset=file.tell(), shape=shape, order=order)

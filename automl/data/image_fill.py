@@ -6,10 +6,12 @@ import hashlib
 import shutil
 import time
 import uuid
+from contextlib import closing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from automl.data.image_store import ImageWriter, PixelFolder
+from automl.data.image_store import ImageWriter, PixelFolder, image_file
+from automl.errors import RunError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -94,29 +96,38 @@ def decode_all(
 ) -> Decoded:
     """Decode the pictures `rows`, in this order, into a file in `folder`; at `until` (`time.monotonic()`) it stops.
 
-    At least one batch is decoded. No more than a batch is ever in memory.
+    At least one batch is decoded. No more than a batch is ever in memory. RunError when the file cannot be written.
     """
     import numpy as np
 
-    batch = max(1, min(MOST_BATCH, BATCH_BYTES // (side * side * channels)))
-    first = min(batch, 32)  # a short budget is noticed soon
     source = PixelFolder(folder=str(folder), key=uuid.uuid4().hex, side=side)
     made = Decoded(source=source, rows=np.zeros(0, dtype=np.int64))
-    kept: list[NDArray[np.int64]] = []
-    writer = ImageWriter(folder, side=side, channels=channels)
     try:
-        start = 0
-        while start < len(rows) and (start == 0 or until is None or time.monotonic() < until):
-            part = rows[start : start + (first if start == 0 else batch)]
-            images, faults = pictures.load(part, side, channels)
-            good = np.setdiff1d(np.arange(len(part)), list(faults))
-            writer.append(images[good])
-            kept.append(part[good])
-            made.digests += [hashlib.blake2b(image.tobytes(), digest_size=16).digest() for image in images[good]]
-            made.faults |= {int(part[place]): reason for place, reason in faults.items()}
-            start += len(part)
-    finally:
-        writer.close()
-    made.tried = start
-    made.rows = np.concatenate(kept) if kept else made.rows
+        with closing(ImageWriter(image_file(folder, side), side=side, channels=channels)) as writer:
+            _fill(made, writer, pictures, rows, until)
+    except OSError as error:
+        raise RunError(
+            f"decoded images cannot be written into {folder}: {error.strerror or error}; make room, or keep them smaller "
+            f"than {side} x {side} pixels with --image-side"
+        ) from error
     return made
+
+
+def _fill(made: Decoded, writer: ImageWriter, pictures: Pictures, rows: NDArray[np.int64], until: float | None) -> None:
+    """Decode batch by batch."""
+    import numpy as np
+
+    side, channels = made.source.side, writer.channels
+    batch = max(1, min(MOST_BATCH, BATCH_BYTES // (side * side * channels)))
+    first = min(batch, 32)  # a short budget is noticed soon
+    kept: list[NDArray[np.int64]] = []
+    while made.tried < len(rows) and (not made.tried or until is None or time.monotonic() < until):
+        part = rows[made.tried : made.tried + (batch if made.tried else first)]
+        images, faults = pictures.load(part, side, channels)
+        good = np.setdiff1d(np.arange(len(part)), list(faults))
+        writer.append(images[good])
+        kept.append(part[good])
+        made.digests += [hashlib.blake2b(image.tobytes(), digest_size=16).digest() for image in images[good]]
+        made.faults |= {int(part[place]): reason for place, reason in faults.items()}
+        made.tried += len(part)
+    made.rows = np.concatenate(kept) if kept else made.rows

@@ -71,7 +71,7 @@ class ImageOptions:
     scale: float | None = None
     """That of the training arrays, None before there are any."""
     work: Path | None = None
-    """Folder for large arrays that are unpacked; None: they are read into memory."""
+    """Folder for large arrays that are unpacked; None: that of temporary files."""
 
 
 def is_images(source: Any, column: str | None) -> bool:

@@ -6,9 +6,11 @@ worker that asks.
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import uuid
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -73,22 +75,27 @@ class PixelFolder:
             return False
         final = image_file(self.folder, side)
         own = final.with_name(f"{final.name}.{uuid.uuid4().hex}")
-        made = np.lib.format.open_memmap(own, mode="w+", dtype=np.uint8, shape=shape)
-        for part in _parts(len(base), max(side, self.side)):
-            made[part] = resize(base[part], side)
-        made.flush()
-        del made
+        try:
+            # Plain writing: on a full disk, a write into a mapped file would end the process.
+            with closing(ImageWriter(own, side=side, channels=base.shape[3])) as writer:
+                for part in _parts(len(base), max(side, self.side)):
+                    writer.append(resize(base[part], side))
+        except OSError as error:
+            own.unlink(missing_ok=True)
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+                raise
+            return False
         os.replace(own, final)  # noqa: PTH105 - the other kind of rename fails on some systems where the file is there
         return True
 
 
 class ImageWriter:
-    """Writes the file at the base side image by image, however many there will be."""
+    """Writes an array file image by image, however many there will be."""
 
-    def __init__(self, folder: Path, *, side: int, channels: int) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
+    def __init__(self, path: Path, *, side: int, channels: int) -> None:
+        self.channels = channels
         self._shape = (side, side, channels)
-        self._file = image_file(folder, side).open("wb")
+        self._file = path.open("wb")
         self.rows = 0
         self._write_header()
 

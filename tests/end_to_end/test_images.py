@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import os
+import shutil
+import sqlite3
 
 import numpy as np
 import pyarrow as pa
@@ -360,3 +362,18 @@ def test_the_commands(photos, more, tmp_path, capsys, monkeypatch):
 def test_a_table_without_target_on_the_command_line(tmp_path, capsys):
     assert 2 == call("fit", tmp_path / "houses.csv")
     assert "Missing option '--target'" in capsys.readouterr().err
+
+
+def test_a_killed_run_of_images_is_finished(photos, more, tmp_path):
+    """What `automl finish` needs to know of images is in the run's record."""
+    predictor = automl.fit(photos, out=tmp_path / "run", **OPTIONS)
+    expected = predictor.predict_proba(more)
+    shutil.rmtree(tmp_path / "run" / "predictor")
+    with sqlite3.connect(tmp_path / "run" / "run.db") as database:
+        database.execute("UPDATE meta SET value = '\"running\"' WHERE key = 'status'")
+    database.close()
+
+    again = automl.finish(tmp_path / "run")
+
+    assert again.parts.images == predictor.parts.images
+    assert np.allclose(expected, again.predict_proba(more))

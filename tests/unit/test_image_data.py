@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import errno
+
 import numpy as np
 import pytest
 
 import automl
 from automl import ImageData
+from automl.data import image_fill, image_store
+from automl.data.image_arrays import pictures_of
 from automl.data.image_resize import resize
 from automl.data.image_store import PixelFolder, image_file
 
@@ -83,8 +87,6 @@ def test_other_sides_are_made_once(stored, tmp_path):
 
 
 def test_without_room_on_the_disk_they_are_made_each_time(stored, tmp_path, monkeypatch):
-    from automl.data import image_store
-
     source, square = stored
     usage = image_store.shutil.disk_usage(tmp_path)
     monkeypatch.setattr(image_store.shutil, "disk_usage", lambda _: usage._replace(free=10))
@@ -97,3 +99,26 @@ def test_without_room_on_the_disk_they_are_made_each_time(stored, tmp_path, monk
 def test_senseless_sides_are_refused(images, side):
     with pytest.raises(automl.SettingsError, match="whole number"):
         ImageData.of(images).pixels(side)
+
+
+def test_a_disk_that_is_full_ends_no_worker(stored, tmp_path, monkeypatch):
+    """Another process may fill it between the look and the writing."""
+
+    def full(self, images):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    source, square = stored
+    monkeypatch.setattr(image_store.ImageWriter, "append", full)
+
+    assert np.array_equal(resize(square, 5), source.pixels(np.arange(7), 5))
+    assert ["images-16.npy"] == [path.name for path in tmp_path.iterdir()]
+
+
+def test_a_full_disk_is_told_while_decoding(images, tmp_path, monkeypatch):
+    def full(self, images):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(image_fill.ImageWriter, "append", full)
+
+    with pytest.raises(automl.RunError, match="No space left on device; make room"):
+        image_fill.decode_all(pictures_of(images, "x"), np.arange(7), tmp_path, side=8, channels=3, until=None)

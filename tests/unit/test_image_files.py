@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 import automl
-from automl.data import image_files, image_fill
+from automl.data import image_arrays, image_files, image_fill
 from automl.data.image_arrays import pictures_of
 from automl.data.image_faults import PictureError
 from automl.data.image_files import PictureFiles, decode
@@ -168,3 +168,26 @@ def test_the_side_follows_the_images_the_user_and_the_disk(tmp_path, monkeypatch
     side, why = choose_side(look, 9, tmp_path, None)
     assert 12 == side
     assert "not 30 x 30" in why
+
+
+def test_large_arrays_are_unpacked_and_mapped(tmp_path, monkeypatch):
+    images = np.random.default_rng(0).integers(0, 255, (9, 6, 5, 3), dtype=np.uint8)
+    np.savez_compressed(tmp_path / "c.npz", X=images, y=np.arange(9))
+    np.savez(tmp_path / "f.npz", X=np.asfortranarray(images), y=np.arange(9))
+    monkeypatch.setattr(image_arrays, "IN_MEMORY_BYTES", 10)
+    (tmp_path / "work").mkdir()
+
+    for name in ("c.npz", "f.npz"):
+        found, columns = image_arrays.read_npz(tmp_path / name, "y", tmp_path / "work")
+
+        assert isinstance(found, np.memmap)
+        assert np.array_equal(images, found)
+        assert list(range(9)) == columns["y"].tolist()
+    assert [] == list((tmp_path / "work").iterdir())
+    monkeypatch.setattr(image_arrays.shutil, "disk_usage", lambda _: type("Usage", (), {"free": 100})())
+    with pytest.raises(automl.DataError, match="when unpacked"):
+        image_arrays.read_npz(tmp_path / "c.npz", "y", tmp_path / "work")
+    monkeypatch.undo()
+    np.savez(tmp_path / "o.npz", X=np.array([{}, {}], dtype=object))
+    with pytest.raises(automl.DataError, match=r"cannot be read as .npz"):
+        image_arrays.read_npz(tmp_path / "o.npz", "y", None)
