@@ -34,6 +34,14 @@ class Distinct:
     counts: NDArray[np.int64]
 
 
+@dataclass(frozen=True, kw_only=True)
+class Remembered:
+    """Distinct values of some columns of a table, found when its kinds were, for encoding that same table."""
+
+    table: Any
+    columns: dict[str, Distinct]
+
+
 def distinct(column: Any) -> Distinct:
     """Distinct values, places and counts of a column."""
     import pyarrow as pa

@@ -11,16 +11,20 @@ from automl.data.encode_findings import QUIET, Noticed, extra_columns, findings_
 from automl.data.fitted import LARGEST
 from automl.data.records import Finding, TableData
 from automl.data.text import bucket_count, hash_counts, text_numbers
-from automl.data.values import to_booleans, to_codes, to_number_codes, to_numbers, to_seconds
+from automl.data.values import to_booleans, to_codes, to_number_codes, to_numbers, to_seconds, whole_codes
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     import pyarrow as pa
     from numpy.typing import NDArray
     from scipy.sparse import csr_matrix
 
+    from automl.data.distinct import Distinct
     from automl.data.schema import Column, Schema
 
 BLOCK_ROWS = 1 << 16
+WRITTEN_ROWS = 1 << 13
 BLOCK_LEVELS = 1000
 Encoded = tuple[list["NDArray[np.floating[Any]]"], list["NDArray[np.int32]"], "Noticed"]
 """Number columns, code columns, and what was noticed."""
@@ -40,7 +44,7 @@ def encode_table(schema: Schema, table: pa.Table, *, allow_missing: bool) -> tup
     def values_of(column: Column) -> Any:
         return table.column(column.name) if column.name in there else pa.chunked_array([pa.nulls(rows, pa.string())])
 
-    noticed = _fill([(column, values_of(column)) for column in used], numbers, codes)
+    noticed = _fill([(column, values_of(column)) for column in used], numbers, codes, schema.forget(table))
     for column, one in zip(used, noticed, strict=True):
         findings += [] if one is QUIET else findings_of(column, one)
     for column in schema.columns:
@@ -61,10 +65,16 @@ def _hashed(columns: list[tuple[Column, Any]]) -> csr_matrix | None:
     return hstack(texts, format="csr") if len(texts) > 1 else texts[0]
 
 
-def _fill(columns: list[tuple[Column, Any]], numbers: NDArray[np.float32], codes: NDArray[np.int32]) -> list[Noticed]:
+def _fill(
+    columns: list[tuple[Column, Any]],
+    numbers: NDArray[np.float32],
+    codes: NDArray[np.int32],
+    seen: Mapping[str, Distinct],
+) -> list[Noticed]:
     """Encode columns into the arrays, block of rows by block of rows: blocks stay in a core's cache.
 
-    Columns of many levels, which are looked up in a table that is made anew each time, are encoded at once before.
+    Columns of many levels, which are looked up in a table that is made anew each time, and those whose distinct values
+    were `seen` are encoded at once before.
     """
     from concurrent.futures import ThreadPoolExecutor
 
@@ -75,46 +85,60 @@ def _fill(columns: list[tuple[Column, Any]], numbers: NDArray[np.float32], codes
         (column, values.cast(pa.string()) if pa.types.is_null(values.type) else values) for column, values in columns
     ]
     at_once = [
-        place for place, (column, _) in enumerate(columns) if len(column.params.get("levels", ())) > BLOCK_LEVELS
+        place
+        for place, (column, _) in enumerate(columns)
+        if column.name in seen or len(column.params.get("levels", ())) > BLOCK_LEVELS
     ]
     plain = [_is_plain(column, values) for column, values in columns]
     of_number = [place for place, (column, _) in enumerate(columns) for _ in column.numbers]
     quick = np.array([plain[place] for place in of_number], dtype=bool)
 
+    def encode_whole(place: int) -> Encoded:
+        column, values = columns[place]
+        if column.name not in seen or column.kind != "category":
+            return encode_column(column, values)
+        found, unseen = to_codes(column.params["levels"], values, seen[column.name])
+        return [], [found], Noticed(unseen=unseen) if unseen[0] else QUIET
+
     def fill(start: int) -> list[Noticed]:
-        stop, number, code, noticed = min(start + BLOCK_ROWS, rows), 0, 0, []
+        stop, noticed = min(start + BLOCK_ROWS, rows), []
+        new_numbers: list[NDArray[Any]] = []
+        new_codes: list[NDArray[np.int32]] = []
         for place, (column, values) in enumerate(columns):
             if plain[place]:
-                with np.errstate(over="ignore"):
-                    numbers[start:stop, number] = values.slice(start, stop - start).to_numpy()
-                number += 1
+                new_numbers.append(values.slice(start, stop - start).to_numpy())
                 noticed.append(QUIET)
-                continue
-            if place in done:
-                found_numbers, found_codes, _ = done[place]
-                found_numbers = [array[start:stop] for array in found_numbers]
-                found_codes, more = [array[start:stop] for array in found_codes], QUIET
+            elif place in done:
+                new_numbers += [array[start:stop] for array in done[place][0]]
+                new_codes += [array[start:stop] for array in done[place][1]]
+                noticed.append(QUIET)
             else:
                 found_numbers, found_codes, more = encode_column(column, values.slice(start, stop - start))
-            for array in found_numbers:
-                numbers[start:stop, number] = array
-                number += 1
-            for places in found_codes:
-                codes[start:stop, code] = places
-                code += 1
-            noticed.append(more)
+                new_numbers += found_numbers
+                new_codes += found_codes
+                noticed.append(more)
+        _put(new_numbers, numbers[start:stop])
+        _put(new_codes, codes[start:stop])
         for place, count in _drop_far(numbers[start:stop], quick).items():
             noticed[of_number[place]] = Noticed(far=count)
         return noticed
 
     # Arrow and numpy release the interpreter lock for most of the work.
     with ThreadPoolExecutor(max_workers=2) as pool:
-        done = dict(zip(at_once, pool.map(lambda place: encode_column(*columns[place]), at_once), strict=True))
+        done = dict(zip(at_once, pool.map(encode_whole, at_once), strict=True))
         joined = [done[place][2] if place in done else QUIET for place in range(len(columns))]
         starts = range(0, rows, BLOCK_ROWS)
         for start, found in zip(starts, pool.map(fill, starts), strict=True):
             joined = [one.joined(more, start) for one, more in zip(joined, found, strict=True)]
     return joined
+
+
+def _put(arrays: Sequence[NDArray[Any]], block: NDArray[Any]) -> None:
+    """Columns into a block, a few rows at a time: each column touches all of their cache lines again."""
+    with np.errstate(over="ignore"):  # huge numbers become infinite, and are dropped later
+        for start in range(0, len(block), WRITTEN_ROWS):
+            for place, array in enumerate(arrays):
+                block[start : start + WRITTEN_ROWS, place] = array[start : start + WRITTEN_ROWS]
 
 
 def _is_plain(column: Column, values: Any) -> bool:
@@ -131,7 +155,8 @@ def _is_plain(column: Column, values: Any) -> bool:
 
 def _drop_far(block: NDArray[np.float32], quick: NDArray[np.bool_]) -> dict[int, int]:
     """Infinite or huge numbers in some columns of a block become missing; how many, by column."""
-    far = (np.fmax.reduce(block, axis=0) > LARGEST) | (np.fmin.reduce(block, axis=0) < -LARGEST)
+    with np.errstate(invalid="ignore"):
+        far = (np.fmax.reduce(block, axis=0) > LARGEST) | (np.fmin.reduce(block, axis=0) < -LARGEST)
     counts = {}
     for place in np.flatnonzero(far & quick).tolist():
         wrong = np.abs(block[:, place]) > LARGEST
@@ -155,6 +180,10 @@ def encode_column(column: Column, values: Any) -> Encoded:
         case "boolean":
             booleans, unread = to_booleans(values)
             return [booleans], [], Noticed(unread=unread)
+    if column.kind == "integer_code" and not params.get("centre") and "scale" not in params:
+        quick = whole_codes(params["levels"], values)
+        if quick is not None:
+            return [quick[0]], [quick[1]], QUIET
     numbers, unread = to_numbers(values, params)
     found_codes, unseen = [], (0, ())
     if column.kind == "integer_code":

@@ -62,14 +62,24 @@ def number(
     if ends is not None and ends.plain:
         params = {**params, "centre": 0.0}
         return Column(name=name, kind="number", reason=reason, used=True, params=params, numbers=(name,))
-    step = max(1, len(column) // SAMPLE)
-    some = [to_numbers(block, params)[0][::step] for block in blocks(column)]
-    sample = np.concatenate(some) if some else np.zeros(0)
+    sample = to_numbers(_some_rows(column), params)[0]
     params = {**params, "centre": centre_of(sample)}
     largest = np.abs(sample[np.isfinite(sample)]).max(initial=0.0)
     if 0 < largest < SMALLEST:
         params["scale"] = 2.0 ** int(np.floor(np.log2(largest)))
     return Column(name=name, kind="number", reason=reason, used=True, params=params, numbers=(name,))
+
+
+def _some_rows(column: Any) -> Any:
+    """About `SAMPLE` rows from all over a column."""
+    import pyarrow as pa
+
+    step = max(1, len(column) // SAMPLE)
+    if step == 1:
+        return column
+    chunks = column.chunks if isinstance(column, pa.ChunkedArray) else [column]
+    taken = [chunk.take(pa.array(np.arange(0, len(chunk), step))) for chunk in chunks]
+    return pa.chunked_array(taken, column.type)
 
 
 def centre_of(values: NDArray[np.float64]) -> float:
@@ -133,7 +143,8 @@ def integer_code(
         seen = np.unique(values[np.isfinite(values)], return_counts=True)
     values, counts = seen
     order = np.lexsort((values, -counts))[:MOST_LEVELS]
-    levels = [number_label(value) for value in values[order].tolist()]
+    whole = np.issubdtype(values.dtype, np.integer)
+    levels = [str(value) if whole else number_label(value) for value in values[order].tolist()]
     if not levels:
         return unused(name, "constant", "all values are missing"), []
     plain = number(name, column, reason, params, ends=ends)
@@ -165,8 +176,15 @@ def text(name: str, reason: str, rows: int) -> Column:
 
 def boolean(name: str, column: Any, reason: str) -> Column:
     """True and false."""
-    values, _ = to_booleans(column)
-    known = values[~np.isnan(values)]
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if pa.types.is_boolean(column.type):  # both ends tell all
+        ends = pc.min_max(column)
+        known = np.array([end.as_py() for end in ends.values() if end.is_valid], dtype=np.float64)
+    else:
+        values, _ = to_booleans(column)
+        known = values[~np.isnan(values)]
     if not len(known):
         return unused(name, "constant", "no value reads as yes or no")
     if (known == known[0]).all():

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from automl.data.date_order import Order
+    from automl.data.distinct import Distinct
     from automl.data.fitted import Counted, Ends, Fitted
     from automl.data.records import Finding, Kind
 
@@ -38,9 +39,15 @@ COLUMNS_AT_ONCE = 64
 ID_NAME = re.compile(r"(^|[_\s.-])(id|uuid|guid|key|index|idx|rowid|row_?number|row)$|^(id|row|index)[_\s.-]?|Id$|ID$")
 
 
-def fit_columns(table: pa.Table, names: Sequence[str], wanted: Mapping[str, str]) -> list[Fitted]:
-    """The kinds of some columns of a table; `wanted` are those that the user said."""
+def fit_columns(
+    table: pa.Table, names: Sequence[str], wanted: Mapping[str, str], remembered: dict[str, Distinct] | None = None
+) -> list[Fitted]:
+    """The kinds of some columns of a table; `wanted` are those that the user said. Distinct values that encoding
+    needs again are put into `remembered`.
+    """
     from concurrent.futures import ThreadPoolExecutor
+
+    import pyarrow as pa
 
     columns = [table.column(name) for name in names]
     ends: dict[int, Ends] = {}
@@ -56,11 +63,20 @@ def fit_columns(table: pa.Table, names: Sequence[str], wanted: Mapping[str, str]
             found = fitted.plain_ends([columns[place] for place in block])
             ends |= {place: one for place, one in zip(block, found, strict=True) if one is not None}
 
+    def fit_one(place: int) -> Fitted:
+        name, column = names[place], columns[place]
+        if name in wanted or not pa.types.is_string(column.type) or column.null_count == len(column):
+            return fit_column(name, column, wanted.get(name), ends.get(place))
+        from automl.data.kinds_text import text_column
+
+        seen = distinct(column)
+        found = text_column(name, column, seen)
+        if found[0].kind == "category" and remembered is not None:
+            remembered[name] = seen
+        return found
+
     def fit_some(start: int) -> list[Fitted]:
-        return [
-            fit_column(names[place], columns[place], wanted.get(names[place]), ends.get(place))
-            for place in range(start, min(start + step, len(names)))
-        ]
+        return [fit_one(place) for place in range(start, min(start + step, len(names)))]
 
     # Arrow's functions release the interpreter lock, so that two columns can be looked at at once.
     step = max(1, min(len(names) // 8, COLUMNS_AT_ONCE))

@@ -48,11 +48,11 @@ class _Texts:
         return [text.as_py() for text in self.real[::step]] if step > 1 else self.real.to_pylist()
 
 
-def text_column(name: str, column: Any) -> Fitted:
-    """The kind of a text column that is not missing as a whole."""
+def text_column(name: str, column: Any, seen: Distinct | None = None) -> Fitted:
+    """The kind of a text column that is not missing as a whole; `seen` may bring its distinct values along."""
     import pyarrow as pa
 
-    seen = distinct(column)
+    seen = distinct(column) if seen is None else seen
     labels, counts = merged(stripped(seen.values), seen.counts)
     known = ~among(labels)
     texts = _Texts(

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from automl.data.distinct import Remembered
 from automl.data.records import Finding, Kind, RawTable, TableData, TableLayout
 from automl.errors import DataError, SettingsError
 
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     import pyarrow as pa
+
+    from automl.data.distinct import Distinct
 
 KINDS: tuple[Kind, ...] = ("number", "integer_code", "boolean", "category", "date", "text", "id", "constant")
 DATE_ORDERS = ("date:dayfirst", "date:monthfirst")
@@ -60,6 +63,8 @@ class Schema:
     columns: tuple[Column, ...]
     aside: tuple[str, ...] = ()
     """Columns of the training table that are no features: the target, those with a role, those to drop."""
+    _remembered: list[Remembered] = field(default_factory=list, compare=False, repr=False)
+    """At most one, given away by `forget`."""
 
     @cached_property
     def layout(self) -> TableLayout:
@@ -83,6 +88,11 @@ class Schema:
         from automl.data.encode import encode_table
 
         return encode_table(self, table, allow_missing=allow_missing)
+
+    def forget(self, table: pa.Table) -> Mapping[str, Distinct]:
+        """What is still known of the columns of this very table, by name; asked again, nothing is."""
+        remembered = self._remembered.pop() if self._remembered else None
+        return remembered.columns if remembered is not None and remembered.table is table else {}
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
@@ -132,7 +142,8 @@ def fit_schema(raw: RawTable, roles: Roles, *, strict: bool = False) -> tuple[Sc
     _check_roles(roles, names)
     aside = {roles.target, roles.weight, roles.group, roles.time, roles.split, *roles.drop, *roles.ignore}
     features = [name for name in names if name not in aside or (name == roles.time and name in roles.columns)]
-    fitted = fit_columns(raw.table, features, roles.columns)
+    seen: dict[str, Distinct] = {}
+    fitted = fit_columns(raw.table, features, roles.columns, seen)
     fitted = agree_on_order(fitted, raw, fit_column)
     columns = _with_own_names([column for column, _ in fitted], names)
     findings = [finding for _, found in fitted for finding in found]
@@ -143,7 +154,8 @@ def fit_schema(raw: RawTable, roles: Roles, *, strict: bool = False) -> tuple[Sc
             f"no usable feature is left ({told or 'the table has no other column than the target'}); add columns"
         )
     known = set(features)
-    return Schema(columns, tuple(name for name in names if name not in known)), tuple(findings)
+    others = tuple(name for name in names if name not in known)
+    return Schema(columns, others, [Remembered(table=raw.table, columns=seen)]), tuple(findings)
 
 
 def _with_own_names(columns: list[Column], names: list[str]) -> tuple[Column, ...]:

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from numpy.typing import NDArray
 
+    from automl.data.distinct import Distinct
+
 TRUE_WORDS = frozenset({"true", "yes", "y", "t", "on"})
 FALSE_WORDS = frozenset({"false", "no", "n", "f", "off"})
 Unread = tuple[int, str, "NDArray[np.int64]"]
@@ -90,12 +92,15 @@ def to_seconds(values: Any, params: Mapping[str, Any]) -> tuple[NDArray[np.float
     return _nothing_readable(values)
 
 
-def to_codes(levels: Sequence[str], values: Any) -> tuple[NDArray[np.int32], Unseen]:
-    """Codes ``(rows,)``: places among the known levels, -1 for missing, one past the last for unseen."""
+def to_codes(levels: Sequence[str], values: Any, seen: Distinct | None = None) -> tuple[NDArray[np.int32], Unseen]:
+    """Codes ``(rows,)``: places among the known levels, -1 for missing, one past the last for unseen.
+
+    `seen` may bring the distinct values along.
+    """
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    seen = distinct(values)
+    seen = distinct(values) if seen is None else seen
     labels = category_labels(seen.values)
     places = pc.index_in(labels, value_set=pa.array(levels, pa.string())).fill_null(len(levels))
     table = np.append(places.to_numpy(zero_copy_only=False), -1).astype(np.int32)
@@ -130,6 +135,34 @@ def _find_by_value(table: NDArray[np.int32], levels: Sequence[str], values: Any)
         return
     for place, value in zip(open_places, wanted, strict=True):
         table[place] = known.get(value, len(levels))
+
+
+def whole_codes(levels: Sequence[str], values: Any) -> tuple[NDArray[Any], NDArray[np.int32]] | None:
+    """Numbers and codes of a column of whole numbers in a narrow range, all of them known; None for others."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if not pa.types.is_int64(values.type) or values.null_count == len(values):
+        return None
+    ends = pc.min_max(values)
+    low, high = ends["min"].as_py(), ends["max"].as_py()
+    if high - low > 4 * len(levels) + 1000 or max(-low, high) > 2**24:
+        return None
+    try:
+        known = pc.cast(pa.array(levels, pa.string()), pa.int64()).to_numpy()
+    except pa.ArrowInvalid:  # some are fractions
+        return None
+    inside = np.flatnonzero((known >= low) & (known <= high))
+    table = np.full(high - low + 1, len(levels), dtype=np.int32)
+    table[known[inside] - low] = inside
+    numbers = values.to_numpy()
+    if not values.null_count:
+        codes = table[numbers - low]
+        return None if (codes == len(levels)).any() else (numbers, codes)
+    missing = np.isnan(numbers)
+    codes = table[np.where(missing, low, numbers).astype(np.int64) - low]
+    codes[missing] = -1
+    return None if (codes == len(levels)).any() else (numbers, codes)
 
 
 def to_number_codes(levels: Sequence[str], numbers: NDArray[np.float64]) -> tuple[NDArray[np.int32], Unseen]:

@@ -8,7 +8,8 @@ from automl.data import column_guess, fitted, leaks
 from automl.data.kinds import fit_column, fit_columns
 from automl.data.read import read_table
 from automl.data.records import TableData, TableLayout
-from automl.data.schema import Roles, fit_schema
+from automl.data.schema import Roles, Schema, fit_schema
+from automl.data.values import to_number_codes, whole_codes
 from automl.plan import cheap_first
 from automl.specs import ModelSpec
 
@@ -107,6 +108,39 @@ def test_a_wrong_guess_of_fractions_only_costs_time(tmp_path, monkeypatch):
 
     assert ["string", "double"] == [str(kind) for kind in table.schema.types]
     assert table.column("a")[13_337].as_py() == "word"
+
+
+def test_what_the_kinds_found_is_used_once_and_changes_nothing():
+    """Distinct values that are remembered are those of this very table."""
+    words = RNG.choice(["a", "b ", "c", "NA", ""], 500)
+    columns = {"word": words, "number": RNG.normal(size=500), "code": pa.array(np.arange(500) % 12, mask=words == "a")}
+    raw = read_table(columns)
+    schema, _ = fit_schema(raw, Roles(target=None))
+    stored = Schema.from_dict(schema.to_dict())
+
+    first, again = schema.encode(raw.table)[0], schema.encode(raw.table)[0]
+    other = stored.encode(raw.table)[0]
+    later = fit_schema(raw, Roles(target=None))[0].encode(raw.table.slice(10, 50))[0]
+
+    assert np.array_equal(first.codes, again.codes)
+    assert np.array_equal(first.codes, other.codes)
+    assert np.array_equal(first.codes[10:60], later.codes)
+    assert np.array_equal(first.numbers, other.numbers, equal_nan=True)
+
+
+@pytest.mark.parametrize("levels", [["3", "1", "2"], ["1", "3"], ["1", "2.5"], ["-5", "1", "2", "3"]])
+@pytest.mark.parametrize("gaps", [False, True])
+def test_codes_of_whole_numbers_are_those_of_any_numbers(levels, gaps):
+    numbers = pa.array([1, 2, 3, 3, 1], mask=np.array([False, False, gaps, False, False]))
+    known = [float(level) for level in levels]
+
+    found = whole_codes(levels, pa.chunked_array([numbers]))
+    codes, (unseen, _) = to_number_codes(levels, numbers.to_numpy(zero_copy_only=False).astype(float))
+
+    if unseen or any(not level.is_integer() for level in known):
+        assert found is None
+    else:
+        assert codes.tolist() == found[1].tolist()
 
 
 def spec(name, cost, growth=1.0, **more):
