@@ -35,7 +35,7 @@ class Admission:
     def __init__(self, context: RunContext, workers: int) -> None:
         self._context = context
         self._workers = workers
-        self._costs = Costs(context.models, context.fit_seconds, context.task.features)
+        self._costs = Costs(context.models, context.fit_seconds, context.task.features, context.task.outputs)
         self._partial: dict[tuple[str, float], list[float]] = {}
         """Seconds of jobs by model and budget: early stopping and fixed costs keep them from being that share of
         a whole job's."""
@@ -50,7 +50,8 @@ class Admission:
 
     def usual_seconds(self, trial: Trial, seconds: float, soft: float | None) -> float:
         """What a fit of relative cost 1 takes, as far as one job of this trial tells."""
-        stated = self._context.models[trial.candidate.model].cost_at(self._context.task.features)
+        task = self._context.task
+        stated = self._context.models[trial.candidate.model].cost_at(task.features, task.outputs)
         return (BEYOND_CUT if _cut(seconds, soft) else 1.0) * seconds / max(stated * trial.candidate.cost, 1e-9)
 
     def job_done(self, trial: Trial, seconds: float, soft: float | None = None) -> None:

@@ -20,9 +20,9 @@ SHARE_OF_REST = 0.3
 class Costs:
     """Seconds of one job by model, learned while the run goes on."""
 
-    def __init__(self, models: Mapping[str, ModelSpec], fit_seconds: float, columns: int = 1) -> None:
+    def __init__(self, models: Mapping[str, ModelSpec], fit_seconds: float, columns: int = 1, outputs: int = 1) -> None:
         self._models = models
-        self._stated = {name: fit_seconds * spec.cost_at(columns) for name, spec in models.items()}
+        self._stated = {name: fit_seconds * spec.cost_at(columns, outputs) for name, spec in models.items()}
         self._sums: dict[str, float] = {}
         self._counts: dict[str, int] = {}
         self._cut: dict[str, float] = {}

@@ -169,9 +169,8 @@ def fit_seconds(task: Task) -> float:
     """Estimated seconds of one default fit of relative cost 1 on all rows, one thread."""
     if task.modality == "images":
         return image_fit_seconds(task)
-    outputs = task.class_count if task.problem_type == "multiclass" else 1
     cells = task.rows * max(task.features + min(150 * task.texts, MOST_TEXT_COLUMNS), 1)
-    return OVERHEAD_SECONDS + cells * outputs * TYPICAL_ROUNDS * SECONDS_PER_CELL_ROUND
+    return OVERHEAD_SECONDS + cells * task.outputs * TYPICAL_ROUNDS * SECONDS_PER_CELL_ROUND
 
 
 def image_fit_seconds(task: Task) -> float:
@@ -250,7 +249,9 @@ def make_plan(
     models, skipped = usable_models(registry, task, settings, memory_bytes if asked else None)
     holdout, folds, repeats, why = choose_folds(task, settings, seconds, workers)
     devices = choose_devices(models, settings, registry, skipped)
-    costs = {spec.name: fit_seconds(task) * folds * repeats * spec.cost_at(task.features) for spec in models}
+    costs = {
+        spec.name: fit_seconds(task) * folds * repeats * spec.cost_at(task.features, task.outputs) for spec in models
+    }
     core_seconds = None if seconds is None else seconds * workers
     if not settings.models:
         slow = {

@@ -132,7 +132,7 @@ def starting_candidates(
     if baselines is False:
         return Starts(queue=tuple(defaults), defaults=len(defaults), notes=("baselines: switched off",))
     effort = effort or Effort()
-    costs = {spec.name: spec.cost_at(task.features) * effort.fit_seconds for spec in models}
+    costs = {spec.name: spec.cost_at(task.features, task.outputs) * effort.fit_seconds for spec in models}
     sorting = _Sorting(
         space=space, known=frozenset(registry.models), costs=costs, skipped=skipped, task=task, features=features
     )

@@ -33,9 +33,9 @@ def least_folds(settings: Settings, kind: str, rows: int) -> int | None:
     return LEAST_FOLDS["few" if rows <= FEW_ROWS else "some" if rows <= MANY_ROWS else "many"]
 
 
-def cost_of_kinds(models: Iterable[ModelSpec], columns: int = 1) -> float:
-    """What one fit of each kind of model costs together, by their statements, on a table of so many columns."""
-    costs = [spec.cost_at(columns) for spec in models if not spec.is_baseline]
+def cost_of_kinds(models: Iterable[ModelSpec], columns: int = 1, outputs: int = 1) -> float:
+    """What one fit of each kind of model costs together, by their statements, on a table of so many columns and outputs."""
+    costs = [spec.cost_at(columns, outputs) for spec in models if not spec.is_baseline]
     return max(sum(cost for cost in costs if cost <= DEAREST), min(costs, default=1.0))
 
 

@@ -203,7 +203,9 @@ class Search:
             folds=planned,
             least=least,
             fit_seconds=fit_seconds,
-            kinds_cost=cost_of_kinds(self.context.models.values(), self.context.task.features),
+            kinds_cost=cost_of_kinds(
+                self.context.models.values(), self.context.task.features, self.context.task.outputs
+            ),
             core_seconds=self.context.clock.search_left() * self._executor.workers,
         )
         self.context = replace(self.context, splits=self.context.splits[:folds])

@@ -118,6 +118,9 @@ class ModelSpec(Spec):
     column_growth: float = 1.0
     """The power of the number of columns that the seconds grow with, from `USUAL_COLUMNS` on; 0.5 for trees that look
     at the root of the columns at each split."""
+    class_growth: float = 1.0
+    """The power of the number of classes that the seconds grow with, where there are more than two; 1 for boosters, which
+    fit a tree for each, 0 where classes hardly matter."""
     cpu_share: float | None = None
     """On a CPU the plan uses the model, unasked, only where its default trial should take at most this share of the
     run; None: always. For models that pay in long runs only."""
@@ -141,10 +144,12 @@ class ModelSpec(Spec):
     preload: tuple[str, ...] = ()
     """Modules that worker processes import once, before they are forked."""
 
-    def cost_at(self, columns: int) -> float:
-        """`relative_cost` on a table of so many columns."""
-        width = max(columns / USUAL_COLUMNS, 1.0)
-        return self.relative_cost * float(width ** (self.column_growth - 1.0))
+    def cost_at(self, columns: int, outputs: int = 1) -> float:
+        """`relative_cost` on a table of so many columns, whose target has so many outputs: classes, or 1 where one
+        number tells all.
+        """
+        width = float(max(columns / USUAL_COLUMNS, 1.0) ** (self.column_growth - 1.0))
+        return self.relative_cost * width * float(max(outputs, 1) ** (self.class_growth - 1.0))
 
 
 @dataclass(frozen=True, kw_only=True)

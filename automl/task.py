@@ -55,6 +55,11 @@ class Task:
         """Number of classes, 0 for regression."""
         return len(self.classes)
 
+    @property
+    def outputs(self) -> int:
+        """Numbers that a prediction consists of where the classes have one each; 1 for values and two classes."""
+        return self.class_count if self.problem_type == "multiclass" else 1
+
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
         plain = asdict(self)

@@ -41,6 +41,7 @@ def check_spec(case: Case) -> None:
     for name, value, good in (
         ("relative_cost", spec.relative_cost, spec.relative_cost > 0),
         ("column_growth", spec.column_growth, 0 <= spec.column_growth <= 3),
+        ("class_growth", spec.class_growth, 0 <= spec.class_growth <= 3),
         ("memory_factor", spec.memory_factor, spec.memory_factor > 0),
         ("max_rows", spec.max_rows, spec.max_rows is None or spec.max_rows > 0),
         ("max_classes", spec.max_classes, spec.max_classes is None or spec.max_classes >= 2),

@@ -17,6 +17,7 @@ def register_models() -> list[ModelSpec]:
             form="matrix",
             relative_cost=1.5,
             column_growth=0.5,
+            class_growth=0.0,
             memory_factor=3.0,
             priority=70,
             max_rows=100_000,

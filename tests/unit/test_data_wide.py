@@ -153,6 +153,8 @@ def test_costs_grow_with_columns_as_the_spec_says():
     assert spec("a", 2.0, 0.5).cost_at(50) == 2.0
     assert spec("a", 2.0, 0.5).cost_at(5000) == pytest.approx(0.2)
     assert spec("a", 2.0).cost_at(5000) == 2.0
+    assert spec("a", 2.0, class_growth=0.0).cost_at(1, 1000) == pytest.approx(0.002)
+    assert spec("a", 2.0).cost_at(1, 1000) == 2.0
 
 
 def test_cheap_models_go_first_where_the_first_one_would_take_all_the_time():
