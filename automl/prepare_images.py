@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from automl.data.amount import READ_SHARE, SAMPLED, ReadLimit
 from automl.data.checks import refuse_if_strict
+from automl.data.image_checks import BothPictures, repeated_images
 from automl.data.image_faults import left_out
 from automl.data.image_fill import Decoded, Look, choose_side, decode_all, look_at
 from automl.data.image_input import (
@@ -21,6 +21,7 @@ from automl.data.image_input import (
     of_table,
     read_images,
     with_classes,
+    with_target,
 )
 from automl.data.image_schema import ImageSchema
 from automl.data.records import Finding, ImageData, RawTable
@@ -47,8 +48,6 @@ if TYPE_CHECKING:
     from automl.workspace import Workspace
 
 FEW_ROWS = 100
-REPEATED_SHARE = 0.01
-"""From this share on, repeated images are told as a warning; fewer are a note."""
 
 
 def prepare_any(
@@ -103,7 +102,6 @@ class _Preparation:
         findings = [*raw.findings, *(one for one in told if one.code == "target-missing")]
         judging = None if settings.validation is None else self._validation(raw)
         decoded, look, notes = self._decode(raw, judging, first)
-        findings += notes
         kept, order = _in_order(decoded)
         own = kept[kept < len(raw)]
         if len(own) < LEAST_ROWS:
@@ -112,15 +110,10 @@ class _Preparation:
             )
         table = raw.table.take(own)
         coding, told = fit_target(table.column(settings.target), name=settings.target, task=asked, metric=spec)
-        findings += told
         if asked is not None and settings.task is None:
             coding = replace(coding, reasons=(f"{coding.problem_type}: {len(coding.classes)} folders are its classes",))
-        values = coding.encode(table.column(settings.target))[0]
-        weight = self._weight(table)
-        if judging is not None:
-            extra = judging.table.take(kept[len(own) :] - len(raw))
-            values = _joined(values, coding.encode(extra.column(settings.target))[0])
-            weight = None if weight is None else _joined(weight, self._weight(extra))
+        extra = None if judging is None else judging.table.take(kept[len(own) :] - len(raw))
+        values, weight = self._values(coding, table, extra)
         data = ImageData(
             source=decoded.source,
             rows=order,
@@ -130,7 +123,9 @@ class _Preparation:
             target=values,
             weight=weight,
         )
-        findings += _repeated([decoded.digests[row] for row in order], values, len(own), coding)
+        findings += [*notes, *told]
+        digests = [decoded.digests[row] for row in order]
+        findings += repeated_images(digests, values, len(own), classes=coding.problem_type != "regression")
         if len(data) < FEW_ROWS:
             message = f"{len(data)} images are few: scores will vary a lot"
             findings.append(Finding(level="warning", code="few-rows", count=len(data), message=message))
@@ -141,14 +136,7 @@ class _Preparation:
             task=task,
             metric=metric or load_metric(task.metric, self.registry),
             schema=Schema(columns=(), aside=tuple(raw.table.column_names)),
-            images=ImageSchema(
-                side=decoded.source.side,
-                channels=look.channels,
-                height=look.height,
-                width=look.width,
-                column=raw.column,
-                scale=getattr(raw.pictures, "scale", None),
-            ),
+            images=_schema(raw, decoded, look),
             coding=coding,
             data=data,
             table=table,
@@ -157,6 +145,17 @@ class _Preparation:
             sample=self._sample(raw, own),
             validation_rows=len(kept) - len(own),
         )
+
+    def _values(
+        self, coding: TargetCoding, table: pa.Table, extra: pa.Table | None
+    ) -> tuple[NDArray[Any], NDArray[np.float64] | None]:
+        """Targets and weights of the training images, then of those that judge."""
+        values = coding.encode(table.column(self.settings.target))[0]
+        weight = self._weight(table)
+        if extra is None:
+            return values, weight
+        values = _joined(values, coding.encode(extra.column(self.settings.target))[0])
+        return values, None if weight is None else _joined(weight, self._weight(extra))
 
     def _with_classes(self, source: Any, raw: RawImages) -> tuple[RawImages, str | None]:
         """The classes of a folder's folders, and the problem type to go for."""
@@ -181,6 +180,7 @@ class _Preparation:
         column = raw.column if self.options.column is not None or not is_images(settings.validation, None) else None
         options = replace(self.options, column=column, scale=scale, work=self.work.folder())
         found = read_images(settings.validation, options)
+        found = replace(found, table=with_target(found.table, settings.target))
         if settings.target not in found.table.column_names:
             raise DataError(f"the validation images have no target {settings.target!r}")
         if settings.weight is not None and settings.weight not in found.table.column_names:
@@ -201,7 +201,7 @@ class _Preparation:
             judges = np.flatnonzero(coding.encode(judging.table.column(settings.target))[1])
             if not len(judges):
                 raise DataError(f"validation images {settings.validation} have none with a target")
-            pictures = _Both(first=raw.pictures, second=judging.pictures)
+            pictures = BothPictures(first=raw.pictures, second=judging.pictures)
             rows = np.concatenate([rows, judges + len(raw)])
         look = look_at(pictures, seen, settings.seed)
         folder = self.work.folder() / "data"
@@ -265,42 +265,6 @@ class _Preparation:
         )
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Both:
-    """Training pictures, then those that judge."""
-
-    first: Pictures
-    second: Pictures
-
-    @property
-    def names(self) -> Sequence[str]:
-        return [*self.first.names, *(f"validation {name}" for name in self.second.names)]
-
-    def __len__(self) -> int:
-        return len(self.first) + len(self.second)
-
-    def shapes(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
-        import numpy as np
-
-        before = rows < len(self.first)
-        made = np.zeros((len(rows), 3), dtype=np.int64)
-        made[before] = self.first.shapes(rows[before])
-        made[~before] = self.second.shapes(rows[~before] - len(self.first))
-        return made
-
-    def load(self, rows: NDArray[np.int64], side: int, channels: int) -> tuple[NDArray[np.uint8], dict[int, str]]:
-        import numpy as np
-
-        made = np.zeros((len(rows), side, side, channels), dtype=np.uint8)
-        faults: dict[int, str] = {}
-        before = rows < len(self.first)
-        for part, pictures, offset in ((before, self.first, 0), (~before, self.second, len(self.first))):
-            places = np.flatnonzero(part)
-            made[places], wrong = pictures.load(rows[places] - offset, side, channels)
-            faults |= {int(places[place]): reason for place, reason in wrong.items()}
-        return made, faults
-
-
 def _in_order(decoded: Decoded) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Rows of the input that were decoded, ascending, and where the source holds them."""
     import numpy as np
@@ -316,24 +280,12 @@ def _joined(first: NDArray[Any], second: NDArray[Any] | None) -> NDArray[Any]:
     return np.concatenate([first, second])
 
 
-def _repeated(digests: list[bytes], values: NDArray[Any], own: int, coding: TargetCoding) -> list[Finding]:
-    """Images that are there more than once, equal to the last pixel, and what that does to scores."""
-    counts = Counter(digests)
-    repeated = len(digests) - len(counts)
-    if not repeated:
-        return []
-    targets: dict[bytes, set[Any]] = {}
-    for digest, value in zip(digests, values.tolist(), strict=True):
-        targets.setdefault(digest, set()).add(value)
-    torn = sum(len(found) > 1 for found in targets.values())
-    level: Any = "warning" if repeated > REPEATED_SHARE * len(digests) else "info"
-    message = f"{repeated:,} of {len(digests):,} images repeat another one: validation may look better than it is"
-    findings = [Finding(level=level, code="repeated-images", count=repeated, message=message)]
-    if torn and coding.problem_type != "regression":
-        message = f"{torn:,} images are there several times, with different classes: at most one of them can be right"
-        findings.append(Finding(level="warning", code="contradicting-images", count=torn, message=message))
-    both = len(set(digests[:own]) & set(digests[own:]))
-    if both:
-        message = f"{both:,} images to train on are among those that judge: the score looks better than it is"
-        findings.append(Finding(level="warning", code="shared-images", count=both, message=message))
-    return findings
+def _schema(raw: RawImages, decoded: Decoded, look: Look) -> ImageSchema:
+    return ImageSchema(
+        side=decoded.source.side,
+        channels=look.channels,
+        height=look.height,
+        width=look.width,
+        column=raw.column,
+        scale=getattr(raw.pictures, "scale", None),
+    )

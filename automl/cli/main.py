@@ -104,7 +104,7 @@ def _disable(context: click.Context, parameter: click.Parameter, names: tuple[st
 )  # fmt: skip
 @click.version_option(package_name="automl-pluggy", message="automl %(version)s")
 def cli() -> None:
-    """AutoML for tables: a CSV in, a saved predictor and a leaderboard out, inside the time budget."""
+    """AutoML for tables and images: data in, a saved predictor and a leaderboard out, inside the time budget."""
 
 
 def main() -> NoReturn:

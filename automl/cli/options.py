@@ -6,12 +6,13 @@ import functools
 import re
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from automl.cli.output import Output, Session
-from automl.errors import SettingsError
+from automl.errors import DataError, SettingsError
 from automl.settings import Settings, parse_seconds
 
 if TYPE_CHECKING:
@@ -180,6 +181,8 @@ def make_settings(options: dict[str, Any], data: str = "-") -> Settings:
         from automl.data.image_input import default_target
 
         values["target"] = default_target(data)
+        if not (values["target"] or data == "-" or Path(data).suffix or Path(data).exists()):
+            raise DataError(f"{data} does not exist; check the path")  # probably meant as a folder of images
         if values["target"] is None:
             raise click.MissingParameter(
                 ctx=click.get_current_context(silent=True), param_hint="'--target'", param_type="option"

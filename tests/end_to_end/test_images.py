@@ -198,6 +198,15 @@ def test_validation_by_another_folder(photos, more, tmp_path):
     assert any("file" in str(row["origin"]) or row["score"] is not None for row in predictor.leaderboard())
 
 
+def test_validation_by_arrays(photos, tmp_path):
+    images, labels = pictures(3, seed=1)
+    np.savez(tmp_path / "more.npz", X=images, y=labels)
+
+    found = automl.check(photos, validation=str(tmp_path / "more.npz"))
+
+    assert 33 == found.rows
+
+
 def test_images_kept_small(photos, tmp_path):
     predictor = automl.fit(photos, image_side=5, out=tmp_path / "run", **OPTIONS)
 
@@ -357,6 +366,11 @@ def test_the_commands(photos, more, tmp_path, capsys, monkeypatch):
     assert 0 == call("show", "run")
     assert 0 == call("check", photos)
     assert "24 images of 16 x 12 pixels" in capsys.readouterr().out
+
+
+def test_a_folder_that_is_not_there(tmp_path, capsys):
+    assert 2 == call("fit", tmp_path / "photoz")
+    assert "photoz does not exist" in capsys.readouterr().err
 
 
 def test_a_table_without_target_on_the_command_line(tmp_path, capsys):
