@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from automl.goals import FREE, UNLIMITED, Cost, total_cost
 
@@ -40,6 +40,11 @@ class Ensemble:
     """One for each class, by which labels are decided (`automl.decisions`); empty: by the largest probability."""
     calibration: Calibration | None = None
     """What is done to the weighted mean; None: it is taken as it is."""
+
+    def facts(self, score: float | None) -> dict[str, Any]:
+        """What a run's record says of it beside the weights; `score`: the loss as a score."""
+        calibration = None if self.calibration is None else self.calibration.to_dict()
+        return {"factors": list(self.factors), "calibration": calibration, "score": score}
 
 
 def choose_candidates(trials: Sequence[Trial], limit: int = CANDIDATES) -> list[Trial]:

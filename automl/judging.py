@@ -90,4 +90,4 @@ class Judging:
 def record_ensemble(store: Store, ensemble: Ensemble | None, metric: Metric) -> None:
     """Write down all that a predictor needs of an ensemble, so that a run that is killed leaves one."""
     if ensemble is not None:
-        store.set_weights(ensemble.weights, factors=ensemble.factors, score=metric.from_distance(ensemble.loss))
+        store.set_weights(ensemble.weights, ensemble.facts(metric.from_distance(ensemble.loss)))

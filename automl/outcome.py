@@ -152,7 +152,7 @@ def finish_run(
         predictor_folder = write_predictor(parts, folder, versions(registry))
     weights = {} if result.ensemble is None else dict(result.ensemble.weights)
     trials = [trial for trial in result.history if trial.kind not in UNCOUNTED]
-    store.set_weights(weights, factors=factors, score=score)
+    store.set_weights(weights, {"score": None} if result.ensemble is None else result.ensemble.facts(score))
     for name in ("data", "cache"):
         shutil.rmtree(folder / name, ignore_errors=True)
     seconds = clock.elapsed()

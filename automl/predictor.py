@@ -16,6 +16,7 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from automl.checksums import check_files
 from automl.decisions import decided
 from automl.errors import DataError, PredictorError
 from automl.joint_predict import weighted_sum
@@ -182,6 +183,7 @@ class Predictor:
 
     def _open(self) -> list[tuple[float, Sequence[Member]]]:
         if self._members is None:
+            check_files(self.folder, self.parts.files)
             encoders = _load_encoders(self.folder)
             self._members = [
                 (record.weight, [self._load(record, folder, encoders) for folder in record.folders])

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import shutil
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from automl.calibration import Calibration
+from automl.checksums import sum_files, sum_text
 from automl.data.image_schema import ImageSchema
 from automl.data.schema import Schema
 from automl.data.target import TargetCoding
@@ -56,6 +57,8 @@ class Parts:
     """By which labels are decided from probabilities; empty: the most probable."""
     calibration: Calibration | None = None
     """What is done to the weighted mean of the members; None: nothing."""
+    files: Mapping[str, tuple[int, str]] = field(default_factory=dict)
+    """Relative path -> bytes and SHA-256 of each file as saved; empty before it is saved, and in older predictors."""
     images: ImageSchema | None = None
     """How images become pixels; None for tables."""
 
@@ -69,6 +72,9 @@ def read_parts(folder: Path) -> Parts:
         )
     try:
         plain = json.loads(path.read_text(encoding="utf-8"))
+        expected = plain.pop("sha256", None)
+        if expected is not None and expected != sum_text(dumps(plain)):
+            raise ValueError("it does not have the content that it was saved with")
         if plain["format"] != FORMAT:
             raise PredictorError(
                 f"{path} has format {plain['format']!r}, this version reads {FORMAT}: pip install 'automl-pluggy=={plain['version']}'"
@@ -84,9 +90,10 @@ def read_parts(folder: Path) -> Parts:
             only_baseline=bool(plain["only_baseline"]),
             factors=tuple(float(factor) for factor in plain.get("factors", ())),
             calibration=Calibration.from_dict(plain["calibration"]) if plain.get("calibration") else None,
+            files={str(name): (int(size), str(told)) for name, (size, told) in plain.get("files", {}).items()},
             images=None if plain.get("images") is None else ImageSchema.from_dict(plain["images"]),
         )
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise PredictorError(
             f"{path} is damaged ({type(error).__name__}: {error}); copy it again or fit again"
         ) from error
@@ -144,7 +151,8 @@ def _build(parts: Parts, run_folder: Path, building: Path, versions: Mapping[str
         "calibration": None if parts.calibration is None else parts.calibration.to_dict(),
         **({} if parts.images is None else {"images": parts.images.to_dict()}),
     }
-    (building / PREDICTOR_FILE).write_text(dumps(plain), encoding="utf-8")
+    plain = json.loads(dumps({**plain, "files": sum_files(building)}))
+    (building / PREDICTOR_FILE).write_text(dumps({**plain, "sha256": sum_text(dumps(plain))}), encoding="utf-8")
 
 
 def _shared_encoders(run_folder: Path, members: Sequence[MemberRecord]) -> set[str]:

@@ -6,6 +6,7 @@ import sqlite3
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from automl.calibration import Calibration
 from automl.data.image_schema import ImageSchema
 from automl.data.records import Finding
 from automl.data.schema import Schema
@@ -42,6 +43,7 @@ class RunRecord:
     """Trial -> seconds of those jobs."""
     weights: Mapping[int, float]
     factors: tuple[float, ...]
+    calibration: Calibration | None
     score: float | None
     slow_metric: bool
     seconds: float
@@ -79,6 +81,7 @@ def read_record(folder: Path) -> RunRecord:
                 trial_seconds=seconds,
                 weights=reader.weights(),
                 factors=tuple(meta.get("factors") or ()),
+                calibration=Calibration.from_dict(meta["calibration"]) if meta.get("calibration") else None,
                 score=meta.get("score"),
                 slow_metric=any(event["code"] == "slow-metric" for event in reader.events()),
                 seconds=reader.seconds(),

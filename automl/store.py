@@ -21,7 +21,7 @@ import os
 import shutil
 import sqlite3
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -241,15 +241,13 @@ class Store:
             (trial, fold, kind, loss, prepare, fit, predict, seconds, message, traceback, dumps(facts or {})),
         )
 
-    def set_weights(
-        self, weights: Mapping[int, float], *, factors: Sequence[float] = (), score: float | None = None
-    ) -> None:
-        """Replace the ensemble: its weights by trial, how it decides, and its out-of-fold score."""
-        facts = [("factors", dumps(list(factors))), ("score", dumps(score))]
+    def set_weights(self, weights: Mapping[int, float], facts: Mapping[str, Any] | None = None) -> None:
+        """Replace the ensemble: its weights by trial, and facts of the run that go with them."""
+        rows = [(key, dumps(value)) for key, value in (facts or {}).items()]
         with self._transaction():
             self._db.execute("DELETE FROM weights")
             self._db.executemany("INSERT INTO weights VALUES (?, ?)", list(weights.items()))
-            self._db.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", facts)
+            self._db.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", rows)
 
     def event(self, level: str, code: str, message: str) -> None:
         """Record something that happened to the run: a fallback, a skipped trial, a tracker switched off."""

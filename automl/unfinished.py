@@ -251,7 +251,7 @@ def _as_recorded(record: RunRecord, usable: Mapping[int, tuple[int, ...]], notes
     ensemble, score = None, None
     if weights and len(weights) == len(record.weights):
         score = record.score
-        ensemble = Ensemble(weights=weights, loss=float("nan"), factors=record.factors)
+        ensemble = Ensemble(weights=weights, loss=float("nan"), factors=record.factors, calibration=record.calibration)
     elif done:
         best = min(done, key=lambda trial: (float("inf") if trial.loss is None else trial.loss, trial.id))
         notes.append(f"finish: trial {best.id} stands alone; the predictions of others cannot be judged here")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import time
 from typing import TYPE_CHECKING, Any
@@ -200,14 +201,17 @@ class CatBoost:
         return np.asarray(self._model.predict(pool, prediction_type=kind, thread_count=1), dtype=np.float64)
 
     def save(self, folder: Path) -> None:
-        """CatBoost's own binary format, which holds no code."""
+        """CatBoost's own binary format, which holds no code, with its SHA-256."""
+        told = None
         if self._level is None:
             self._model.save_model(str(folder / "model.cbm"))
+            told = _sum(folder / "model.cbm")
         level = None if self._level is None else self._level.tolist()
         about = {
             "rounds": self._rounds,
             "text": self._text is not None,
             "level": level,
+            "sha256": told,
             "categories": self._categories,
         }
         (folder / "catboost.json").write_text(json.dumps(about))
@@ -229,8 +233,12 @@ class CatBoost:
             if about["level"] is not None:
                 model._level = np.asarray(about["level"], dtype=np.float64).reshape(max(task.class_count, 1))
                 return model
+            path = folder / "model.cbm"
+            # CatBoost checks the frame of this file, not all that its trees point at: damage must be found before.
+            if about["sha256"] != _sum(path):
+                raise ValueError("model.cbm does not have the content that it was saved with")
             maker = catboost.CatBoostClassifier if task.is_classification else catboost.CatBoostRegressor
-            model._model = maker().load_model(str(folder / "model.cbm"))
+            model._model = maker().load_model(str(path))
         except (OSError, ValueError, KeyError, TypeError, catboost.CatBoostError) as error:
             raise PredictorError(f"the model in {folder} is missing or damaged ({error}); fit again") from error
         return model
@@ -250,6 +258,11 @@ def _rate_in_time(maker: Any, options: dict[str, Any], pool: Any, deadline: floa
     per_round = (tried.times[-1] - tried.times[0]) / (len(tried.times) - 1)
     possible = max((deadline - time.monotonic()) / max(per_round, 1e-9), 1.0)
     return max(rate, min(FASTEST_RATE, WANTED_STEPS / possible))
+
+
+def _sum(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 class _StopInTime:

@@ -7,6 +7,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from automl_plugins.xgboost.check import check_booster
 
 from automl import Config, Effort, PredictorError, TableData, Task, TreeColumns, boosting_patience
 
@@ -145,11 +146,13 @@ class XGBoost:
         model._columns = TreeColumns.load(folder, task, seed)
         try:
             model._rounds = int(json.loads((folder / "xgboost.json").read_text())["rounds"])
-            model._booster = xgb.Booster(params={"nthread": 1}, model_file=str(folder / "booster.ubj"))
-        except (OSError, ValueError, KeyError, TypeError, xgb.core.XGBoostError) as error:
-            raise PredictorError(f"the booster in {folder} is missing or damaged ({error}); fit again") from error
-        if model._booster.num_features() != len(model._columns.names):
-            raise PredictorError(f"the booster in {folder} does not fit its columns; fit again")
+            content = (folder / "booster.ubj").read_bytes()
+            check_booster(content, task, len(model._columns.names))
+            model._booster = xgb.Booster(params={"nthread": 1}, model_file=bytearray(content))
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, xgb.core.XGBoostError) as error:
+            raise PredictorError(
+                f"the booster in {folder} is missing or damaged, or does not fit its columns ({error}); fit again"
+            ) from error
         return model
 
 
