@@ -46,7 +46,7 @@ BLOCKS = 64
 """Places of a text file that rows are taken from."""
 BLOCK_ROWS = 8
 """Rows that each of them holds at least, about; tables with long rows have fewer blocks."""
-FIRST_CELLS = 50
+FIRST_CELLS = 20
 """Cells of a column that tell whether it is free text."""
 LEAST_ROWS = 64
 """Rows that are read of every table, however long they are."""
@@ -136,14 +136,14 @@ def thin_text(content: Content, dialect: Dialect, limit: ReadLimit, fault: Calla
 
 def _words_share(dialect: Dialect) -> float:
     """Share of the characters of a text table that are free text, by its first rows."""
-    columns = [column for column in zip(*dialect.rows, strict=True) if column]
+    columns = [column for column in zip(*dialect.rows[:FIRST_CELLS], strict=True) if column]
     sizes = [sum(map(len, column)) for column in columns]
     words = sum(size for size, column in zip(sizes, columns, strict=True) if _are_words(column))
     return words / max(sum(sizes), 1)
 
 
 def _are_words(cells: Sequence[str | None]) -> bool:
-    return sum(len(cell.split()) for cell in cells if cell) >= WORDS * max(len(cells), 1)
+    return len(" ".join(cell for cell in cells if cell).split()) >= WORDS * max(len(cells), 1)
 
 
 def _whole_rows(part: bytes, dialect: Dialect, look: int, *, at_start: bool) -> bytes:
