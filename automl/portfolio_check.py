@@ -59,17 +59,17 @@ def portfolio_problems(portfolio: Portfolio, registry: Registry) -> list[Problem
 
 
 def example_task(problem_type: Any, modality: Any) -> Task:
-    """A task on which spaces are looked at."""
+    """A task on which spaces are looked at: a table with columns of every kind, or images of 64 x 64 pixels."""
+    images = {"modality": "images", "features": 64 * 64 * 3, "height": 64, "width": 64, "channels": 3}
+    table = {"modality": "table", "features": 30, "categories": 5, "texts": 1}
+    kind: dict[str, Any] = images if modality == "images" else table
     return Task(
         target="target",
         problem_type=problem_type,
         metric="rmse" if problem_type == "regression" else "log_loss",
         rows=EXAMPLE_ROWS,
-        features=30,
         classes=CLASSES[problem_type],
-        modality=modality,
-        categories=5,
-        texts=1,
+        **kind,
     )
 
 

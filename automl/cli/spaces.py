@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from automl.errors import PluginError, SettingsError
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def show_space(output: Output, registry: Registry, name: str, problem_type: str | None) -> None:
-    """Print the hyperparameters of model `name` for a table of middle size."""
+    """Print the hyperparameters of model `name` for a table of middle size, or images of 64 x 64 pixels."""
     from automl.metrics import default_metric_name
     from automl.space import model_space, plain_value
 
@@ -33,6 +34,8 @@ def show_space(output: Output, registry: Registry, name: str, problem_type: str 
         features=20,
         classes=classes,
     )
+    if spec.modality == "images":
+        task = replace(task, modality="images", features=64 * 64 * 3, height=64, width=64, channels=3)
     space = model_space(spec, task)
     rows = []
     for one in space.values():

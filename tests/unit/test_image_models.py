@@ -2,7 +2,13 @@
 
 import numpy as np
 import pytest
+from ConfigSpace import ConfigurationSpace
 
+from automl import ModelSpec, hookimpl
+from automl.cli.output import Output, Session
+from automl.cli.spaces import show_space
+from automl.portfolio_check import example_task
+from automl.registry import Registry
 from automl.testing import check_model, model_checks, toy_image_data, toy_image_task, toy_images
 from automl.testing.toy_images import ToyImages
 
@@ -40,6 +46,24 @@ def test_a_broken_rule_is_found(model, message):
 
     with pytest.raises(AssertionError, match=message):
         check_model(spec, problem_types=["binary"])
+
+
+def test_spaces_of_image_models_are_looked_at_with_images(capsys):
+    """Their hyperparameters depend on the size of the images."""
+    spec = ModelSpec(**{**vars(SPEC), "space": f"{__name__}:sized_space"})
+    registry = Registry().register(
+        type("Plugin", (), {"register_models": staticmethod(hookimpl(lambda: [spec]))}), "sized"
+    )
+
+    show_space(Output(session=Session(started=0.0)), registry, spec.name, None)
+
+    assert "1..64" in capsys.readouterr().out
+    assert 64 == example_task("binary", "images").height
+    assert 0 == example_task("binary", "table").height
+
+
+def sized_space(task):
+    return ConfigurationSpace({"side": (1, task.height)})
 
 
 def test_toy_images_are_those_of_their_task():
