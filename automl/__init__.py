@@ -68,6 +68,7 @@ _HOMES = {
     "TextFeatures": "automl.data.text_features",
     "TreeColumns": "automl.data.tree_columns",
     "read_arrays": "automl.data.arrays",
+    "inner_parts": "automl.data.inner_parts",
     "boosting_patience": "automl.data.tree_columns",
     "categories_without_twins": "automl.data.tree_columns",
     "Candidate": "automl.history",
@@ -153,6 +154,7 @@ __all__ = [
     "finish",
     "fit",
     "hookimpl",
+    "inner_parts",
     "installed_models",
     "load",
     "load_object",
@@ -165,6 +167,7 @@ __all__ = [
 if TYPE_CHECKING:
     from automl.api import check, finish, fit, load
     from automl.data.arrays import read_arrays
+    from automl.data.inner_parts import inner_parts
     from automl.data.records import ImageData, MatrixData, TableData, TableLayout
     from automl.data.target_encoding import TargetEncoding
     from automl.data.text_features import TextFeatures

@@ -59,6 +59,7 @@ def forms_of(
             values=part,
             target=target[rows],
             weight=None if weight is None else weight[rows],
+            groups=None if data.groups is None else data.groups[rows],
         )
         for part, rows in zip(values, (train_rows, valid_rows), strict=True)
     )

@@ -179,7 +179,7 @@ def _known_rows(valid: Any, present: NDArray[np.int64]) -> Any:
         kept = valid.take(rows)
     else:
         weight = None if valid.weight is None else valid.weight[rows]
-        kept = replace(valid, values=valid.values[rows], target=valid.target[rows], weight=weight)
+        kept = replace(valid, values=valid.values[rows], target=valid.target[rows], weight=weight, groups=None)
     return replace(kept, target=np.searchsorted(present, kept.target))
 
 

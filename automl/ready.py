@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from automl.data.records import TableData
 from automl.errors import SettingsError, UnknownNameError
 from automl.fidelity import ENGINE_FIDELITIES
 from automl.plan import Plan, make_plan
@@ -118,6 +119,8 @@ def get_ready(
     )
     resampling = make_resampling(prepared, plan, settings)
     check_judged(prepared, resampling)
+    if resampling.groups is not None and isinstance(prepared.data, TableData):
+        prepared = replace(prepared, data=replace(prepared.data, groups=resampling.groups))
     changed = _check_changes(settings, plan, prepared) if settings.space else []
     reasons = (*machine.reasons, *plan.reasons, f"validation: {resampling.reason}", *changed)
     return Ready(prepared=prepared, plan=plan, resampling=resampling, reasons=reasons)

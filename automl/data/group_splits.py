@@ -57,7 +57,7 @@ def group_splits(
         reason += f"; fewer than {folds} folds, as there are no more groups"
     if missing:
         reason += f"; {missing:,} rows without a group count as one"
-    return Resampling(kind="groups", splits=splits, reason=reason, folds=len(splits))
+    return Resampling(kind="groups", splits=splits, reason=reason, folds=len(splits), groups=codes)
 
 
 def _codes(column: Any) -> tuple[NDArray[np.int64], int, int]:

@@ -135,7 +135,11 @@ class MatrixEncoder:
         if not values.shape[1]:  # every column is constant here: models still need one
             values = np.zeros((len(data), 1), dtype=np.float32)
         return MatrixData(
-            names=self._names, values=np.ascontiguousarray(values), target=data.target, weight=data.weight
+            names=self._names,
+            values=np.ascontiguousarray(values),
+            target=data.target,
+            weight=data.weight,
+            groups=data.groups,
         )
 
     def _all_names(self, data: TableData, blocks: list[NDArray[Any]]) -> list[str]:
@@ -194,7 +198,7 @@ class MatrixEncoder:
         self._target = TargetEncoding(seed)
         # Encodings are float32, in which values near 1e9 that differ little would all be the same.
         target = data.target if classes else find_unit(data.target).to_model(data.target)
-        means = self._target.fit_transform(codes, target, levels, classes)
+        means = self._target.fit_transform(codes, target, levels, classes, data.groups)
         least = np.tile(SMALLEST_SCALE * self._target.spread, len(levels))
         self._arrays["target_mean"] = means.mean(axis=0)
         self._arrays["target_scale"] = np.maximum(np.maximum(means.std(axis=0), least), 1e-12)

@@ -86,6 +86,9 @@ class TableData:
     """int64 class codes or float64 values, ``(rows,)``; None at predict time"""
     weight: NDArray[np.float64] | None = None
     """``(rows,)`` or None"""
+    groups: NDArray[np.int64] | None = None
+    """``(rows,)`` or None; rows of one number belong together (the user's groups, stretches of time): whatever is fitted out
+    of fold on training rows must not deal them apart"""
 
     def __len__(self) -> int:
         return int(self.numbers.shape[0])
@@ -104,6 +107,7 @@ class TableData:
             text=None if self.text is None else self.text[rows],
             target=None if self.target is None else self.target[rows],
             weight=None if self.weight is None else self.weight[rows],
+            groups=None if self.groups is None else self.groups[rows],
         )
 
 
@@ -117,6 +121,8 @@ class MatrixData:
     target: NDArray[Any] | None = None
     """int64 class codes or float64 values, ``(rows,)``; None at predict time"""
     weight: NDArray[np.float64] | None = None
+    groups: NDArray[np.int64] | None = None
+    """As in `TableData`."""
 
     def __len__(self) -> int:
         return int(self.values.shape[0])
@@ -217,3 +223,5 @@ class Resampling:
     reason: str
     folds: int
     repeats: int = 1
+    groups: NDArray[np.int64] | None = None
+    """Group of each row where the user declared groups or time; inner splits keep them whole, too."""

@@ -78,6 +78,8 @@ def save_table(folder: Path, data: TableData) -> None:
         np.save(folder / "target.npy", data.target)
     if data.weight is not None:
         np.save(folder / "weight.npy", data.weight)
+    if data.groups is not None:
+        np.save(folder / "groups.npy", data.groups)
     shape = None
     if data.text is not None:
         shape = list(data.text.shape)
@@ -107,5 +109,11 @@ def open_table(folder: Path) -> TableData:
     assert codes is not None
     layout = TableLayout(**{name: tuple(values) for name, values in about["layout"].items()})
     return TableData(
-        layout=layout, numbers=numbers, codes=codes, text=text, target=array("target"), weight=array("weight")
+        layout=layout,
+        numbers=numbers,
+        codes=codes,
+        text=text,
+        target=array("target"),
+        weight=array("weight"),
+        groups=array("groups"),
     )

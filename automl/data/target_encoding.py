@@ -10,6 +10,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from automl.data.inner_parts import inner_parts
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -52,19 +54,24 @@ class TargetEncoding:
         return self._spread
 
     def fit_transform(
-        self, codes: NDArray[np.int32], target: NDArray[Any], levels: tuple[int, ...], classes: int
+        self,
+        codes: NDArray[np.int32],
+        target: NDArray[Any],
+        levels: tuple[int, ...],
+        classes: int,
+        groups: NDArray[np.int64] | None = None,
     ) -> NDArray[np.float32]:
         """Fit, and encode the training rows out of fold: ``(rows, columns * outputs)``.
 
         `codes` is ``(rows, columns)`` as in `TableData`, `levels` the number of levels of each column, `classes`
-        the number of classes, 0 for a quantity.
+        the number of classes, 0 for a quantity. With `groups` ``(rows,)`` no row is encoded by others of its group.
         """
         import numpy as np
 
         goal = self._goal(target, classes)
         self._prior, self._spread = goal.mean(axis=0), goal.std(axis=0)
         self._tables = [self._table(codes[:, place], goal, count) for place, count in enumerate(levels)]
-        parts = np.random.default_rng(self.seed).permutation(len(goal)) % PARTS
+        parts = inner_parts(len(goal), groups, PARTS, np.random.default_rng(self.seed))
         encoded = np.empty((len(goal), len(levels) * self.outputs), dtype=np.float32)
         for part in range(PARTS):
             inside, outside = parts == part, parts != part

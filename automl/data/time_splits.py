@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from automl.data.inner_parts import time_blocks
 from automl.data.records import Resampling, Split
 from automl.data.target_labels import distinct, without_dictionary
 from automl.errors import DataError
@@ -63,7 +64,7 @@ def time_splits(
     )
     if len(splits) < folds:
         reason += f"; fewer than {folds}, as there are {moments:,} moments and early rows need two classes"
-    return Resampling(kind="time", splits=splits, reason=reason + note, folds=len(splits))
+    return Resampling(kind="time", splits=splits, reason=reason + note, folds=len(splits), groups=time_blocks(ranks))
 
 
 def _edges(rows_until: NDArray[np.int64], folds: int) -> list[int]:

@@ -62,7 +62,9 @@ class TreeColumns:
             self._encoding = TargetEncoding(self._seed)
             levels_of = tuple(data.layout.levels[place] for place in self._by_target)
             classes = self._task.class_count if self._task.is_classification else 0
-            encoded = self._encoding.fit_transform(data.codes[:, self._by_target], data.target, levels_of, classes)
+            encoded = self._encoding.fit_transform(
+                data.codes[:, self._by_target], data.target, levels_of, classes, data.groups
+            )
             self.names += [f"target mean {place}" for place in range(encoded.shape[1])]
             blocks.append(encoded)
         if data.text is not None:

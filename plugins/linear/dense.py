@@ -49,7 +49,7 @@ class Linear:
 
     def fit(self, train: MatrixData, valid: MatrixData | None, effort: Effort) -> dict[str, float]:
         """Fit; the validation rows choose C when the choice is automatic. Returns the C as a fact."""
-        rows = Rows(np.asarray(train.values), np.asarray(train.target), train.weight)
+        rows = Rows(np.asarray(train.values), np.asarray(train.target), train.weight, train.groups)
         held = None if valid is None else Rows(np.asarray(valid.values), np.asarray(valid.target), valid.weight)
         self._solution, self._limits, strength = fit_task(
             self._task, self._config, rows, held, effort=effort, seed=self._seed
@@ -91,7 +91,7 @@ def fit_task(
         limits = np.array([lowest - slack, highest + slack])
         middle, unit = float(np.mean(rows.target)), float(np.std(rows.target)) or 1.0
         rows, held = (
-            None if part is None else Rows(part.features, (part.target - middle) / unit, part.weight)
+            None if part is None else Rows(part.features, (part.target - middle) / unit, part.weight, part.groups)
             for part in (rows, held)
         )
         assert rows is not None

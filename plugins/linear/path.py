@@ -10,6 +10,8 @@ from automl_plugins.linear.minimise import Penalty, minimise
 from automl_plugins.linear.problems import Classes, Moments, Rows, Solution, Squares
 from automl_plugins.linear.ridge import Ridge
 
+from automl import inner_parts
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -141,9 +143,10 @@ def _parts(rows: Rows, held: Rows | None, rng: np.random.Generator) -> Iterator[
         return
     if len(rows) < LEAST_TO_HOLD:
         return
-    part = rng.permutation(len(rows)) % FOLDS
+    part = inner_parts(len(rows), rows.groups, FOLDS, rng)
     for fold in range(FOLDS if len(rows) <= MANY_ROWS else 1):
-        yield rows.take(np.flatnonzero(part != fold)), rows.take(np.flatnonzero(part == fold))
+        if len(np.unique(part == fold)) > 1:  # there may be fewer groups than parts
+            yield rows.take(np.flatnonzero(part != fold)), rows.take(np.flatnonzero(part == fold))
 
 
 def _is_exact(rows: Rows, effort: Effort) -> bool:

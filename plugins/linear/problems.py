@@ -35,6 +35,8 @@ class Rows:
     features: Any
     target: NDArray[Any]
     weight: NDArray[np.float64] | None = None
+    groups: NDArray[np.int64] | None = None
+    """Rows of one number are never dealt to different parts."""
 
     def __len__(self) -> int:
         return int(self.features.shape[0])
@@ -42,7 +44,8 @@ class Rows:
     def take(self, rows: NDArray[np.int64]) -> Rows:
         """These rows."""
         weight = None if self.weight is None else self.weight[rows]
-        return Rows(self.features[rows], self.target[rows], weight)
+        groups = None if self.groups is None else self.groups[rows]
+        return Rows(self.features[rows], self.target[rows], weight, groups)
 
 
 class Problem(Protocol):

@@ -50,7 +50,7 @@ class TextLinear:
         """Fit word weights and scales, then the linear model. Returns its C and how many words it knows as facts."""
         self._arrays = _fit_words(train) | _fit_numbers(train)
         self._arrays["levels"] = np.array([min(levels, MOST_LEVELS) for levels in train.layout.levels], dtype=np.int64)
-        rows = Rows(self._features(train), np.asarray(train.target), train.weight)
+        rows = Rows(self._features(train), np.asarray(train.target), train.weight, train.groups)
         held = None if valid is None else Rows(self._features(valid), np.asarray(valid.target), valid.weight)
         self._solution, self._arrays["limits"], strength = fit_task(
             self._task, self._config, rows, held, effort=effort, seed=self._seed
