@@ -171,3 +171,18 @@ def test_weights_may_be_whole_numbers_of_any_size():
     column = read_table({"w": np.array([2**63, 2**64 - 1], dtype=np.uint64)}).table.column("w")
 
     assert 2.0 == pytest.approx(np.divide(*read_weights(column, "w")[::-1]))
+
+
+@pytest.mark.parametrize(
+    ("share", "group", "told"), [(0.2, 800, True), (0.2, 2, True), (0.01, 2, False), (0.01, 40, False)]
+)
+def test_of_many_rows_a_part_tells_whether_they_repeat(monkeypatch, share, group, told):
+    """Whether few large groups of rows are equal, or many small ones."""
+    monkeypatch.setattr("automl.data.checks.MANY_ROWS", 1000)
+    numbers = RNG.normal(size=4000)
+    repeated = int(share * 4000)
+    numbers[:repeated] = np.repeat(RNG.normal(size=repeated // group), group)
+
+    codes = [code for code, _ in checked({"a": numbers, "b": numbers * 2}, RNG.integers(0, 2, 4000))]
+
+    assert told == ("repeated-rows" in codes)
