@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,8 @@ FORMATS = (
 _YEAR_1000 = -30_610_224_000
 """Seconds since 1970: what Arrow reads as earlier was a year of fewer digits."""
 DAY = 86_400
+PAGE_DAYS = 256
+"""Calendars begin and end at multiples of this, so that similar ones are the same."""
 PARTS = ("days", "year", "month", "day", "weekday", "yearday", "hour")
 CATEGORY_PARTS = {"month": 12, "weekday": 7}
 """Parts that are also categories, with their number of levels."""
@@ -195,12 +198,13 @@ def date_parts(
     first, last = (np.nanmin(days), np.nanmax(days)) if not np.isnan(days).all() else (0.0, 0.0)
     if last - first > 4 * len(days) + 1000:
         found, places = np.unique(days, return_inverse=True)
+        calendar = _calendar(found)
     else:
         # Few days, many rows: the calendar is worked out once for each day, and looked up.
-        found = np.arange(first, last + 2)
-        found[-1] = np.nan
-        places = np.where(np.isnan(days), len(found) - 1, days - first).astype(np.int32)
-    parts = {part: values[places] for part, values in _calendar(found).items() if part in wanted}
+        first, last = first // PAGE_DAYS * PAGE_DAYS, -(-last // PAGE_DAYS) * PAGE_DAYS
+        calendar = _calendar_between(int(first), int(last))
+        places = np.where(np.isnan(days), last - first + 1, days - first).astype(np.int32)
+    parts = {part: values[places] for part, values in calendar.items() if part in wanted}
     if "days" in wanted:
         parts["days"] = ((seconds - reference) / DAY).astype(np.float32)
     if "hour" in wanted:
@@ -224,6 +228,14 @@ def varying_parts(days: NDArray[np.float64]) -> list[str]:
     calendar = _calendar(days)
     varied = {part for part, values in calendar.items() if values.min() != values.max()}
     return [part for part in PARTS if part in varied]
+
+
+@functools.lru_cache(maxsize=32)
+def _calendar_between(first: int, last: int) -> dict[str, NDArray[np.float32]]:
+    """The calendar of all days from the first to the last, and of none behind them; blocks of rows share it."""
+    import numpy as np
+
+    return _calendar(np.append(np.arange(float(first), last + 1), np.nan))
 
 
 def _calendar(days: NDArray[np.float64]) -> dict[str, NDArray[np.float32]]:
