@@ -70,7 +70,7 @@ _HOMES = {
     "read_arrays": "automl.data.arrays",
     "inner_parts": "automl.data.inner_parts",
     "boosting_patience": "automl.data.tree_columns",
-    "categories_without_twins": "automl.data.tree_columns",
+    "categories_without_twins": "automl.data.twins",
     "Candidate": "automl.history",
     "Trial": "automl.history",
     "History": "automl.history",
@@ -171,7 +171,8 @@ if TYPE_CHECKING:
     from automl.data.records import ImageData, MatrixData, TableData, TableLayout
     from automl.data.target_encoding import TargetEncoding
     from automl.data.text_features import TextFeatures
-    from automl.data.tree_columns import TreeColumns, boosting_patience, categories_without_twins
+    from automl.data.tree_columns import TreeColumns, boosting_patience
+    from automl.data.twins import categories_without_twins
     from automl.errors import (
         AutomlError,
         DataError,

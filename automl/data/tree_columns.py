@@ -9,6 +9,7 @@ import numpy as np
 
 from automl.data.target_encoding import TargetEncoding
 from automl.data.text_features import TextFeatures
+from automl.data.twins import categories_without_twins
 from automl.errors import PredictorError
 
 if TYPE_CHECKING:
@@ -16,13 +17,11 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from automl.data.records import TableData, TableLayout
+    from automl.data.records import TableData
     from automl.task import Task
 
 NATIVE_LEVELS = 1000
 """Categories with more levels are given as target means instead: their levels are too rare to be grouped."""
-TWIN_LEVELS = 30
-"""A code that is a number too is no category for trees up to so many levels: cuts can pick its values out."""
 ORDINAL_LEVELS = 6
 
 Handling = Literal["native", "encoded"]
@@ -50,7 +49,8 @@ class TreeColumns:
         assert data.target is not None
         limit = NATIVE_LEVELS if self._handling == "native" else ORDINAL_LEVELS
         self._plain, self._by_target = [], []
-        for place in categories_without_twins(data.layout):
+        classes = self._task.class_count if self._task.is_classification else 0
+        for place in categories_without_twins(data, classes):
             (self._plain if data.layout.levels[place] <= limit else self._by_target).append(place)
         self._levels = [data.layout.levels[place] for place in self._plain]
         self.names = [*data.layout.numbers, *(data.layout.categories[place] for place in self._plain)]
@@ -61,7 +61,6 @@ class TreeColumns:
         if self._by_target:
             self._encoding = TargetEncoding(self._seed)
             levels_of = tuple(data.layout.levels[place] for place in self._by_target)
-            classes = self._task.class_count if self._task.is_classification else 0
             encoded = self._encoding.fit_transform(
                 data.codes[:, self._by_target], data.target, levels_of, classes, data.groups
             )
@@ -122,13 +121,6 @@ class TreeColumns:
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise PredictorError(f"the columns in {folder} are missing or damaged ({error}); fit again") from error
         return columns
-
-
-def categories_without_twins(layout: TableLayout) -> list[int]:
-    """Places of the category columns without those of few levels that are there as numbers, too."""
-    numbers = set(layout.numbers)
-    columns = zip(layout.categories, layout.levels, strict=True)
-    return [place for place, (name, levels) in enumerate(columns) if name not in numbers or levels > TWIN_LEVELS]
 
 
 def boosting_patience(rows: int, best_round: int) -> int:

@@ -104,7 +104,9 @@ class CatBoost:
             self._text, before, self._categories = old._text, old._model, old._categories
             self._rounds = 0 if before is None else old._rounds
         else:
-            self._categories = categories_without_twins(train.layout)
+            self._categories = categories_without_twins(
+                train, self._task.class_count if self._task.is_classification else 0
+            )
             if train.text is not None:
                 self._text = TextFeatures(self._seed)
                 self._text.fit(train.text, train.target, self._task.problem_type)

@@ -1,5 +1,7 @@
 """How many folds a run goes on with once a fit has told what fits cost."""
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -58,10 +60,10 @@ def test_a_run_goes_on_with_fewer_folds_where_fits_are_dear(tmp_path, monkeypatc
     rng = np.random.default_rng(0)
     frame = pd.DataFrame(rng.normal(size=(300, 3)), columns=list("abc"))
     frame = frame.assign(y=frame["a"] + 0.1 * rng.normal(size=300))
-    options = {"time": "20s", "trials": 2, "models": ["linear"], "executor": "inline"}
+    options = {"time": "60s", "trials": 2, "models": ["linear"], "executor": "inline"}
     outcome = fit_run(frame, make_settings("y", options), out=tmp_path / "run")
 
-    assert any(reason.startswith("validation: 3 of the 16 folds: a usual fit takes") for reason in outcome.reasons)
+    assert any(re.match(r"validation: 3 of the \d+ folds: a usual fit takes", reason) for reason in outcome.reasons)
     assert {3} == {len(member.folders) for member in outcome.predictor.parts.members}
     assert outcome.score < 0.2
     assert 3 == len(outcome.predictor.predict(frame.head(3)))
