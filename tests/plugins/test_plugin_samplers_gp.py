@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 from automl_plugins.samplers import gp as gp_module
 from automl_plugins.samplers.axes import Axes
+from automl_plugins.samplers.densities import Density
 from automl_plugins.samplers.gaussian_process import Features, GaussianProcess, log_improvement
 from automl_plugins.samplers.gp import GaussianProcesses, Scale
+from automl_plugins.samplers.kde import KernelDensities
 from automl_plugins.samplers.results import Results
 from automl_plugins.samplers.steps import exchanged, scattered
 from ConfigSpace import Categorical, ConfigurationSpace, EqualsCondition, Float, Integer, OrdinalHyperparameter
@@ -232,3 +234,41 @@ def test_parameters_are_fitted_now_and_then(monkeypatch):
     assert [8, 9, 10, 20, 30, 40, 50] == fits
     record = History(list(history)[:33])
     assert history[34].candidate == GaussianProcesses(space, 0).suggest(record)
+
+
+# -- long records ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("made", [KernelDensities, GaussianProcesses])
+def test_a_long_record_is_read_once_and_learned_from_in_part(made, monkeypatch):
+    """What a suggestion looks at does not grow with the record."""
+    reads, sizes = [], []
+    read_one = Results._read
+    monkeypatch.setattr(Results, "_read", lambda self, trial: (reads.append(trial.id), read_one(self, trial)))
+    condition, density = GaussianProcess.condition, Density.__init__
+
+    def conditioned(self, features, values):
+        sizes.append(len(values))
+        condition(self, features, values)
+
+    def estimated(self, axes, rows):
+        sizes.append(len(rows))
+        density(self, axes, rows)
+
+    monkeypatch.setattr(GaussianProcess, "condition", conditioned)
+    monkeypatch.setattr(Density, "__init__", estimated)
+    space = JointSpace({"m": ConfigurationSpace(space=[Float("x", (0.0, 1.0)), Float("y", (0.0, 1.0))])})
+    candidates = space.sample(2005, seed=3)
+    history = History(
+        Trial(id=number, candidate=one, status="done", loss=0.1 + one.config["x"])
+        for number, one in enumerate(candidates, start=1)
+    )
+    sampler = made(space, 0)
+    sampler.suggest(history)
+    reads.clear()
+    for number in range(2006, 2010):
+        history = history.with_trial(Trial(id=number, candidate=sampler.suggest(history), status="done", loss=0.5))
+
+    assert len(reads) <= 4
+    assert sizes
+    assert max(sizes) <= 260

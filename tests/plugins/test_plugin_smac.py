@@ -4,7 +4,7 @@ import inspect
 import os
 import subprocess
 import sys
-import time
+from concurrent.futures import Future
 from dataclasses import replace
 
 import numpy as np
@@ -166,18 +166,39 @@ def test_a_suggestion_uses_what_was_known_at_the_one_before():
     assert (first.model, first.config) == (second.model, second.config)
 
 
-def test_the_next_suggestion_is_prepared_beside_the_jobs():
+def test_the_next_suggestion_is_prepared_beside_the_jobs(monkeypatch):
+    """What is asked next was put into the thread when the last suggestion was made, and asking starts nothing."""
     sampler = SmacSampler(conditional(), 2)
     history = drive(sampler, INITIAL + 6)
     while sampler._knowledge(history) is None:
         history = history.with_trial(Trial(id=history.next_id, candidate=sampler.suggest(history)))
     knowledge, future = sampler._prepared
-    future.result(timeout=60)
-    started = time.perf_counter()
-    sampler.suggest(history)
-
     assert sampler._knowledge(history) == knowledge
-    assert time.perf_counter() - started < 0.1
+    first = next(one for one in future.result(timeout=60) if not history.was_asked(one.id))
+    started = []
+    monkeypatch.setattr(sampler._thread, "submit", lambda *call: started.append(call) or Future())
+    found = sampler.suggest(history)
+
+    assert (first.model, first.config) == (found.model, found.config)
+    # Only the one after it is begun, with the record as it is once this one has started.
+    assert [knowledge.after + 1] * len(started) == [call[1].after for call in started]
+    assert len(started) <= 1
+
+
+def test_the_import_waits_until_the_first_jobs_are_out(monkeypatch):
+    """The thread waits for the first question, or so long that the first jobs are out by then."""
+    waited = []
+
+    class Asked:
+        def wait(self, seconds):
+            waited.append(seconds)
+            raise KeyboardInterrupt  # nothing may be imported before this returns
+
+    monkeypatch.setitem(sys.modules, "smac.model.random_forest", None)
+    with pytest.raises(KeyboardInterrupt):
+        sampler_module._warm_up(Asked())
+
+    assert [sampler_module.WARM_UP_SECONDS] == waited
 
 
 def test_the_origin_tells_what_was_running():
