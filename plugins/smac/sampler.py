@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 INITIAL = 10  # finished trials, the stored candidates' included, before there is anything to learn
 RANDOM_SHARE = 0.2  # as in SMAC: a forest is sure of itself where it has few points, and would stay with one model
 AHEAD = 64  # ranked configurations per training; what was asked meanwhile is skipped
+SUGGESTIONS_FOR_ONE_MORE = 16  # a training serves one more suggestion for each so many that were made; SMAC's serves 8
 MOST_RESULTS = 1000  # training on more takes longer than a short job
 WARM_UP_SECONDS = 1.0  # the import takes seconds of a core: it waits until the first jobs are out
 ONE_AT_A_TIME = threading.Lock()  # scikit-learn changes the process's warning filters while it fits
@@ -46,8 +47,9 @@ class SmacSampler:
     """SMAC 2.4 as proposer (Lindauer et al. 2022; Hutter et al. 2011): its forest, its expected improvement.
 
     Suggestions do not wait for training and still are a function of the record: **a suggestion is made from the
-    results that were in when the suggestion before it was made.** As soon as one is handed out, all that the next
-    one needs is known, so it is prepared in a thread beside the running jobs. Which trials were running then is
+    results that were in when the suggestion before it was made** (after some dozens of them, one of the last few before
+    it: a single result changes less and less). As soon as one is handed out, all that the next one needs is known, so
+    it is prepared in a thread beside the running jobs. Which trials were running then is
     written into the origin of the suggestion (``smac (running: 3 5)``), so that a run that is rebuilt from its
     record makes the same suggestions. What was running counts as finished with the predicted loss, and nothing that
     was asked is proposed again.
@@ -98,9 +100,10 @@ class SmacSampler:
 
     def _knowledge(self, history: History) -> Knowledge | None:
         """What the next suggestion may use; None when it is to be random."""
-        previous = last_suggestion(history)
-        if previous is None or generator(self._seed, previous.id).random() < RANDOM_SHARE:
+        own = own_suggestions(history)
+        if not own or generator(self._seed, own[-1].id).random() < RANDOM_SHARE:
             return None
+        previous = own[last_training(len(own)) - 1]
         match = ORIGIN.fullmatch(previous.candidate.origin)
         pending = {previous.id, *map(int, ((match and match[1]) or "").split())}
         known = [trial for trial in history if trial.id < previous.id and trial.id not in pending]
@@ -150,10 +153,17 @@ class SmacSampler:
             )
 
 
-def last_suggestion(history: History) -> Trial | None:
-    """The youngest trial that this sampler suggested; promotions carry the origin of what they continue."""
-    own = (trial for trial in reversed(list(history)) if trial.parent is None)
-    return next((trial for trial in own if ORIGIN.fullmatch(trial.candidate.origin)), None)
+def own_suggestions(history: History) -> list[Trial]:
+    """The trials that this sampler suggested; promotions carry the origin of what they continue."""
+    return [trial for trial in history if trial.parent is None and ORIGIN.fullmatch(trial.candidate.origin)]
+
+
+def last_training(count: int) -> int:
+    """After how many of `count` suggestions the books were closed last: each time at first, later ever more seldom."""
+    closed = 0
+    while closed + 1 + closed // SUGGESTIONS_FOR_ONE_MORE <= count:
+        closed += 1 + closed // SUGGESTIONS_FOR_ONE_MORE
+    return closed
 
 
 def _has(history: History, number: int) -> bool:

@@ -27,6 +27,7 @@ TREES = 10  # as in SMAC's facade for hyperparameter optimisation
 POOL = 2000  # random points that are scored; more changed nothing that could be measured
 STARTS = 10  # points of the pool, and as many evaluated ones, from which the local search sets out
 STEPS = 6  # rounds of the local search; it has seldom moved after that
+NEAR = 0.03  # in each hyperparameter, as a share of its range
 NUMBER_MOVES = 4  # SMAC's number of neighbours of a number
 
 
@@ -75,7 +76,7 @@ class Surrogate:
             (candidate.model, row) for candidate in pending if (row := self._axes.encode(candidate)) is not None
         ]
         forest = self._trained(self._rows(points), values, seed)
-        if running:
+        if len(running) > 1:  # for a single one, staying away from it does as well, at half the cost
             believed = forest.predict_marginalized(self._rows(running))[0][:, 0]
             points, values = points + running, np.concatenate([values, believed])
             forest = self._trained(self._rows(points), values, seed)
@@ -84,10 +85,14 @@ class Surrogate:
         found = self._search(score, [points[index] for index in order], rng)
         ranked: list[Candidate] = []
         seen: set[str] = set()
+        chosen: list[Point] = [*running]
         for model, row in found:
+            if any(name == model and near(row, other) for name, other in chosen):
+                continue
             candidate = self._axes.of[model].decode(row, "smac")
             if candidate is not None and candidate.id not in seen:
                 seen.add(candidate.id)
+                chosen.append((model, row))
                 ranked.append(candidate)
             if len(ranked) == count:
                 break
@@ -146,6 +151,11 @@ class Surrogate:
             neighbours += [(model, row) for row in self._axes.of[model].repaired(np.vstack(parts))]
             owners += [number for number, part in zip(numbers, parts, strict=True) for _ in range(len(part))]
         return neighbours, owners
+
+
+def near(row: Row, other: Row) -> bool:
+    """Whether two rows of a model are so alike that trying both at once would say little more than trying one."""
+    return bool(np.all((np.abs(row - other) < NEAR) | (np.isnan(row) & np.isnan(other))))
 
 
 def _without_bells(space: ConfigurationSpace) -> ConfigurationSpace:

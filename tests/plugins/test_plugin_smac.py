@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from automl_plugins.samplers.axes import Axes
 from automl_plugins.samplers.random_search import RandomSearch
 from ConfigSpace import Categorical, ConfigurationSpace, EqualsCondition, Float
 
@@ -20,8 +21,8 @@ from automl.testing.search import Simulation, toy_loss
 pytest.importorskip("smac", reason="extra [smac] is not installed")
 
 from automl_plugins.smac import sampler as sampler_module
-from automl_plugins.smac.sampler import INITIAL, SmacSampler, last_suggestion
-from automl_plugins.smac.surrogate import Score, Surrogate, log_losses
+from automl_plugins.smac.sampler import INITIAL, SmacSampler, last_training, own_suggestions
+from automl_plugins.smac.surrogate import Score, Surrogate, log_losses, near
 
 
 def test_conformance():
@@ -209,9 +210,26 @@ def test_the_origin_tells_what_was_running():
     promoted = Trial(id=3, candidate=first, parent=1)
 
     assert ["smac", "smac (running: 1)"] == [first.origin, second.origin]
-    last = last_suggestion(history.with_trial(Trial(id=2, candidate=second)).with_trial(promoted))
-    assert last is not None
-    assert 2 == last.id
+    own = own_suggestions(history.with_trial(Trial(id=2, candidate=second)).with_trial(promoted))
+    assert [1, 2] == [trial.id for trial in own]
+
+
+def test_trainings_become_rarer():
+    closed = [last_training(count) for count in range(1, 200)]
+
+    assert list(range(1, 17)) == closed[:16]
+    assert [16, 18, 18, 20] == [last_training(count) for count in (17, 18, 19, 20)]
+    assert 20 < len(set(closed)) < 60
+
+
+def test_suggestions_of_one_training_are_not_alike():
+    results = [(c, conditional_loss(c, 1.0)) for c in conditional().sample(40, seed=1)]
+    axes, found = Axes(conditional()), Surrogate(conditional()).ranked(results, [], 10, seed=0)
+    rows = [(candidate.model, axes.encode(candidate)) for candidate in found]
+
+    assert not [
+        1 for n, (name, row) in enumerate(rows) for other, twin in rows[:n] if name == other and near(row, twin)
+    ]
 
 
 def test_candidates_from_elsewhere_do_no_harm():
