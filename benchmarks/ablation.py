@@ -1,0 +1,205 @@
+"""What each part of the engine is worth: one run, and its predictor put together again without the part.
+
+    python benchmarks/ablation.py --data FOLDER --trials 24 --seeds 1,2 --only vehicle,ames --out ablation.jsonl
+    python benchmarks/ablation.py --data FOLDER --time 60 --out ablation.jsonl
+
+For each data set (a folder of train.csv, test.csv, meta.json as the exporter writes it) and seed there is one run, by a
+number of trials or by seconds; all variants share its trained models, so that they differ in nothing but the part, whatever
+else the machine is doing:
+
+- calibration: the weighted mean as it is
+- bagging:     one fold's model for each member, with the same weights
+- ensemble:    the best trial alone, with the models of all its folds
+- stored:      weights chosen among default and sampled configurations only
+
+The last two, whose predictions nothing calibrates, are compared with the weighted mean as it is.
+
+Errors are 1-AUC, log loss or RMSE on the test rows. Results are appended to a file of JSON lines and read back from it, so
+that a second call goes on where the first one stopped. What changes the run itself is compared by ``benchmarks/stored.py``,
+with one run for each variant at the same moment: early discard (``--variant plain= --variant race=--strategy=race``), target
+encoding (``--variant "native=--space lightgbm.categories=native"``), stored configurations at equal time (its default).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import tempfile
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from tabular import METRICS
+
+from automl.api import fit_run, make_settings
+from automl.ensemble import select
+from automl.evaluate import PREDICTIONS_FILE, read_splits
+from automl.metrics import load_metric
+from automl.oof import OutOfFold
+from automl.predictor import Predictor
+from automl.predictor_file import MemberRecord, Parts
+from automl.registry import load_registry
+from automl.store import fold_folder
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from automl.registry import Registry
+
+VARIANTS = ("full", "calibration", "bagging", "ensemble", "stored")
+UNCALIBRATED = frozenset({"ensemble", "stored"})
+
+
+def run_once(folder: Path, options: dict[str, Any], run: Path) -> dict[str, float]:
+    """One run and the test error of its predictor, whole and without each part."""
+    meta = json.loads((folder / "meta.json").read_text())
+    settings = make_settings(meta["target"], {"metric": METRICS[meta["task"]], **options})
+    registry = load_registry()
+    outcome = fit_run(str(folder / "train.csv"), settings, out=run, registry=registry)
+    parts, table = outcome.predictor.parts, str(folder / "test.csv")
+
+    def error(changed: Parts) -> float:
+        predictor = Predictor(changed, run, registry)
+        return load_metric(METRICS[meta["task"]], registry).distance(predictor.score(table))
+
+    records = {row["trial"]: row for row in outcome.leaderboard if row["score"] is not None}
+    made = _Members(run, records, registry)
+    members = tuple(made.record(number.trial, number.weight) for number in parts.members)
+    # The files of trials are those of the predictor, and others, which it has no sums of.
+    whole = replace(parts, members=members, files={})
+    bare = replace(whole, calibration=None)
+    best = min(made.trials(), key=made.loss)
+    first = tuple(replace(member, folders=member.folders[:1]) for member in members)
+    weights = made.weights(folder, meta["target"], parts, lambda row: not str(row["origin"]).startswith("baseline:"))
+    return {
+        "full": error(whole),
+        "calibration": error(bare),
+        "ensemble": error(replace(bare, members=(made.record(best, 1.0),))),
+        "bagging": error(replace(whole, members=first)),
+        "stored": error(replace(bare, members=tuple(made.record(*pair) for pair in weights.items()))),
+    }
+
+
+class _Members:
+    """Trials of a run as members of a predictor that stands in the run's folder."""
+
+    def __init__(self, run: Path, records: dict[int, dict[str, Any]], registry: Registry) -> None:
+        self._run, self._records, self._registry = run, records, registry
+        self._splits = read_splits(run)
+
+    def trials(self) -> list[int]:
+        """Trials that may join: no baselines, and their models are there."""
+        return [
+            number
+            for number, row in self._records.items()
+            if not self._registry.models[row["model"]].is_baseline and self.folds(number)
+        ]
+
+    def loss(self, number: int) -> float:
+        return float(self._records[number]["loss"])
+
+    def folds(self, number: int) -> list[int]:
+        paths = fold_folder(self._run, number, 0).parent.glob("fold-*/member.json")
+        return sorted(int(path.parent.name.removeprefix("fold-")) for path in paths)
+
+    def record(self, number: int, weight: float) -> MemberRecord:
+        row = self._records[number]
+        spec = self._registry.models[row["model"]]
+        folders = tuple(
+            fold_folder(self._run, number, fold).relative_to(self._run).as_posix() for fold in self.folds(number)
+        )
+        return MemberRecord(
+            trial=number,
+            weight=weight,
+            model=spec.name,
+            plugin=spec.plugin,
+            distribution=spec.distribution,
+            config=row["config"],
+            folders=folders,
+        )
+
+    def weights(
+        self, folder: Path, target: str, parts: Parts, wanted: Callable[[dict[str, Any]], bool]
+    ) -> dict[int, float]:
+        """Greedy weights among the trials of a kind, by their out-of-fold predictions."""
+        from automl.data.read import read_table
+
+        codes, usable = parts.coding.encode(read_table(str(folder / "train.csv"), dedupe=True).table.column(target))
+        truth = np.asarray(codes)[np.asarray(usable)]
+        chosen = [number for number in self.trials() if wanted(self._records[number])]
+        splits = [self._splits[fold] for fold in self.folds(chosen[0])]
+        pooled = OutOfFold(splits, len(truth))
+        predictions = {
+            number: pooled.combine(
+                {
+                    place: np.load(fold_folder(self._run, number, fold) / PREDICTIONS_FILE)
+                    for place, fold in enumerate(self.folds(number))
+                }
+            )[1]
+            for number in chosen
+        }
+        metric = load_metric(parts.task.metric, self._registry)
+        rows = pooled.covered
+        return dict(select(predictions, lambda mean: metric.loss(truth[rows], mean)).weights)
+
+
+def table(rows: list[dict[str, Any]]) -> str:
+    """By how much the error is higher without each part: mean and median over data sets of the mean over seeds."""
+    lines = [f"{'data set':22} {'seed':>4} " + " ".join(f"{name:>12}" for name in VARIANTS)]
+    lines += [
+        f"{row['data']:22} {row['seed']:>4} " + " ".join(f"{row['errors'][name]:12.6g}" for name in VARIANTS)
+        for row in rows
+    ]
+    for name in VARIANTS[1:]:
+        by_data: dict[str, list[float]] = {}
+        for row in rows:
+            base = row["errors"]["calibration" if name in UNCALIBRATED else "full"]
+            by_data.setdefault(row["data"], []).append(row["errors"][name] / base - 1.0)
+        worse = [statistics.mean(values) for values in by_data.values()]
+        if worse:
+            lines.append(
+                f"without {name}: error {100 * statistics.mean(worse):+.2f} % on the mean of {len(worse)} data sets, "
+                f"{100 * statistics.median(worse):+.2f} % on the median; worse on {sum(one > 0 for one in worse)}"
+            )
+    return "\n".join(lines)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--only", default="", help="only these data sets, comma-separated")
+    parser.add_argument("--trials", type=int, help="trials of each run, without a clock")
+    parser.add_argument("--time", type=float, help="seconds of each run, instead of trials")
+    parser.add_argument("--folds", type=int, help="as in automl fit")
+    parser.add_argument("--seeds", default="1")
+    parser.add_argument("--jobs", type=int, help="workers")
+    parser.add_argument("--out", type=Path, default=Path("ablation.jsonl"))
+    chosen = parser.parse_args()
+    if (chosen.trials is None) == (chosen.time is None):
+        parser.error("give either --trials or --time")
+    budget = {"trials": chosen.trials, "seconds": chosen.time, "folds": chosen.folds, "jobs": chosen.jobs}
+    options = {name: value for name, value in budget.items() if value is not None}
+    rows = [json.loads(line) for line in chosen.out.read_text().splitlines()] if chosen.out.exists() else []
+    done = {(row["data"], row["seed"]) for row in rows if row["options"] == options}
+    only = set(filter(None, chosen.only.split(",")))
+    for seed in map(int, chosen.seeds.split(",")):
+        for path in sorted(chosen.data.iterdir()):
+            ready = (path / "train.csv").is_file() and (not only or path.name in only)
+            if not ready or (path.name, seed) in done:
+                continue
+            with tempfile.TemporaryDirectory(prefix="automl-ablation-") as work:
+                errors = run_once(path, {**options, "seed": seed}, Path(work) / "run")
+            row = {"data": path.name, "seed": seed, "options": options, "errors": errors}
+            row["date"] = datetime.now(UTC).isoformat(timespec="seconds")
+            rows.append(row)
+            with chosen.out.open("a") as file:
+                file.write(json.dumps(row) + "\n")
+            print(path.name, seed, {name: round(value, 5) for name, value in errors.items()}, flush=True)
+    print(table([row for row in rows if row["options"] == options]))
+
+
+if __name__ == "__main__":
+    main()
