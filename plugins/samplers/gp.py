@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -23,6 +24,7 @@ FEWEST = 3  # of one model; with less its prior speaks
 MOST_BEST, MOST_OTHERS = 50, 64  # points of one model: the time of a suggestion grows with their square
 MOST_FAILED = 25
 FIT_EVERY = 10  # trials; between two fits the parameters stay, the points do not
+FITS_GROW = 1.1  # from ten fits on, each waits for a tenth more trials: parameters hardly change any more
 POOL = 2048  # random rows of each model, drawn once
 DRAWS = 600  # of them, of all models together, in each suggestion
 STARTS = 8  # best points around which is searched
@@ -70,8 +72,8 @@ class GaussianProcesses:
     around the best results, then around the best of those.
 
     What runs counts as finished with the predicted value (kriging believer, Ginsbourger et al. 2010), what failed as
-    bad. Parameters are fitted to the first trials of the record, a multiple of FIT_EVERY, so that they are a function
-    of it, and seldom change.
+    bad. Parameters are fitted to the first trials of the record, see `fitted_trials`, so that they are a function of it,
+    and seldom change.
     """
 
     def __init__(self, space: JointSpace, seed: int) -> None:
@@ -200,7 +202,7 @@ class GaussianProcesses:
     def _parameters(self, history: History) -> dict[str, Row]:
         """Parameters of the models that have enough results among the first trials of the record."""
         trials = list(history)
-        first = trials[: max(len(trials) // FIT_EVERY, 1) * FIT_EVERY]
+        first = trials[: fitted_trials(len(trials))]
         if self._fitted[0] != first:
             earlier = Results(self._axes.encode)
             earlier.follow(first)
@@ -215,3 +217,13 @@ class GaussianProcesses:
                     found[model] = process.parameters
             self._fitted = first, found
         return self._fitted[1]
+
+
+def fitted_trials(count: int) -> int:
+    """To how many of the first trials of a record of `count` the parameters are fitted."""
+    often = 10 * FIT_EVERY
+    if count < often:
+        return max(count // FIT_EVERY, 1) * FIT_EVERY
+    # A little tolerance, so that no rounding of logarithms moves a step.
+    steps = math.floor(math.log(count / often) / math.log(FITS_GROW) + 1e-9)
+    return math.floor(often * FITS_GROW**steps + 1e-6)

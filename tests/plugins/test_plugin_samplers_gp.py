@@ -9,7 +9,7 @@ from automl_plugins.samplers import gp as gp_module
 from automl_plugins.samplers.axes import Axes
 from automl_plugins.samplers.densities import Density
 from automl_plugins.samplers.gaussian_process import Features, GaussianProcess, log_improvement
-from automl_plugins.samplers.gp import GaussianProcesses, Scale
+from automl_plugins.samplers.gp import GaussianProcesses, Scale, fitted_trials
 from automl_plugins.samplers.kde import KernelDensities
 from automl_plugins.samplers.results import Results
 from automl_plugins.samplers.steps import exchanged, scattered
@@ -234,6 +234,15 @@ def test_parameters_are_fitted_now_and_then(monkeypatch):
     assert [8, 9, 10, 20, 30, 40, 50] == fits
     record = History(list(history)[:33])
     assert history[34].candidate == GaussianProcesses(space, 0).suggest(record)
+
+
+def test_fits_become_rarer_and_never_look_ahead():
+    lengths = [fitted_trials(count) for count in range(1, 20_000)]
+
+    assert [10, 10, 20, 90, 100, 100, 110, 121] == [fitted_trials(n) for n in (1, 19, 20, 99, 100, 109, 110, 121)]
+    assert lengths == sorted(lengths)
+    assert all(length <= max(count, 10) for count, length in enumerate(lengths, start=1))
+    assert len(set(lengths)) < 80
 
 
 # -- long records ---------------------------------------------------------------------------------
