@@ -50,7 +50,7 @@ def register_models() -> list[ModelSpec]:
             cost=400.0,
             fidelities=(Fidelity(name="epochs", unit=EPOCHS, low=1, high=10, resumable=True), "resolution"),
         ),
-        _network("cnn", "Small convolutional network.", "cnn", "CNN", priority=20, cost=30.0),
+        _network("cnn", "Small convolutional network.", "cnn", "CNN", priority=20, cost=40.0),
         _network("resnet", "ResNet (He et al. 2016) of basic blocks.", "resnet", "ResNet", priority=30, cost=60.0),
         _network(
             "efficientnet",
@@ -64,7 +64,7 @@ def register_models() -> list[ModelSpec]:
 
 
 def _network(name: str, summary: str, module: str, model: str, *, priority: int, cost: float) -> ModelSpec:
-    epochs = Fidelity(name="epochs", unit=EPOCHS, low=1, high=40, resumable=True)
+    epochs = Fidelity(name="epochs", unit=EPOCHS, low=1, high=25, resumable=True)
     return ModelSpec(
         name=name,
         summary=summary,

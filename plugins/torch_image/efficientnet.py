@@ -268,6 +268,9 @@ class EfficientNet(nn.Module):
 
 def _initialise(module: nn.Module) -> None:
     """Convolutions normal by what goes out of them, as published; the classifier uniform by its inputs."""
+    weight = getattr(module, "weight", None)
+    if weight is not None and weight.is_meta:
+        return  # nothing is there to be set
     if isinstance(module, nn.Conv2d):
         # A depthwise convolution has one input per output, so its fan out is that of its kernel alone.
         fan = module.kernel_size[0] * module.kernel_size[1] * module.out_channels // module.groups

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from automl import Config, Effort, ImageData, Task
 
-FULL_EPOCHS = 40
+FULL_EPOCHS = 25
 LEAST_STEPS = 8
 """Batches of an epoch; where there are few rows, batches are smaller than configured."""
 LEAST_BATCH = 8

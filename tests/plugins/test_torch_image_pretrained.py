@@ -57,7 +57,7 @@ def test_a_torch_file_is_recognised_by_its_names_and_shapes(toy_weights):
     assert bodies.Architecture(kind="resnet", name="1-1", width=8) == architecture
 
 
-@pytest.mark.parametrize("wrapper", [None, "state_dict", "model"])
+@pytest.mark.parametrize("wrapper", [None, "state_dict"])
 def test_efficientnets_are_recognised_in_safetensors_and_inside_checkpoints(tmp_path, wrapper):
     network = efficientnet.EfficientNet(efficientnet.Settings.published("lite0", outputs=3))
     if wrapper is None:

@@ -15,10 +15,13 @@ from automl_plugins.torch_image import augment, averaging, pixels
 from automl_plugins.torch_image.pixels import Images, Normalisation, as_channels
 from image_tools import fitted, toy_image_task, toy_images
 
+import automl
 from automl import Effort, ImageData, PredictorError
 from automl.registry import load_registry
 
 NETWORKS = ("cnn", "resnet", "efficientnet")
+MOST_SLOW = ("cnn", "resnet", pytest.param("efficientnet", marks=pytest.mark.slow))
+"""Depthwise convolutions take their time on a CPU."""
 EVERYTHING = {
     "flip": True,
     "crop": 0.2,
@@ -36,7 +39,7 @@ def epochs(count, **others):
     return Effort(fidelity={"epochs": float(count)}, full={"epochs": 8.0}, **others)
 
 
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("name", MOST_SLOW)
 def test_three_and_five_epochs_are_eight_to_the_last_bit(tmp_path, name):
     train, valid = toy_images(40), toy_images(16, seed=1)
     whole, facts = fitted(name, train, valid, effort=Effort(full={"epochs": 8.0}), **EVERYTHING)
@@ -51,7 +54,7 @@ def test_three_and_five_epochs_are_eight_to_the_last_bit(tmp_path, name):
     assert np.array_equal(whole.predict(valid), second.predict(valid))
 
 
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("name", MOST_SLOW)
 def test_one_seed_repeats_and_another_differs(name):
     train = toy_images(32)
     found = [fitted(name, train, seed=seed, effort=epochs(1), **EVERYTHING)[0].predict(train) for seed in (1, 1, 2)]
@@ -60,7 +63,7 @@ def test_one_seed_repeats_and_another_differs(name):
     assert not np.allclose(found[0], found[2])
 
 
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("name", MOST_SLOW)
 def test_saved_and_loaded_predicts_the_same(tmp_path, name):
     train = toy_images(32)
     model, _ = fitted(name, train, effort=Effort(full={"epochs": 1.0}), flip=True, flip_at_test=True)
@@ -233,3 +236,31 @@ def test_networks_are_for_images_and_offered_on_every_device():
         spec = load_registry().models[name]
         assert ("images", "images", ("cpu", "cuda", "mps")) == (spec.modality, spec.form, spec.devices)
         assert {"phi", "resolution"} < {one if isinstance(one, str) else one.name for one in spec.fidelities}
+
+
+@pytest.mark.slow
+def test_a_search_over_phi_tells_what_a_step_costs(tmp_path):
+    """With what `automl show RUN --rungs` shows of it."""
+    from automl.cli.rungs import rung_rows
+    from automl.run_reader import RunReader
+
+    images = toy_images(32)
+    automl.fit(
+        {"X": images.pixels(8)[..., 0], "y": images.target},
+        target="y",
+        models="resnet",
+        space={"resnet": {"width": 8, "stages": 2, "side": 8}},
+        strategy="hyperband",
+        fidelity="phi",
+        fidelity_max=1,
+        trials=4,
+        folds=2,
+        executor="inline",
+        out=tmp_path / "run",
+    )
+    rows = rung_rows(RunReader(tmp_path / "run").trials())
+    rungs = {row["budget"]: row for row in rows if row["model"] == "resnet"}
+
+    assert {1.0, -4.0} == {row["facts"]["phi"] for row in rungs.values()}
+    assert rungs[1.0]["facts"]["madds"] > 3 * rungs[min(rungs)]["facts"]["madds"]
+    assert all(row["seconds"] > 0 and row["facts"]["epoch_seconds"] > 0 for row in rungs.values())
