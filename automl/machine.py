@@ -55,12 +55,12 @@ def modules_to_preload(registry: Registry, settings: Settings, *, images: bool =
     """Modules that workers will need, once each, those of the models that are tried first in front.
 
     No job can start before all are imported, so a short budget preloads only for its first models; workers of the
-    others import theirs when they are used.
+    others import theirs when they are used. So do those of models for long runs only, unless they were asked for.
     """
     asked = settings.models or tuple(registry.models)
     other = "table" if images else "images"
     specs = [registry.models[name] for name in asked if name in registry.models]
-    specs = [spec for spec in specs if spec.modality != other]
+    specs = [spec for spec in specs if spec.modality != other and (settings.models or spec.cpu_share is None)]
     usable = sorted(
         (spec for spec in specs if not spec.missing()),
         key=lambda spec: (not spec.is_baseline, spec.priority, spec.name),

@@ -26,7 +26,7 @@ class Settings:
     norm: str = "none"
     """``none``, ``batch`` (Ioffe and Szegedy 2015) or ``layer`` (Ba et al. 2016), before the activation."""
     activation: str = "relu"
-    dropout: float = 0.1
+    dropout: float = 0.2
     residual: bool = False
     """Whether each layer after the first adds to what goes in (He et al. 2016)."""
     embedding: str = "piecewise"

@@ -22,13 +22,13 @@ def mlp(task: Task) -> ConfigurationSpace:
     """
     from ConfigSpace import Categorical, EqualsCondition, Float, Integer
 
-    made = _training(task, rate=(1e-4, 3e-2, 2e-3), decay=(1e-6, 0.1, 1e-3))
+    made = _training(task, rate=(1e-4, 3e-2, 1e-3), decay=(1e-6, 0.1, 2e-2), dropout=0.2)
     optimiser = Categorical("optimiser", ["adamw", "adam", "sgd"], default="adamw", weights=[0.6, 0.2, 0.2])
     momentum = Float("momentum", (0.85, 0.99), default=0.9)
     made.add(
         Integer("layers", (1, 5), default=3),
         Integer("width", (64, 512), log=True, default=256),
-        Categorical("norm", ["none", "batch", "layer"], default="batch"),
+        Categorical("norm", ["none", "batch", "layer"], default="none"),
         Categorical("activation", ["relu", "silu", "selu"], default="relu"),
         Categorical("residual", [False, True], default=False),
         Categorical("schedule", ["flat", "cosine", "one_cycle"], default="flat"),
@@ -94,7 +94,9 @@ def ft_transformer(task: Task) -> ConfigurationSpace:
     return made
 
 
-def _training(task: Task, *, rate: tuple[float, float, float], decay: tuple[float, float, float]) -> ConfigurationSpace:
+def _training(
+    task: Task, *, rate: tuple[float, float, float], decay: tuple[float, float, float], dropout: float = 0.1
+) -> ConfigurationSpace:
     """What all but RealMLP share; `rate` and `decay` are lowest, highest and default."""
     from ConfigSpace import ConfigurationSpace, Float, OrdinalHyperparameter
 
@@ -102,7 +104,7 @@ def _training(task: Task, *, rate: tuple[float, float, float], decay: tuple[floa
     made.add(
         Float("learning_rate", rate[:2], log=True, default=rate[2]),
         Float("weight_decay", decay[:2], log=True, default=decay[2]),
-        Float("dropout", (0.0, 0.5), default=0.1),
+        Float("dropout", (0.0, 0.5), default=dropout),
         OrdinalHyperparameter("batch_size", BATCHES, default_value=_batch_size(task)),
     )
     _for_classes(made, task, smoothing=0.0)

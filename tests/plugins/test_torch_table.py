@@ -28,7 +28,10 @@ TINY = {
 }
 """Settings with which a network trains in no time."""
 SAYING_MOST = ("repeatable", "few_rows", "missing_and_unseen", "partial_tables", "huge_numbers", "weights", "spec")
-"""Checks of the kit that are quick for every network; `mlp` runs all of them, and `slow` adds the others."""
+OF_VALUES = ("constant_target", "large_target")
+LONG = ("default_configuration", "sampled_configurations", "better_than_a_constant")
+WHOLE = {"mlp": ("binary", "multiclass", "regression"), "realmlp": ("binary", "regression")}
+"""Problem types on which all checks run; where training takes long, one shows as much as three."""
 
 
 @pytest.fixture(autouse=True)
@@ -38,14 +41,15 @@ def _one_thread():
 
 
 def conformance():
+    """The kit's checks: those that are quick for every network, the others marked slow."""
     checks = []
     for name in NETWORKS:
         for check in model_checks(name, rows=100):
-            quick = check.case.problem_type == "binary" and (name == "mlp" or check.name in SAYING_MOST)
-            # Large networks on many samples take long: one problem type shows as much.
-            if name in ("tabm", "ft_transformer") and check.case.problem_type == "multiclass":
-                continue
-            checks += [pytest.param(check, id=str(check), marks=() if quick else pytest.mark.slow)]
+            binary = check.case.problem_type == "binary"
+            quick = (binary and check.name in SAYING_MOST) or check.name in OF_VALUES
+            quick = quick or (binary and name == "mlp" and check.name not in LONG)
+            if quick or check.case.problem_type in WHOLE.get(name, ("binary",)):
+                checks += [pytest.param(check, id=str(check), marks=() if quick else pytest.mark.slow)]
     return checks
 
 
@@ -193,7 +197,7 @@ def test_values_are_learned_as_the_metric_judges_them(metric):
     target = np.exp(2.0 * numbers[:, 0])
     train = table(numbers, target)
     model = make("mlp", task_of(train, metric=metric), width=32, layers=2, batch_size=32, learning_rate=0.01)
-    model.fit(train, None, Effort(fidelity={"epochs": 30.0}, full={"epochs": 30.0}))
+    model.fit(train, None, Effort(fidelity={"epochs": 15.0}, full={"epochs": 15.0}))
     found = model.predict(blind(train))
 
     assert found.min() >= target.min()

@@ -26,6 +26,7 @@ def registry():
             spec("third", 30, ("json", "csv")),
             spec("first", 10, ("csv",)),
             spec("second", 20, ("decimal",)),
+            spec("long", 40, ("colorsys",), cpu_share=0.1),
             spec("absent", 1, ("fractions",), requires=("no_such_module_here",)),
         ]
     )
@@ -48,6 +49,11 @@ def test_a_short_budget_preloads_for_the_first_models_only():
 
 def test_only_the_models_asked_for_are_preloaded():
     assert ["automl.evaluate", "decimal"] == preloaded(time=60, models=["second"])
+
+
+def test_models_for_long_runs_are_preloaded_only_when_asked_for():
+    assert "colorsys" not in preloaded(time=60)
+    assert ["automl.evaluate", "colorsys"] == preloaded(time=60, models=["long"])
 
 
 def test_workers_and_threads_never_exceed_the_cores_asked_for():
