@@ -40,7 +40,8 @@ class Admission:
         """Seconds of jobs by model and budget: early stopping and fixed costs keep them from being that share of
         a whole job's."""
         self._imported: set[str] = set()
-        self._folds = context.least_folds or len(context.splits)
+        # As many as start at once: they must not take the time of all others before the folds are settled.
+        self._folds = min(max(context.least_folds or len(context.splits), workers), len(context.splits))
         """Folds among which a trial's time is divided."""
 
     def use_folds(self, context: RunContext) -> None:
