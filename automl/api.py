@@ -219,7 +219,7 @@ def _search_and_save(run: Run, store: Store, executor: Executor) -> FitOutcome:
     found = search.run()
     reasons = (*reasons, *found.notes, f"search: ended, {found.ended}")
     try:
-        chosen = _choose(run, search, found, executor, store)
+        chosen = _choose(run, search, found, store)
     except KeyboardInterrupt:  # what the search found is whole
         told = "predictor: stopped by the user before its members were chosen anew"
         kept = not context.goals.hard  # nobody measured
@@ -250,7 +250,7 @@ def _search_and_save(run: Run, store: Store, executor: Executor) -> FitOutcome:
             only_baseline=outcome.only_baseline,
         )
     )
-    return outcome
+    return replace(outcome, faults=store.faults())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -264,7 +264,7 @@ class _Chosen:
     """Whether the hard limits are kept."""
 
 
-def _choose(run: Run, search: Search, found: SearchResult, executor: Executor, store: Store) -> _Chosen:
+def _choose(run: Run, search: Search, found: SearchResult, store: Store) -> _Chosen:
     """Fewer members where the goals ask for that; members trained on all rows; limits measured and kept."""
     from automl.limits import choose_within, keep_limits
 
@@ -274,7 +274,7 @@ def _choose(run: Run, search: Search, found: SearchResult, executor: Executor, s
         from automl.refit import refit_members
 
         trials = [result.history[number] for number in result.ensemble.weights]
-        refitted, notes, interrupted = refit_members(search, trials, result, executor, store)
+        refitted, notes, interrupted = refit_members(search, trials, result, store)
         result = replace(result, interrupted=interrupted)
         reasons = [*reasons, *notes]
         if run.settings.preset == "fast":  # members that could not be refitted are one fold model each

@@ -65,6 +65,8 @@ class FitOutcome:
     """Models were fitted, but none was better than the baseline, which is what predicts."""
     limits_kept: bool = True
     """Whether the predictor keeps the limits on latency and size."""
+    faults: tuple[str, ...] = ()
+    """What plugins did wrong, in words: a search strategy that failed, a tracker that was switched off."""
 
 
 def member_records(

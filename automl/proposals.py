@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING
 
+from automl.answers import checked_step
+from automl.errors import PluginError
 from automl.finals import finalist, finals_are_due
 from automl.protocols import Done, Wait
 from automl.store import UNCOUNTED
@@ -55,10 +57,7 @@ class Proposals:
         """What the strategy wants to begin; None: nothing now, or nothing any more (`exhausted`)."""
         if self.exhausted or self._strategy is None or self._trials_used_up(history):
             return None
-        step = self._ask(self._strategy, history)
-        if isinstance(step, Start) and step.candidate.model not in self._context.models:
-            step = self._give_up(f"it suggested the model {step.candidate.model!r}, which this run does not have")
-        match step:
+        match self._ask(self._strategy, history):
             case Start() as start:
                 return start
             case Done():
@@ -92,7 +91,9 @@ class Proposals:
             if start is not None:
                 return start
         try:
-            return strategy.ask(history)
+            return checked_step(strategy.ask(history), history, self._context.models)
+        except PluginError as error:
+            return self._give_up(str(error))
         except Exception as error:  # noqa: BLE001 - a plugin's fault, whatever it is, must not cost what was found
             return self._give_up(f"{type(error).__name__}: {error}")
 

@@ -183,12 +183,15 @@ class Job:
     """Limit of the worker's resident memory; above it the job is killed."""
 
 
+JobKind = Literal["done", "error", "timeout", "memory", "died", "cancelled"]
+
+
 @dataclass(frozen=True, kw_only=True)
 class JobResult:
     """What came of a job. A failure is a result, not an exception."""
 
     id: int
-    kind: Literal["done", "error", "timeout", "memory", "died", "cancelled"]
+    kind: JobKind
     value: Any = None
     message: str = ""
     traceback: str = ""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from automl.admission import LONGEST_JOB_SECONDS
 from automl.fold_data import REFIT_FOLD
 from automl.fold_jobs import JOB_CALL, make_fold_job
-from automl.protocols import Executor, Job
+from automl.protocols import Job
 from automl.store import Store, fold_folder
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def refit_members(
-    search: Search, trials: Sequence[Trial], result: SearchResult, executor: Executor, store: Store
+    search: Search, trials: Sequence[Trial], result: SearchResult, store: Store
 ) -> tuple[set[int], list[str], bool]:
     """Refit these trials on all rows; returns the ids that succeeded, notes on those that did not, and whether the
     user stopped it.
@@ -28,7 +28,7 @@ def refit_members(
     A member trains for as long as its folds did on average (``rounds``, ``trees`` or ``epochs`` among its facts).
     Members that fail or for which time runs out keep their fold models: the predictor is complete either way.
     """
-    context = search.context
+    context, executor = search.context, search.executor
     names: dict[int, Trial] = {}
     for number, trial in enumerate(sorted(trials, key=lambda one: -_weight(result, one)), start=1_000_000):
         spec = context.models[trial.candidate.model]
@@ -58,7 +58,7 @@ def refit_members(
     done: set[int] = set()
     notes: list[str] = []
     interrupted = False
-    while names:
+    while names and not executor.fault:
         left = context.clock.left() - 0.3
         if left <= 0:
             break
@@ -82,11 +82,10 @@ def refit_members(
             done.add(trial.id)
         else:
             notes.append(f"refit: trial {trial.id} keeps its fold models ({outcome.kind}: {outcome.message})")
+    why = executor.fault or ("stopped by the user" if interrupted else "no time was left")
     for number, trial in names.items():
         executor.cancel(number)
-        notes.append(
-            f"refit: trial {trial.id} keeps its fold models ({'stopped by the user' if interrupted else 'no time was left'})"
-        )
+        notes.append(f"refit: trial {trial.id} keeps its fold models ({why})")
     return done, notes, interrupted
 
 

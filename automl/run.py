@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from automl.admission import Admission
+from automl.answers import CheckedExecutor
 from automl.errors import RunError
 from automl.fidelity import FOLDS
 from automl.fold_jobs import RunContext, keep_folds, partial_training
@@ -46,11 +47,12 @@ class Search:
     ) -> None:
         self.context = context
         self.history = History()
-        self._executor = executor
         self._store = store
+        self.executor = CheckedExecutor(executor, warn=lambda message: store.event("warning", "executor", message))
+        """The executor, whose faults end the search and not the run."""
         self._trackers = trackers
-        self._admission = Admission(context, executor.workers)
-        self._open = OpenTrials(context, executor, self._admission)
+        self._admission = Admission(context, self.executor.workers)
+        self._open = OpenTrials(context, self.executor, self._admission)
         self._proposals = Proposals(
             context, strategy, baselines, warn=lambda message: store.event("warning", "strategy", message)
         )
@@ -95,16 +97,19 @@ class Search:
             left = self.context.clock.search_left()
             # A little grace: models that stop at the deadline still have to predict and save.
             grace = 0.0 if left == float("inf") else 0.4 * (self.context.clock.left() - left)
-            result = self._executor.wait(min(left + grace, 0.5) if left != float("inf") else 0.5)
+            result = self.executor.wait(min(left + grace, 0.5) if left != float("inf") else 0.5)
             if result is not None:
                 self._record(result)
                 self._check_patience()
+            if self.executor.fault:
+                self._proposals.stop(self.executor.fault)
+                return
             if left + grace <= 0:
                 return
             self._judging.update(self.history, final=False)
 
     def _fill(self) -> None:
-        in_flight = self._executor.workers + 1
+        in_flight = self.executor.workers + 1
         while self._open.running < in_flight and self.context.clock.search_left() > 0.05:
             if self._open.waiting:
                 self._open.submit_next()
@@ -215,7 +220,7 @@ class Search:
             kinds_cost=cost_of_kinds(
                 self.context.models.values(), self.context.task.features, self.context.task.outputs
             ),
-            core_seconds=self.context.clock.search_left() * self._executor.workers,
+            core_seconds=self.context.clock.search_left() * self.executor.workers,
         )
         self.context = replace(self.context, splits=self.context.splits[:folds])
         self._admission.use_folds(self.context)

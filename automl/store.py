@@ -43,6 +43,9 @@ SKIPPED = "skipped"
 UNCOUNTED = frozenset({SKIPPED, "cancelled"})
 """Kinds of trials that neither succeeded nor failed: there was no time for them, or the user stopped the run."""
 
+FAULTS = ("strategy", "executor", "tracker")
+"""Codes of the events that tell of a plugin's fault."""
+
 _TABLES = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE trials (
@@ -252,6 +255,12 @@ class Store:
     def event(self, level: str, code: str, message: str) -> None:
         """Record something that happened to the run: a fallback, a skipped trial, a tracker switched off."""
         self._write("INSERT INTO events VALUES (?, ?, ?, ?)", (time.time(), level, code, message))
+
+    def faults(self) -> tuple[str, ...]:
+        """What plugins did wrong in this run, in the order in which it was recorded."""
+        marks = ",".join("?" * len(FAULTS))
+        query = f"SELECT message FROM events WHERE level = 'warning' AND code IN ({marks}) ORDER BY time"  # noqa: S608
+        return tuple(message for (message,) in self._db.execute(query, FAULTS))
 
     def close(self) -> None:
         """Fold the write-ahead log into the database and close it; then it can be read from read-only media, too."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from automl.errors import PluginError, UnknownNameError
+from automl.errors import AutomlError, PluginError, UnknownNameError
 from automl.protocols import Done, Promote, Sample, Sampler, Scheduler, Wait
 from automl.specs import SamplerSpec, SchedulerSpec, load_object
 
@@ -52,7 +52,7 @@ class Strategy:
                     return Start(candidate=suggested, budget=budget)
                 return self._without_samples(history)
             case Promote(trial=trial, budget=budget):
-                return Start(candidate=history[trial].candidate, budget=budget, parent=trial)
+                return _promotion(history, trial, budget)
             case Wait():
                 if not history.running():
                     raise PluginError("the scheduler waits although nothing is running: it would wait for ever")
@@ -67,7 +67,7 @@ class Strategy:
         ask = getattr(self._scheduler, "without_samples", None)
         match ask(history) if ask is not None else None:
             case Promote(trial=trial, budget=budget):
-                return Start(candidate=history[trial].candidate, budget=budget, parent=trial)
+                return _promotion(history, trial, budget)
             case _:
                 return Wait() if history.running() else Done()
 
@@ -78,6 +78,14 @@ class Strategy:
 
     def _next_queued(self, history: History) -> Candidate | None:
         return next((candidate for candidate in self._queue if not history.was_asked(candidate.id)), None)
+
+
+def _promotion(history: History, trial: int, budget: float) -> Start:
+    """The candidate of a trial once more; PluginError when there is no such trial."""
+    try:
+        return Start(candidate=history[trial].candidate, budget=budget, parent=trial)
+    except (KeyError, TypeError) as error:
+        raise PluginError(f"the scheduler promoted trial {trial!r}, which there is not") from error
 
 
 def strategy_parts(name: str, registry: Registry) -> tuple[SamplerSpec, SchedulerSpec, dict[str, float | int | str]]:
@@ -138,9 +146,19 @@ def make_strategy(
     sampler, scheduler, options = strategy_parts(name, registry)
     try:
         made = scheduler.load()(seed, **options)
+    except AutomlError:
+        raise
     except TypeError as error:
         told = ", ".join(f"{name}={value!r}" for name, value in options.items())
         raise PluginError(
             f"scheduler {scheduler.name!r} cannot be made with {told or 'no options'}: {error}"
         ) from error
-    return Strategy(sampler.load()(space, seed), made, queue)
+    except Exception as error:
+        raise PluginError(f"scheduler {scheduler.name!r} cannot be made: {type(error).__name__}: {error}") from error
+    try:
+        drawn = sampler.load()(space, seed)
+    except AutomlError:
+        raise
+    except Exception as error:
+        raise PluginError(f"sampler {sampler.name!r} cannot be made: {type(error).__name__}: {error}") from error
+    return Strategy(drawn, made, queue)

@@ -99,6 +99,8 @@ def tell_outcome(output: Output, outcome: FitOutcome, tested: TestScore | None) 
             output.say(labelled(subject, text))
     new = "NEW.csv" if outcome.predictor.task.modality == "table" else "IMAGES"
     output.say(labelled("next", f"{program()} predict {shlex.quote(folder)} {new} --out predictions.csv"))
+    for fault in outcome.faults:
+        warn(f"the run is complete, but a plugin is at fault: {fault}")
     if outcome.only_baseline:
         warn("only the dummy could be fitted: this predictor does not look at the columns")
     if not outcome.limits_kept:
@@ -149,6 +151,7 @@ def fit_document(outcome: FitOutcome, tested: TestScore | None) -> dict[str, Any
         "only_baseline": outcome.only_baseline,
         "limits_kept": outcome.limits_kept,
         "interrupted": outcome.interrupted,
+        "faults": list(outcome.faults),
         "reasons": list(outcome.reasons),
         "findings": [finding.to_dict() for finding in outcome.findings],
         "leaderboard": outcome.leaderboard,

@@ -1,17 +1,23 @@
-"""Samplers, schedulers and metrics of strangers that fail in the middle of a run: what was found is kept."""
+"""Samplers, schedulers and executors of strangers that fail in the middle of a run: what was found is kept."""
 
 import sqlite3
+import time
 import types
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from automl_plugins.executors.inline import Inline
 
 import automl
 from automl.api import fit_run, make_settings
+from automl.cli import main
+from automl.cli.output import Session
 from automl.history import Candidate
-from automl.specs import SamplerSpec
+from automl.protocols import Promote, Sample
+from automl.specs import ExecutorSpec, SamplerSpec, SchedulerSpec
 
 
 def table(rows=300):
@@ -20,47 +26,167 @@ def table(rows=300):
     return frame.assign(y=frame["a"] + 0.1 * rng.normal(size=rows))
 
 
-class Raises:
+class Answers:
+    """A sampler whose answer is the class's own."""
+
+    answer: object = None
+
     def __init__(self, space, seed):
         pass
 
+    def suggest(self, history):
+        return self.answer
+
+
+class Raises(Answers):
     def suggest(self, history):
         raise ValueError("no idea at all")
 
 
-class Unknown:
-    def __init__(self, space, seed):
+class Unknown(Answers):
+    answer = Candidate(model="nothere", config={}, origin="test")
+
+
+class Five(Answers):
+    answer = 5
+
+
+class Listed(Answers):
+    answer = Candidate(model="linear", config={"alpha": [1, 2]}, origin="test")
+
+
+class Word(Answers):
+    answer = Candidate(model="linear", config="alpha", origin="test")
+
+
+class Steps:
+    """A scheduler that does what its class says after the first trials."""
+
+    step: object = None
+
+    def __init__(self, seed):
         pass
 
-    def suggest(self, history):
-        return Candidate(model="nothere", config={}, origin="test")
+    def next(self, history):
+        return Sample() if len(history) < 3 else self.step
 
 
-def sampler_plugin(name):
+class Go(Steps):
+    step = "go"
+
+
+class Large(Steps):
+    step = Sample(budget="much")
+
+
+class Nobody(Steps):
+    step = Promote(trial=77, budget=1.0)
+
+
+class Again(Steps):
+    step = Promote(trial=1, budget=1.0)
+
+
+class Junk:
+    """An executor that hands out five results as they should be, then something else."""
+
+    workers = 1
+
+    def __init__(self, settings):
+        self._inside, self._results = Inline(settings), 0
+
+    def __getattr__(self, name):
+        return getattr(self._inside, name)
+
+    def wait(self, seconds=None):
+        result = self._inside.wait(seconds)
+        self._results += result is not None
+        return result if self._results <= 5 else self.spoil(result)
+
+    def spoil(self, result):
+        return "a result"
+
+
+class Broken(Junk):
+    def spoil(self, result):
+        raise OSError("the cluster is gone")
+
+
+class Hollow(Junk):
+    def spoil(self, result):
+        return replace(result, value=None)
+
+
+def plugin_of(name):
+    """A plugin with the class of this name, in whichever of its roles it works."""
+    factory, words = f"test_plugin_faults:{name.title()}", {"name": name, "summary": "Fails."}
+
     @automl.hookimpl
     def register_samplers():
-        return [SamplerSpec(name=name, factory=f"test_plugin_faults:{name.title()}", summary="Fails.")]
+        return [SamplerSpec(**words, factory=factory)]
 
-    return types.SimpleNamespace(register_samplers=register_samplers)
+    @automl.hookimpl
+    def register_schedulers():
+        return [SchedulerSpec(**words, factory=factory)]
+
+    @automl.hookimpl
+    def register_executors():
+        return [ExecutorSpec(**words, factory=factory)]
+
+    return types.SimpleNamespace(
+        register_samplers=register_samplers,
+        register_schedulers=register_schedulers,
+        register_executors=register_executors,
+    )
 
 
 @pytest.mark.parametrize(
-    ("name", "fault"),
-    [("raises", "ValueError: no idea at all"), ("unknown", "the model 'nothere'")],
+    ("role", "name", "fault"),
+    [
+        ("strategy", "raises", "ValueError: no idea at all"),
+        ("strategy", "unknown", "the model 'nothere'"),
+        ("strategy", "five", "it suggested 5"),
+        ("strategy", "listed", "alpha=[1, 2], a list"),
+        ("strategy", "word", "the configuration 'alpha'"),
+        ("strategy", "random+go", "answered 'go'"),
+        ("strategy", "random+large", "the budget 'much'"),
+        ("strategy", "random+nobody", "trial 77"),
+        ("strategy", "random+again", "trial 1 at budget 1"),
+        ("executor", "junk", "answered 'a result'"),
+        ("executor", "broken", "OSError: the cluster is gone"),
+        ("executor", "hollow", "came back with None"),
+    ],
 )
-def test_a_sampler_that_fails_ends_the_search_not_the_run(tmp_path, monkeypatch, name, fault):
+def test_a_plugin_that_fails_ends_the_search_not_the_run(tmp_path, monkeypatch, role, name, fault):
     monkeypatch.syspath_prepend(Path(__file__).parent)
-    automl.register_plugin(sampler_plugin(name), name)
+    plugin = name.rpartition("+")[2]
+    automl.register_plugin(plugin_of(plugin), plugin)
     try:
-        options = {"trials": 9, "models": ["linear"], "folds": 2, "strategy": name, "executor": "inline"}
+        options = {"trials": 9, "models": ["linear"], "folds": 2, "executor": "inline", role: name}
         outcome = fit_run(table(), make_settings("y", options), out=tmp_path / "run")
     finally:
-        automl.unregister_plugin(name)
+        automl.unregister_plugin(plugin)
 
     assert not outcome.only_baseline
     assert outcome.predictor.predict(table(5)).shape == (5,)
-    assert any("the search strategy failed" in reason and fault in reason for reason in outcome.reasons)
+    assert any(f"the {'search strategy' if role == 'strategy' else role} failed" in one for one in outcome.reasons)
+    assert len(outcome.faults) == 1
+    assert fault in outcome.faults[0]
     with sqlite3.connect(tmp_path / "run" / "run.db") as database:
-        events = database.execute("SELECT message FROM events WHERE code = 'strategy'").fetchall()
-    assert len(events) == 1
-    assert fault in events[0][0]
+        events = database.execute("SELECT message FROM events WHERE code = ?", (role,)).fetchall()
+    assert events == [outcome.faults]
+
+
+def test_a_plugins_fault_is_told_on_standard_error(tmp_path, monkeypatch, capfd):
+    monkeypatch.syspath_prepend(Path(__file__).parent)
+    table().to_csv(tmp_path / "table.csv", index=False)
+    automl.register_plugin(plugin_of("five"), "five")
+    try:
+        words = ["--trials", "9", "--models", "linear", "--folds", "2", "--executor", "inline", "--strategy", "five"]
+        path, run = str(tmp_path / "table.csv"), str(tmp_path / "run")
+        code = main.run(["fit", path, "--target", "y", "-q", *words, "--out", run], Session(started=time.monotonic()))
+    finally:
+        automl.unregister_plugin("five")
+
+    assert code == 0
+    assert "the search strategy failed: it suggested 5" in capfd.readouterr().err

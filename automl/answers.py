@@ -1,0 +1,130 @@
+"""What the plugins of a search answer is looked at here, before anything is done with it: the steps of samplers and
+schedulers, and the results of executors. What cannot be used becomes a PluginError that says so.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from numbers import Real
+from typing import TYPE_CHECKING, Any, get_args
+
+from automl.errors import PluginError
+from automl.evaluate import FoldResult
+from automl.history import Candidate
+from automl.protocols import Done, JobKind, JobResult, Wait
+from automl.strategy import Start
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection
+
+    from automl.history import History
+    from automl.protocols import Executor, Job
+
+PLAIN = (str, bool, int, float, type(None))
+JOB_KINDS = get_args(JobKind)
+
+
+def checked_step(step: Any, history: History, models: Collection[str]) -> Start | Wait | Done:
+    """`step` when a search can do it; PluginError, with the answer in it, otherwise."""
+    match step:
+        case Wait() | Done():
+            return step
+        case Start(candidate=candidate, budget=budget, parent=parent):
+            _check_candidate(candidate, models)
+            if not _is_number(budget) or not 0.0 < budget <= 1.0:
+                raise PluginError(f"it gave the budget {budget!r}; a budget is a number above 0 and at most 1")
+            if parent is not None:
+                _check_parent(parent, budget, history)
+            return step
+    raise PluginError(f"it answered {step!r}; it must start a candidate, wait or be done")
+
+
+def _check_candidate(candidate: Any, models: Collection[str]) -> None:
+    if not isinstance(candidate, Candidate):
+        raise PluginError(f"it suggested {candidate!r}; a sampler suggests a Candidate, or None when nothing is left")
+    if not isinstance(candidate.model, str) or candidate.model not in models:
+        raise PluginError(f"it suggested the model {candidate.model!r}, which this run does not have")
+    if not isinstance(candidate.config, Mapping) or not all(isinstance(name, str) for name in candidate.config):
+        raise PluginError(f"it suggested the configuration {candidate.config!r}; it must map names to values")
+    for name, value in candidate.config.items():
+        if not isinstance(value, PLAIN):
+            raise PluginError(
+                f"it suggested {name}={value!r}, a {type(value).__name__}; values are str, bool, int, float or None"
+            )
+
+
+def _check_parent(parent: Any, budget: float, history: History) -> None:
+    known = {trial.id: trial for trial in history.finished()}
+    if parent not in known:
+        raise PluginError(f"it goes on with trial {parent!r}, which is not among those that are done")
+    if budget <= known[parent].budget:
+        raise PluginError(
+            f"it goes on with trial {parent} at budget {budget:g}; it had {known[parent].budget:g} before"
+        )
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
+
+
+class CheckedExecutor:
+    """An executor whose results are looked at. After its first fault nothing is asked of it any more: `warn` is told,
+    nothing new is taken, and what was submitted never comes back.
+    """
+
+    def __init__(self, executor: Executor, warn: Callable[[str], None]) -> None:
+        """Raises PluginError for an executor without workers."""
+        self._executor = executor
+        self._warn = warn
+        self._sent: set[int] = set()
+        self.fault = ""
+        """What went wrong, in words; empty as long as nothing did."""
+        workers = executor.workers
+        if not isinstance(workers, int) or workers < 1:
+            raise PluginError(f"the executor has {workers!r} workers; it must have a whole number of at least 1")
+        self.workers = workers
+
+    def submit(self, job: Job) -> None:
+        """Queue a job."""
+        self._sent.add(job.id)
+        self._call(lambda: self._executor.submit(job))
+
+    def wait(self, seconds: float | None = None) -> JobResult | None:
+        """The next finished job, or None; see `Executor`."""
+        result: JobResult | None = self._call(lambda: self._checked(self._executor.wait(seconds)))
+        return result
+
+    def cancel(self, job_id: int) -> None:
+        """Drop a job."""
+        self._call(lambda: self._executor.cancel(job_id))
+
+    def close(self) -> None:
+        """Nothing: whoever made the executor closes it."""
+
+    def _call(self, ask: Callable[[], Any]) -> Any:
+        if self.fault:
+            return None
+        try:
+            return ask()
+        except Exception as error:  # noqa: BLE001 - a plugin's fault, whatever it is, must not cost what was found
+            told = str(error) if isinstance(error, PluginError) else f"{type(error).__name__}: {error}"
+            self.fault = f"the executor failed: {told}"
+            self._warn(self.fault)
+            return None
+
+    def _checked(self, result: Any) -> JobResult | None:
+        if result is None:
+            return None
+        if not isinstance(result, JobResult):
+            raise PluginError(f"it answered {result!r}; it must be a JobResult or None")
+        if result.id not in self._sent:
+            raise PluginError(f"it gave a result of job {result.id!r}, which it does not have")
+        if result.kind not in JOB_KINDS:
+            raise PluginError(f"a result is of the kind {result.kind!r}; it must be one of {', '.join(JOB_KINDS)}")
+        if result.kind == "done" and not isinstance(result.value, FoldResult):
+            raise PluginError(f"a job that is done came back with {result.value!r}, not with what its call returned")
+        if not _is_number(result.seconds):
+            raise PluginError(f"a job took {result.seconds!r} seconds; it must be a number")
+        self._sent.discard(result.id)
+        return result
