@@ -64,7 +64,19 @@ def keep_limits(
 ) -> tuple[SearchResult, list[str], bool]:
     """The result with as much of the ensemble as the limits of `run` allow, notes, and whether they are kept.
 
-    The members' own costs are estimates, and what reading a row costs comes on top of them, so that a predictor is
+    Where measuring fails, the result comes back as it is: what was found is worth more than what it costs.
+    """
+    try:
+        return _keep_limits(run, search, result, refitted)
+    except Exception as error:  # noqa: BLE001 - members are plugins' and may fail in any way
+        told = f"limits: not kept: measuring the predictor failed ({type(error).__name__}: {error}); it is as found"
+        return result, [told], False
+
+
+def _keep_limits(
+    run: Run, search: Search, result: SearchResult, refitted: set[int]
+) -> tuple[SearchResult, list[str], bool]:
+    """The members' own costs are estimates, and what reading a row costs comes on top of them, so that a predictor is
     written and timed, first here, at last in a new process, and what was measured corrects the estimate.
     """
     goals = search.context.goals

@@ -28,7 +28,7 @@ def measure(predictor: Predictor, sample: Any, rows: int, *, most_seconds: float
     """
     import numpy as np
 
-    frame = sample.take(np.resize(np.arange(len(sample)), rows)).to_pandas()
+    frame = sample.take(np.resize(np.arange(len(sample)), rows))
     predict = predictor.predict_proba if predictor.task.is_classification else predictor.predict
     predict(frame)
     seconds: list[float] = []

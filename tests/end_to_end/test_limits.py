@@ -54,6 +54,41 @@ def test_a_limit_on_the_latency_is_kept_in_a_new_process(free, tmp_path):
     assert {member.model for member in outcome.predictor.parts.members} <= set(TREES)
 
 
+def test_limits_are_measured_without_pandas(tmp_path):
+    table(200).to_csv(tmp_path / "table.csv", index=False)
+    options = "--target win --trials 1 --models linear --max-size-mb 100 --executor inline --out run".split()
+    code = f"""
+import sys
+
+class Hidden:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] == "pandas":
+            raise ModuleNotFoundError("No module named 'pandas'", name=name)
+
+sys.meta_path.insert(0, Hidden())
+from automl.cli.main import main
+sys.argv[1:] = {["fit", "table.csv", *options]!r}
+main()
+"""
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=120)
+
+    assert done.returncode == 0, done.stderr
+    assert " kept: " in done.stdout
+
+
+def test_a_fault_while_measuring_loses_nothing(tmp_path, monkeypatch):
+    def fail(*arguments, **options):
+        raise ImportError("nothing to measure with")
+
+    monkeypatch.setattr("automl.limits.measure", fail)
+    outcome = run(tmp_path / "run", max_size_mb=100.0, trials=1)
+
+    assert not outcome.limits_kept
+    assert any("measuring the predictor failed (ImportError: nothing to" in reason for reason in outcome.reasons)
+    assert not outcome.only_baseline
+    assert set(outcome.predictor.predict(table(20, 1))) <= {"yes", "no"}
+
+
 def test_a_limit_that_nothing_can_keep_leaves_a_usable_predictor(tmp_path):
     outcome = run(tmp_path / "run", max_latency_ms=1e-7)
 
