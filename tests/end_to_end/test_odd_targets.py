@@ -1,5 +1,7 @@
 """Targets and splits that leave little to judge by: one-member classes, five rows, nothing to learn, no positives."""
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -37,6 +39,37 @@ def test_metric_that_can_say_nothing_is_refused_before_anything_is_trained(tmp_p
     with pytest.raises(DataError, match=r"of class 'no', of which metric roc_auc can say nothing.*--metric log_loss"):
         start(one_yes(), target="y", metric="roc_auc", trials=1, **FAST)
     assert [] == list(tmp_path.iterdir())
+
+
+def never(truth, prediction):
+    return float("nan")
+
+
+def correlation(truth, prediction):
+    """Says nothing of constants."""
+    return np.corrcoef(truth, prediction)[0, 1] if prediction.std() else float("nan")
+
+
+@pytest.mark.parametrize(
+    ("metric", "fault"),
+    [("os:getcwd", "TypeError"), ("test_odd_targets:never", "gave nan")],
+)
+@pytest.mark.parametrize("start", [automl.check, automl.fit])
+def test_a_metric_that_can_never_be_computed_is_refused_before_anything_is_trained(
+    tmp_path, monkeypatch, start, metric, fault
+):
+    monkeypatch.syspath_prepend(Path(__file__).parent)
+    monkeypatch.chdir(tmp_path)
+
+    with pytest.raises(SettingsError, match=f"cannot be computed on the target 'y'.*{fault}"):
+        start(frame(40, ["yes", "no"] * 20), target="y", metric=metric, trials=1, **FAST)
+    assert [] == list(tmp_path.iterdir())
+
+
+def test_a_metric_may_say_nothing_of_constants(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(Path(__file__).parent)
+
+    automl.check(frame(40, np.arange(40.0)), target="y", metric="test_odd_targets:correlation")
 
 
 def test_validation_rows_of_one_class_are_refused_by_name(tmp_path):
