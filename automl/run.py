@@ -202,7 +202,7 @@ class Search:
         if not self._folds_settled and active.trial.is_full and not self._proposals.is_baseline(active.trial):
             self._fit_seconds.append(self._admission.usual_seconds(active.trial, result.seconds, soft))
             # The quicker of two: other work on the machine may have held up one of them.
-            if len(self._fit_seconds) >= min(FITS_THAT_TELL, self._executor.workers) or active.complete:
+            if len(self._fit_seconds) >= min(FITS_THAT_TELL, self.executor.workers) or active.complete:
                 self._settle_folds(min(self._fit_seconds))
         for one in self._open.all():  # with fewer folds than before, others may be complete, too
             if one.complete:
