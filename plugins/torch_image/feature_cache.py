@@ -6,7 +6,10 @@ once: a row's features are the same whoever computes them, and its byte is writt
 
 from __future__ import annotations
 
+import hashlib
 import os
+import threading
+from collections import OrderedDict
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +17,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Hashable, Iterable
+
+    from automl_plugins.torch_image.pixels import Images
     from numpy.typing import NDArray
 
     from automl import ImageData
@@ -77,3 +83,36 @@ class _opened:  # noqa: N801 - used as a function
 
     def __exit__(self, *_: object) -> None:
         os.close(self._file)
+
+
+SHARED_BYTES = 1 << 28
+_lock = threading.Lock()
+_shared: OrderedDict[Hashable, NDArray[np.float32]] = OrderedDict()
+
+
+def shared_features(key: Hashable, compute: Callable[[], NDArray[np.float32]]) -> NDArray[np.float32]:
+    """What `compute` returns, or returned for this key a while ago in this process.
+
+    The members of a predictor see the same images one after another or in threads, mostly through the same network.
+    """
+    with _lock:  # a second thread waits for the features that a first one computes
+        if key not in _shared:
+            _shared[key] = compute()
+            while len(_shared) > 1 and sum(values.nbytes for values in _shared.values()) > SHARED_BYTES:
+                _shared.popitem(last=False)
+        _shared.move_to_end(key)
+        return _shared[key].copy()
+
+
+def fingerprint(images: Images) -> str:
+    """Tells images apart by their pixels; next to what a network computes it costs nothing."""
+    return hash_of([images.read(np.arange(len(images))).numpy()])
+
+
+def hash_of(arrays: Iterable[NDArray[np.generic]]) -> str:
+    """Of the bytes and shapes of arrays."""
+    found = hashlib.blake2b(digest_size=16)
+    for array in arrays:
+        found.update(str((array.shape, array.dtype)).encode())
+        found.update(np.ascontiguousarray(array).tobytes())
+    return found.hexdigest()

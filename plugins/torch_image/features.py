@@ -15,7 +15,7 @@ import torch
 from automl_plugins.torch_common.devices import seeded, torch_threads
 from automl_plugins.torch_common.files import load_tensors, put_weights, save_tensors
 from automl_plugins.torch_image.bodies import Architecture, load_body
-from automl_plugins.torch_image.feature_cache import FeatureCache
+from automl_plugins.torch_image.feature_cache import FeatureCache, fingerprint, hash_of, shared_features
 from automl_plugins.torch_image.heads import head_config, head_models, head_task
 from automl_plugins.torch_image.pixels import Images, moved, outputs_of
 
@@ -49,6 +49,7 @@ class PretrainedFeatures:
         self._device = "cpu"
         self._architecture: Architecture | None = None
         self._body: Any = None
+        self._body_hash = ""
         self._kept: Path | None = None
         """A file with the body's weights that members of a run share."""
         self._centre = self._spread = np.zeros(0, dtype=np.float32)
@@ -167,10 +168,20 @@ class PretrainedFeatures:
     def _compute(self, data: ImageData) -> NDArray[np.float32]:
         assert self._architecture is not None
         images = Images(data, self._side, 3)
-        with torch.inference_mode():
-            normalisation = self._architecture.normalisation
-            found = outputs_of(self._body.features, images, normalisation, device=self._device, flips=self._flips)
-        return found.cpu().numpy()
+        normalisation = self._architecture.normalisation
+
+        def compute() -> NDArray[np.float32]:
+            with torch.inference_mode():
+                found = outputs_of(self._body.features, images, normalisation, device=self._device, flips=self._flips)
+            return found.cpu().numpy()
+
+        return shared_features((self._body_key(), self._side, self._flips, fingerprint(images)), compute)
+
+    def _body_key(self) -> str:
+        """Tells bodies of other weights apart; members of a predictor mostly have the same."""
+        if not self._body_hash:
+            self._body_hash = hash_of(value.cpu().numpy() for value in self._body.state_dict().values())
+        return self._body_hash
 
     def _key(self) -> str:
         """What features depend on beside the image."""

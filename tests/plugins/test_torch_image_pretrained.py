@@ -170,6 +170,23 @@ def test_features_are_computed_once_for_an_image(toy_weights, tmp_path, monkeypa
     assert bodies_[0].st_ino == bodies_[1].st_ino  # one file for all members
 
 
+def test_members_of_a_predictor_share_what_they_compute(toy_weights, tmp_path):
+    train, other = toy_images(30, channels=3), toy_images(20, seed=5, channels=3)
+    model, _ = fit("pretrained_features", toy_weights, train)
+    model.save(tmp_path)
+    members = [type(model).load(tmp_path, model._config, model._task, seed) for seed in (1, 2)]
+    calls = []
+    for member in members:
+        of_body = member._body.features
+        member._body.features = lambda images, of_body=of_body: calls.append(len(images)) or of_body(images)
+    first, second = (member.predict(other) for member in members)
+
+    assert [20] == calls
+    assert np.array_equal(first, second)
+    members[1].predict(toy_images(20, seed=6, channels=3))
+    assert [20, 20] == calls  # other images
+
+
 def test_the_cache_keeps_rows_apart_and_survives_gaps(tmp_path):
     cache = FeatureCache(values_file=tmp_path / "v", done_file=tmp_path / "d", features=3)
     cache.write(np.array([5, 2]), np.array([[5, 5, 5], [2, 2, 2]], dtype=np.float32))
