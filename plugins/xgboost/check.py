@@ -65,33 +65,50 @@ def _check_model(model: dict[str, Any], groups: int, columns: int) -> None:
         raise ValueError("its rounds begin at other trees")
     if any(len(part) for part in model.get("cats", {}).values()):
         raise ValueError("it holds categories")
-    for number, tree in enumerate(trees):
-        _expect("the id of a tree", int(tree["id"]), number)
-        _check_tree(tree, columns)
+    if [int(tree["id"]) for tree in trees] != list(range(len(trees))):
+        raise ValueError("its trees have other ids")
+    if trees:
+        _check_trees(trees, columns)
 
 
-def _check_tree(tree: dict[str, Any], columns: int) -> None:
-    """A node is the child of one other at most, and the root of none: then nothing that begins at the root goes round."""
+def _check_trees(trees: list[dict[str, Any]], columns: int) -> None:
+    """A node is the child of one other at most, and the root of none: then nothing that begins at the root goes round.
+
+    The nodes of all trees are looked at together: one by one, a thousand small trees would take long.
+    """
+    nodes = np.array([_node_count(tree, columns) for tree in trees])
+    left, right, chosen = (
+        _joined(trees, name, np.int64) for name in ("left_children", "right_children", "split_indices")
+    )
+    inner = left != -1
+    begin, size = (np.repeat(counts, nodes)[inner] for counts in (np.cumsum(nodes) - nodes, nodes))
+    children = np.stack([left[inner], right[inner]])
+    if (right[~inner] != -1).any() or (children < 1).any() or (children >= size).any():
+        raise ValueError("a child is out of range")
+    if np.bincount((children + begin).ravel(), minlength=1).max() > 1:
+        raise ValueError("a node is the child of two others")
+    if ((chosen[inner] < 0) | (chosen[inner] >= columns)).any():
+        raise ValueError("a split is on a column that is not there")
+    if _joined(trees, "split_type", np.int64).any():
+        raise ValueError("a split is on categories")
+    if not np.isfinite(_joined(trees, "split_conditions", np.float64)).all():
+        raise ValueError("a leaf or split is not finite")
+
+
+def _node_count(tree: dict[str, Any], columns: int) -> int:
     told = tree["tree_param"]
     nodes = int(told["num_nodes"])
     for name, expected in (("num_deleted", 0), ("num_feature", columns), ("size_leaf_vector", 1)):
         _expect(name, int(told[name]), expected)
     if nodes < 1 or any(len(tree[name]) != nodes for name in NODE_ARRAYS):
         raise ValueError(f"a tree does not have the {nodes} nodes that it says")
-    if any(len(tree[name]) for name in CATEGORY_ARRAYS) or np.any(tree["split_type"]):
+    if any(len(tree[name]) for name in CATEGORY_ARRAYS):
         raise ValueError("a split is on categories")
-    left, right = (np.asarray(tree[name], dtype=np.int64) for name in ("left_children", "right_children"))
-    inner = left != -1
-    children = np.concatenate([left[inner], right[inner]])
-    if (right[~inner] != -1).any() or (len(children) and not 1 <= children.min() <= children.max() < nodes):
-        raise ValueError("a child is out of range")
-    if len(children) and np.bincount(children).max() > 1:
-        raise ValueError("a node is the child of two others")
-    chosen = np.asarray(tree["split_indices"], dtype=np.int64)[inner]
-    if len(chosen) and not 0 <= chosen.min() <= chosen.max() < columns:
-        raise ValueError("a split is on a column that is not there")
-    if not np.isfinite(np.asarray(tree["split_conditions"], dtype=np.float64)).all():
-        raise ValueError("a leaf or split is not finite")
+    return nodes
+
+
+def _joined(trees: list[dict[str, Any]], name: str, kind: type) -> Any:
+    return np.concatenate([tree[name] for tree in trees]).astype(kind)
 
 
 def _expect(name: str, found: object, expected: object) -> None:

@@ -96,3 +96,25 @@ def test_forged_trees_are_refused(content, monkeypatch, change, told):
 def test_what_is_no_document_is_refused(content):
     with pytest.raises(ValueError, match=r"."):
         read_ubj(content)
+
+
+def test_damage_in_later_trees_is_told_as_in_the_first(content):
+    """Trees that look like the first are read another way than it: cut or changed anywhere, both ways say the same."""
+    places = range(content.index(b"left_children"), len(content), 37)
+    for place in places:
+        with pytest.raises(ValueError, match=r"."):
+            read_ubj(content[:place])
+
+    second = content.index(b"num_nodes", content.index(b"num_nodes") + 1)
+    longer = bytearray(content)
+    longer[second + 11 : second + 19] = b"\x7f" + b"\xff" * 7
+    with pytest.raises(ValueError, match="wrong length"):
+        read_ubj(bytes(longer))
+
+
+def test_a_key_that_stands_twice_in_a_later_tree_is_told(content):
+    later = content.rindex(b"loss_changes")
+    forged = content[:later] + b"base_weights" + content[later + len(b"base_weights") :]
+
+    with pytest.raises(ValueError, match="'base_weights' stands there twice"):
+        read_ubj(forged)
