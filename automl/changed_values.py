@@ -19,7 +19,23 @@ Parts = dict[str, Any]
 
 
 def change_hyperparameter(part: Parts, change: Change) -> Parts:
-    """The hyperparameter in ConfigSpace's own words, with the change made."""
+    """The hyperparameter in ConfigSpace's own words, with the change made; SettingsError for values that the model
+    cannot take (``meta={"limits": (low, high)}`` of the hyperparameter).
+    """
+    made = _changed(part, change)
+    low, high = (part.get("meta") or {}).get("limits", (None, None))
+    values = all_values(made) or [made["lower"], made["upper"]]
+    for value in filter(is_number, values):
+        if (low is not None and value < low) or (high is not None and value > high):
+            ends = (("at least", low), ("at most", high))
+            bounds = [f"{word} {bound:g}" for word, bound in ends if bound is not None]
+            raise SettingsError(
+                f"{change.source}: model {change.model} cannot take {change.name}={value}; it must be {' and '.join(bounds)}"
+            )
+    return made
+
+
+def _changed(part: Parts, change: Change) -> Parts:
     kind = part["type"]
     if kind == "categorical":
         return _fewer_choices(part, change)

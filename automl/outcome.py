@@ -6,6 +6,7 @@ import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
+from automl.failures import lost_models
 from automl.machine import versions
 from automl.predictor import Predictor
 from automl.predictor_file import MemberRecord, Parts, write_predictor
@@ -65,6 +66,8 @@ class FitOutcome:
     """Models were fitted, but none was better than the baseline, which is what predicts."""
     limits_kept: bool = True
     """Whether the predictor keeps the limits on latency and size."""
+    lost_models: tuple[str, ...] = ()
+    """A line for each model none of whose trials succeeded, with the most frequent cause."""
     faults: tuple[str, ...] = ()
     """What plugins did wrong, in words: a search strategy that failed, a tracker that was switched off."""
 
@@ -140,6 +143,8 @@ def finish_run(
         note = "no model was better than the baseline out of fold: the predictor is the baseline"
         store.event("warning", "nothing-learned", note)
         reasons = (*reasons, f"predictor: {note}")
+    lost = lost_models(result.history)
+    reasons = (*reasons, *(f"models: {line}" for line in lost))
     factors = parts.factors
     if factors:
         told = ", ".join(
@@ -183,4 +188,5 @@ def finish_run(
         interrupted=result.interrupted,
         nothing_learned=nothing_learned,
         limits_kept=limits_kept,
+        lost_models=lost,
     )

@@ -50,6 +50,10 @@ def _whole(name: str, value: Any, least: int) -> int | None:
     return number
 
 
+LEAST_MEMORY_BYTES = 50_000_000
+"""Python with numpy alone takes about as much."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Settings:
     """What a user asks of a run. Every field but `target` has a default."""
@@ -141,7 +145,7 @@ class Settings:
             "folds": 2,
             "repeats": 1,
             "seed": 0,
-            "memory_bytes": 1,
+            "memory_bytes": LEAST_MEMORY_BYTES,
             "latency_rows": 1,
             "patience": 1,
             "image_side": 1,

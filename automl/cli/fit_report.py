@@ -101,6 +101,8 @@ def tell_outcome(output: Output, outcome: FitOutcome, tested: TestScore | None) 
     output.say(labelled("next", f"{program()} predict {shlex.quote(folder)} {new} --out predictions.csv"))
     for fault in outcome.faults:
         warn(f"the run is complete, but a plugin is at fault: {fault}")
+    for line in outcome.lost_models:
+        warn(line)
     if outcome.only_baseline:
         warn("only the dummy could be fitted: this predictor does not look at the columns")
     if not outcome.limits_kept:

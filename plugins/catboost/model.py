@@ -49,15 +49,15 @@ def space(task: Task) -> ConfigurationSpace:
 
     made = ConfigurationSpace()
     made.add(
-        Float("learning_rate", (0.005, 0.2), log=True, default=0.06),
-        Integer("depth", (4, 8), default=6),
-        Float("l2_leaf_reg", (1e-3, 10.0), log=True, default=3.0),
-        Float("subsample", (0.7, 1.0), default=0.9),
-        Integer("leaf_estimation_iterations", (1, 20), log=True, default=1),
-        Integer("one_hot_max_size", (2, 100), log=True, default=8),
+        Float("learning_rate", (0.005, 0.2), log=True, default=0.06, meta={"limits": (1e-12, None)}),
+        Integer("depth", (4, 8), default=6, meta={"limits": (1, 16)}),
+        Float("l2_leaf_reg", (1e-3, 10.0), log=True, default=3.0, meta={"limits": (0, None)}),
+        Float("subsample", (0.7, 1.0), default=0.9, meta={"limits": (1e-12, 1)}),
+        Integer("leaf_estimation_iterations", (1, 20), log=True, default=1, meta={"limits": (1, None)}),
+        Integer("one_hot_max_size", (2, 100), log=True, default=8, meta={"limits": (1, 255)}),
         Categorical("grow_policy", ["SymmetricTree", "Depthwise"], weights=[0.7, 0.3], default="SymmetricTree"),
-        Integer("max_ctr_complexity", (1, 5), default=1 if task.rows > CROSSED_ROWS else 2),
-        Float("model_size_reg", (0.1, 1.5), log=True, default=0.5),
+        Integer("max_ctr_complexity", (1, 5), default=1 if task.rows > CROSSED_ROWS else 2, meta={"limits": (0, 15)}),
+        Float("model_size_reg", (0.1, 1.5), log=True, default=0.5, meta={"limits": (0, None)}),
     )
     return made
 

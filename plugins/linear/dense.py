@@ -31,9 +31,9 @@ def space(task: Task) -> ConfigurationSpace:
 
     del task  # the same for classes and values
     choice = Categorical("choice", ["auto", "fixed"], default="auto", weights=[1, 3])
-    strength = Float("C", (2.0**-10, 2.0**15), log=True, default=1.0)
+    strength = Float("C", (2.0**-10, 2.0**15), log=True, default=1.0, meta={"limits": (1e-12, None)})
     penalty = Categorical("penalty", ["l2", "l1", "elasticnet"], default="l2")
-    ratio = Float("l1_ratio", (0.05, 0.95), default=0.5)
+    ratio = Float("l1_ratio", (0.05, 0.95), default=0.5, meta={"limits": (0, 1)})
     made = ConfigurationSpace(space=[choice, strength, penalty, ratio])
     made.add(EqualsCondition(strength, choice, "fixed"), EqualsCondition(ratio, penalty, "elasticnet"))
     return made

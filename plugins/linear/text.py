@@ -31,8 +31,8 @@ def space(task: Task) -> ConfigurationSpace:
 
     del task  # the same for classes and values
     choice = Categorical("choice", ["auto", "fixed"], default="auto", weights=[1, 3])
-    strength = Float("C", (2.0**-5, 2.0**10), log=True, default=1.0)
-    words = Float("words_weight", (0.3, 10.0), log=True, default=3.0)
+    strength = Float("C", (2.0**-5, 2.0**10), log=True, default=1.0, meta={"limits": (1e-12, None)})
+    words = Float("words_weight", (0.3, 10.0), log=True, default=3.0, meta={"limits": (0, None)})
     made = ConfigurationSpace(space=[choice, strength, words, Categorical("sublinear", [True, False], default=True)])
     made.add(EqualsCondition(strength, choice, "fixed"))
     return made

@@ -36,10 +36,10 @@ def space(task: Task) -> ConfigurationSpace:
     highest = max(2, min(100, task.rows // 2))
     return ConfigurationSpace(
         space=[
-            Integer("neighbours", (1, highest), log=True, default=min(20, highest)),
+            Integer("neighbours", (1, highest), log=True, default=min(20, highest), meta={"limits": (1, None)}),
             Categorical("weights", ["uniform", "distance"], default="distance"),
             Categorical("power", [1, 2], default=2),
-            Float("relevance", (0.0, 2.0), default=1.0),
+            Float("relevance", (0.0, 2.0), default=1.0, meta={"limits": (0, None)}),
         ]
     )
 

@@ -40,9 +40,9 @@ def random_forest_space(task: Task) -> ConfigurationSpace:
     made = ConfigurationSpace()
     made.add(
         Categorical("max_features", ["sqrt", 0.3, 0.5, 0.75, 1.0], default="sqrt" if task.is_classification else 0.5),
-        Float("max_samples", (0.5, 1.0), default=1.0),
-        Integer("min_samples_leaf", (1, 20), log=True, default=1),
-        Float("min_impurity_decrease", (1e-7, 1e-3), log=True, default=1e-7),
+        Float("max_samples", (0.5, 1.0), default=1.0, meta={"limits": (1e-12, 1)}),
+        Integer("min_samples_leaf", (1, 20), log=True, default=1, meta={"limits": (1, None)}),
+        Float("min_impurity_decrease", (1e-7, 1e-3), log=True, default=1e-7, meta={"limits": (0, None)}),
     )
     if task.is_classification:
         made.add(Categorical("criterion", ["gini", "entropy"], default="entropy"))
@@ -56,9 +56,9 @@ def extra_trees_space(task: Task) -> ConfigurationSpace:
     made = ConfigurationSpace()
     made.add(
         Categorical("max_features", ["sqrt", 0.5, 0.75, 1.0], default="sqrt" if task.is_classification else 0.75),
-        Integer("min_samples_split", (2, 32), log=True, default=2),
-        Integer("min_samples_leaf", (1, 20), log=True, default=1),
-        Float("min_impurity_decrease", (1e-7, 1e-3), log=True, default=1e-7),
+        Integer("min_samples_split", (2, 32), log=True, default=2, meta={"limits": (2, None)}),
+        Integer("min_samples_leaf", (1, 20), log=True, default=1, meta={"limits": (1, None)}),
+        Float("min_impurity_decrease", (1e-7, 1e-3), log=True, default=1e-7, meta={"limits": (0, None)}),
     )
     if task.is_classification:
         made.add(Categorical("criterion", ["gini", "entropy"], default="entropy"))

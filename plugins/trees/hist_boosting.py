@@ -31,11 +31,11 @@ def space(task: Task) -> ConfigurationSpace:
 
     made = ConfigurationSpace()
     made.add(
-        Float("learning_rate", (0.01, 0.5), log=True, default=0.08),
-        Integer("max_leaf_nodes", (3, 512), log=True, default=31),
-        Integer("min_samples_leaf", (1, 200), log=True, default=20),
-        Float("l2_regularization", (1e-10, 1.0), log=True, default=1e-10),
-        Float("max_features", (0.4, 1.0), default=1.0),
+        Float("learning_rate", (0.01, 0.5), log=True, default=0.08, meta={"limits": (1e-12, None)}),
+        Integer("max_leaf_nodes", (3, 512), log=True, default=31, meta={"limits": (2, None)}),
+        Integer("min_samples_leaf", (1, 200), log=True, default=20, meta={"limits": (1, None)}),
+        Float("l2_regularization", (1e-10, 1.0), log=True, default=1e-10, meta={"limits": (0, None)}),
+        Float("max_features", (0.4, 1.0), default=1.0, meta={"limits": (1e-12, 1)}),
     )
     if task.is_classification:
         made.add(Categorical("class_weight", ["none", "balanced"], weights=[0.85, 0.15], default="none"))

@@ -40,21 +40,21 @@ def space(task: Task) -> ConfigurationSpace:
 
     made = ConfigurationSpace()
     made.add(
-        Float("learning_rate", (0.005, 0.2), log=True, default=0.05),
-        Integer("num_leaves", (2, 256), log=True, default=31),
-        Integer("min_data_in_leaf", (1, 128), log=True, default=20),
-        Float("feature_fraction", (0.3, 1.0), default=0.9),
-        Float("bagging_fraction", (0.7, 1.0), default=0.9),
+        Float("learning_rate", (0.005, 0.2), log=True, default=0.05, meta={"limits": (1e-12, None)}),
+        Integer("num_leaves", (2, 256), log=True, default=31, meta={"limits": (2, 131072)}),
+        Integer("min_data_in_leaf", (1, 128), log=True, default=20, meta={"limits": (0, None)}),
+        Float("feature_fraction", (0.3, 1.0), default=0.9, meta={"limits": (1e-12, 1)}),
+        Float("bagging_fraction", (0.7, 1.0), default=0.9, meta={"limits": (1e-12, 1)}),
         Categorical("extra_trees", [False, True], default=False),
-        Float("lambda_l1", (1e-4, 1.0), log=True, default=1e-4),
-        Float("lambda_l2", (1e-4, 20.0), log=True, default=1e-2),
-        Float("cat_l2", (0.005, 20.0), log=True, default=10.0),
-        Float("cat_smooth", (1e-3, 100.0), log=True, default=10.0),
+        Float("lambda_l1", (1e-4, 1.0), log=True, default=1e-4, meta={"limits": (0, None)}),
+        Float("lambda_l2", (1e-4, 20.0), log=True, default=1e-2, meta={"limits": (0, None)}),
+        Float("cat_l2", (0.005, 20.0), log=True, default=10.0, meta={"limits": (0, None)}),
+        Float("cat_smooth", (1e-3, 100.0), log=True, default=10.0, meta={"limits": (0, None)}),
     )
     handling = Categorical("categories", ["native", "encoded"], default="native")
     native = [
-        Integer("max_cat_to_onehot", (4, 100), log=True, default=8),
-        Integer("min_data_per_group", (2, 100), log=True, default=100),
+        Integer("max_cat_to_onehot", (4, 100), log=True, default=8, meta={"limits": (1, None)}),
+        Integer("min_data_per_group", (2, 100), log=True, default=100, meta={"limits": (1, None)}),
     ]
     made.add(handling, *native, *(EqualsCondition(each, handling, "native") for each in native))
     if task.is_classification:

@@ -30,18 +30,18 @@ def space(task: Task) -> ConfigurationSpace:
 
     made = ConfigurationSpace()
     made.add(
-        Float("learning_rate", (0.005, 0.2), log=True, default=0.08),
-        Integer("max_depth", (3, 12), log=True, default=6),
-        Float("min_child_weight", (1e-3, 5.0), log=True, default=1.0),
-        Float("subsample", (0.5, 1.0), default=0.9),
-        Float("colsample_bylevel", (0.6, 1.0), default=0.9),
-        Float("colsample_bynode", (0.6, 1.0), default=0.9),
-        Float("colsample_bytree", (0.5, 1.0), default=1.0),
-        Float("reg_alpha", (1e-4, 5.0), log=True, default=1e-4),
-        Float("reg_lambda", (1e-4, 30.0), log=True, default=1.0),
+        Float("learning_rate", (0.005, 0.2), log=True, default=0.08, meta={"limits": (1e-12, None)}),
+        Integer("max_depth", (3, 12), log=True, default=6, meta={"limits": (1, 64)}),
+        Float("min_child_weight", (1e-3, 5.0), log=True, default=1.0, meta={"limits": (0, None)}),
+        Float("subsample", (0.5, 1.0), default=0.9, meta={"limits": (1e-12, 1)}),
+        Float("colsample_bylevel", (0.6, 1.0), default=0.9, meta={"limits": (1e-12, 1)}),
+        Float("colsample_bynode", (0.6, 1.0), default=0.9, meta={"limits": (1e-12, 1)}),
+        Float("colsample_bytree", (0.5, 1.0), default=1.0, meta={"limits": (1e-12, 1)}),
+        Float("reg_alpha", (1e-4, 5.0), log=True, default=1e-4, meta={"limits": (0, None)}),
+        Float("reg_lambda", (1e-4, 30.0), log=True, default=1.0, meta={"limits": (0, None)}),
     )
     policy = Categorical("grow_policy", ["depthwise", "lossguide"], default="depthwise")
-    leaves = Integer("max_leaves", (8, 1024), log=True, default=256)
+    leaves = Integer("max_leaves", (8, 1024), log=True, default=256, meta={"limits": (2, None)})
     made.add(policy, leaves, EqualsCondition(leaves, policy, "lossguide"))
     return made
 

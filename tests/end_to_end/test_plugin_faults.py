@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from automl_plugins.executors.inline import Inline
+from ConfigSpace import ConfigurationSpace, Integer
 
 import automl
 from automl.api import fit_run, make_settings
@@ -17,7 +18,7 @@ from automl.cli import main
 from automl.cli.output import Session
 from automl.history import Candidate
 from automl.protocols import Promote, Sample
-from automl.specs import ExecutorSpec, SamplerSpec, SchedulerSpec
+from automl.specs import ExecutorSpec, ModelSpec, SamplerSpec, SchedulerSpec
 
 
 def table(rows=300):
@@ -117,6 +118,20 @@ class Hollow(Junk):
         return replace(result, value=None)
 
 
+def space(task):
+    return ConfigurationSpace(space=[Integer("size", (1, 100))])
+
+
+class Failing:
+    """A model that can never be fitted."""
+
+    def __init__(self, config, task, seed):
+        pass
+
+    def fit(self, train, valid, effort):
+        raise ValueError("it cannot be")
+
+
 def plugin_of(name):
     """A plugin with the class of this name, in whichever of its roles it works."""
     factory, words = f"test_plugin_faults:{name.title()}", {"name": name, "summary": "Fails."}
@@ -133,7 +148,12 @@ def plugin_of(name):
     def register_executors():
         return [ExecutorSpec(**words, factory=factory)]
 
+    @automl.hookimpl
+    def register_models():
+        return [ModelSpec(**words, factory=factory, space="test_plugin_faults:space")]
+
     return types.SimpleNamespace(
+        register_models=register_models,
         register_samplers=register_samplers,
         register_schedulers=register_schedulers,
         register_executors=register_executors,
@@ -190,3 +210,37 @@ def test_a_plugins_fault_is_told_on_standard_error(tmp_path, monkeypatch, capfd)
 
     assert code == 0
     assert "the search strategy failed: it suggested 5" in capfd.readouterr().err
+
+
+def test_why_all_trials_of_a_model_failed_is_told(tmp_path, monkeypatch, capfd):
+    monkeypatch.chdir(tmp_path)
+    table().to_csv("table.csv", index=False)
+    words = [
+        "--models",
+        "lightgbm",
+        "--space",
+        "lightgbm.num_leaves=0",
+        "--trials",
+        "2",
+        "--folds",
+        "2",
+        "--out",
+        "run",
+    ]
+    code = main.run(["fit", "table.csv", "--target", "y", *words], Session(started=time.monotonic()))
+    told = capfd.readouterr().err
+
+    assert code == 2
+    assert "cannot take num_leaves=0; it must be at least 2" in told
+    assert not Path("run").exists()
+
+    monkeypatch.syspath_prepend(Path(__file__).parent)
+    automl.register_plugin(plugin_of("failing"), "failing")
+    try:
+        words = ["--models", "failing", "--trials", "3", "--folds", "2", "--executor", "inline", "-q", "--out", "run"]
+        code = main.run(["fit", "table.csv", "--target", "y", *words], Session(started=time.monotonic()))
+    finally:
+        automl.unregister_plugin("failing")
+
+    assert code == 3
+    assert "all 3 trials of failing failed with error: ValueError: it cannot be" in capfd.readouterr().err

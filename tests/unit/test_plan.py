@@ -40,7 +40,7 @@ def test_without_a_time_limit_a_memory_limit_of_the_user_counts():
     asked = make_plan(
         load_registry(),
         TASK,
-        Settings(target="y", trials=3, memory_bytes=1 << 20),
+        Settings(target="y", trials=3, memory_bytes=1 << 26),
         seconds=None,
         workers=2,
         memory_bytes=1 << 20,

@@ -28,10 +28,15 @@ def test_times_that_are_none(given):
 
 @pytest.mark.parametrize("name", ["trials", "jobs", "folds", "repeats", "seed", "memory_bytes"])
 def test_whole_numbers_of_any_type(name):
-    settings = Settings(target="y", **{name: np.int64(3)})
+    settings = Settings(target="y", **{name: np.int64(10**9)})
 
-    assert getattr(settings, name) == 3
+    assert getattr(settings, name) == 10**9
     assert type(getattr(settings, name)) is int
+
+
+def test_memory_in_which_nothing_fits_is_refused():
+    with pytest.raises(SettingsError, match="memory_bytes=10 must be a whole number of at least 50000000"):
+        Settings(target="y", memory_bytes=10)
 
 
 @pytest.mark.parametrize("value", [0.5, "3", True, -1, np.float64(2)])

@@ -24,8 +24,9 @@ from automl.errors import SettingsError
 from automl.history import Candidate, History, Trial
 from automl.registry import load_registry
 from automl.settings import Settings
-from automl.space import JointSpace, plain_config
+from automl.space import JointSpace, model_space, plain_config
 from automl.space_changes import read_changes
+from automl.testing import toy_task
 
 
 def one(text):
@@ -317,3 +318,30 @@ def test_every_sampler_stays_in_a_changed_space(space, name):
         )
         history = history.with_trial(trial)
     assert len(history) > 10
+
+
+@pytest.mark.parametrize(
+    "text", ["m.size=0", "m.size=0..20:linear", "m.size=1,2000", "m.size=1..4096:pow2", "m.share=1.5", "m.share=0.2..2"]
+)
+def test_values_that_the_model_cannot_take_are_refused(text):
+    own = ConfigurationSpace(
+        space=[
+            Integer("size", (2, 100), log=True, meta={"limits": (1, 1000)}),
+            Float("share", (0.5, 1.0), meta={"limits": (None, 1.0)}),
+        ]
+    )
+    with pytest.raises(SettingsError, match=r"model m cannot take (size|share)=.*; it must be at (least 1|most 1)"):
+        changed(own, text)
+    assert 1000 == changed(own, "m.size=1..1000")["size"].upper
+    assert 0.0 == changed(own, "m.share=0..1")["share"].lower
+
+
+@pytest.mark.parametrize("name", sorted(load_registry().models))
+def test_limits_of_models_leave_room_for_their_own_spaces(name):
+    spec = load_registry().models[name]
+    if spec.missing():
+        pytest.skip(f"needs {spec.missing()}")
+    for one in model_space(spec, toy_task("binary")).values():
+        low, high = (one.meta or {}).get("limits", (None, None))
+        assert low is None or low <= one.lower
+        assert high is None or one.upper <= high
