@@ -75,6 +75,11 @@ class Predictor:
         """Labels in the order of the columns of `predict_proba`; empty for regression."""
         return self.parts.task.classes
 
+    @property
+    def written_classes(self) -> tuple[str, ...]:
+        """`classes` as text, as the file wrote them from which was learned: "true" where Python has True."""
+        return self.parts.coding.written
+
     def predict(self, data: Any, *, allow_missing: bool = False) -> NDArray[Any]:
         """Labels as they came in the training table, or values: ``(rows,)``.
 

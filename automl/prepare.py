@@ -69,6 +69,7 @@ def prepare(raw: RawTable, settings: Settings, registry: Registry) -> Prepared:
         name=settings.target,
         task=settings.task,
         metric=None if metric is None else metric.spec,
+        raw=raw,
     )
     findings = [*raw.findings, *found]
     if validation is not None:

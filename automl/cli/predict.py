@@ -45,11 +45,12 @@ def predict_command(output: Output, run: str, data: str, out: str, proba: bool, 
     columns: dict[str, Any] = {}
     if proba:
         shares = predictor.predict_proba(source_of(data), allow_missing=allow_missing)
-        columns[predictor.task.target] = predictor.decide(shares)
-        for place, label in enumerate(predictor.classes):
+        columns[predictor.task.target] = as_written(predictor.decide(shares), predictor)
+        for place, label in enumerate(predictor.written_classes):
             columns[f"proba_{label}"] = shares[:, place]
     else:
-        columns[predictor.task.target] = predictor.predict(source_of(data), allow_missing=allow_missing)
+        labels = predictor.predict(source_of(data), allow_missing=allow_missing)
+        columns[predictor.task.target] = as_written(labels, predictor)
     if predictor.parts.images is not None:
         columns = _with_images(columns, predictor)
     table = prediction_table(columns)
@@ -61,6 +62,17 @@ def predict_command(output: Output, run: str, data: str, out: str, proba: bool, 
     output.findings(predictor.last_findings)
     output.say(f"{table.num_rows - len(predictor.last_faults):,} predictions")
     output.result(out)
+
+
+def as_written(labels: Any, predictor: Predictor) -> Any:
+    """Labels that are no text as the training file wrote them; those of other tables, and values, as they are."""
+    import numpy as np
+
+    spellings = predictor.parts.coding.spellings
+    if not spellings:
+        return labels
+    texts = dict(zip(predictor.classes, spellings, strict=True))
+    return np.array([texts.get(label) for label in labels.tolist()], dtype=object)  # None: an image without prediction
 
 
 def _with_images(columns: dict[str, Any], predictor: Predictor) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from automl.data.clock import parse_clock
 from automl.data.date_order import order_finding, order_of, settle, with_order
 from automl.data.dates import find_formats
 from automl.data.distinct import distinct, number_label, stripped
-from automl.data.numbers_as_text import parse_numbers, uses_decimal_comma
+from automl.data.numbers_as_text import find_decimal_sign, parse_numbers
 from automl.data.schema import USED_KINDS
 from automl.errors import SettingsError
 
@@ -197,10 +197,11 @@ def _as_wanted(name: str, column: Any, wanted: str) -> Fitted:
     if wanted == "date":
         formats, findings = _formats_as_wanted(name, column, order)
         return fitted.date(name, column, formats, reason), findings
-    params = _number_as_wanted(name, column, wanted)
+    params, findings = _number_as_wanted(name, column, wanted)
     if wanted == "integer_code":
-        return fitted.integer_code(name, column, reason, params)
-    return fitted.number(name, column, reason, params), []
+        made, more = fitted.integer_code(name, column, reason, params)
+        return made, [*more, *findings]
+    return fitted.number(name, column, reason, params), findings
 
 
 def _formats_as_wanted(name: str, column: Any, order: str) -> tuple[list[str], list[Finding]]:
@@ -225,19 +226,21 @@ def _formats_as_wanted(name: str, column: Any, order: str) -> tuple[list[str], l
     return formats, [order_finding(name, found, texts[0].as_py())] if undecided and found else []
 
 
-def _number_as_wanted(name: str, column: Any, wanted: str) -> dict[str, Any]:
+def _number_as_wanted(name: str, column: Any, wanted: str) -> tuple[dict[str, Any], list[Finding]]:
     import pyarrow as pa
 
+    from automl.data.decimal_sign import sign_finding
+
     if pa.types.is_temporal(column.type):
-        return {"moments": True}
+        return {"moments": True}, []
     if not pa.types.is_string(column.type):
-        return {}
+        return {}, []
     texts = stripped(distinct(column).values)
-    comma = uses_decimal_comma(texts.slice(0, fitted.SAMPLE).to_pylist())
-    if np.isnan(parse_numbers(texts, decimal_comma=comma)).all():
+    sign = find_decimal_sign(texts.slice(0, fitted.SAMPLE).to_pylist())
+    if np.isnan(parse_numbers(texts, decimal_comma=sign.decimal_comma)).all():
         if not np.isnan(parse_clock(texts)).all():
-            return {"as_text": True, "clock": True}
+            return {"as_text": True, "clock": True}, []
         raise SettingsError(
             f"column {name!r} was asked to be a {wanted}, but no value reads as a number; use category or text"
         )
-    return {"as_text": True, "decimal_comma": comma}
+    return {"as_text": True, "decimal_comma": sign.decimal_comma}, sign_finding(name, sign)

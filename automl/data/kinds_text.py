@@ -12,8 +12,9 @@ from automl.data import fitted
 from automl.data.clock import parse_clock
 from automl.data.date_order import order_finding, order_of, settle
 from automl.data.dates import DAY, find_formats, looks_like_dates, parse_with
+from automl.data.decimal_sign import sign_finding
 from automl.data.distinct import Distinct, among, distinct, merged, stripped
-from automl.data.numbers_as_text import parse_number, parse_numbers, uses_decimal_comma
+from automl.data.numbers_as_text import find_decimal_sign, parse_number, parse_numbers
 from automl.data.records import Finding
 from automl.data.values import FALSE_WORDS, TRUE_WORDS
 
@@ -88,13 +89,17 @@ def _numbers(texts: _Texts) -> Fitted | None:
     if not _mostly_numbers(texts.some(FIRST_LOOK), 0.5):
         return None
     some = texts.some(fitted.SAMPLE)
-    comma = uses_decimal_comma(some)
     if not _mostly_numbers(some, 0.8):
         return None
+    sign = find_decimal_sign(some)
+    comma = sign.decimal_comma
     wrong = np.isnan(parse_numbers(texts.real, decimal_comma=comma))
     unread = int(texts.counts[wrong].sum())
     if unread > (1 - NUMBER_SHARE) * texts.rows:
-        return None
+        if not (sign.comma and sign.point):
+            return None
+        column, findings = _words(texts)  # half of them would be missing
+        return column, [*findings, *sign_finding(texts.name, sign)]
     if any(map(_BEYOND.fullmatch, some)) and len(np.unique(parse_numbers(texts.real))) < len(texts.real):
         return None  # whole numbers beyond 64 bits, of which fractions would make some equal
     name, rows = texts.name, texts.rows
@@ -104,7 +109,8 @@ def _numbers(texts: _Texts) -> Fitted | None:
         message += f"; {unread:,} of {rows:,} values are none ({_first(texts, wrong)!r}) and count as missing"
     finding = Finding(level="repair", code="numbers-as-text", column=name, count=unread, message=message)
     params = {"as_text": True, "decimal_comma": comma}
-    return fitted.number(name, texts.column, f"{rows:,} numbers written as text", params), [finding]
+    column = fitted.number(name, texts.column, f"{rows:,} numbers written as text", params)
+    return column, [finding, *sign_finding(name, sign)]
 
 
 def _codes(texts: _Texts) -> Fitted | None:

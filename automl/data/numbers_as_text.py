@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     import numpy as np
     import pyarrow as pa
     from numpy.typing import NDArray
 
-_PLAIN = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
-_GROUPED = re.compile(r"[+-]?\d{1,3}(,\d{3})+(\.\d+)?")
-_SPACED = re.compile(r"[+-]?\d{1,3}([ \u00a0\u202f']\d{3})+([.,]\d+)?")
-_COMMA = re.compile(r"[+-]?(\d{1,3}(\.\d{3})+|\d+),\d+([eE][+-]?\d+)?|[+-]?\d{1,3}(\.\d{3})+")
 _WHOLE = re.compile(r"[+-]?\d+")
+_PLAIN = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
+_GROUPED = re.compile(r"[+-]?[1-9]\d{0,2}(,\d{3})+(\.\d+)?")
+_SPACED = re.compile(r"[+-]?[1-9]\d{0,2}([ \u00a0\u202f']\d{3})+(\.\d+)?")
+"""Forms with a decimal point. No group of digits before a separator is empty or starts with a zero."""
+_COMMA_PLAIN = re.compile(r"[+-]?(\d+(,\d*)?|,\d+)([eE][+-]?\d+)?")
+_COMMA_GROUPED = re.compile(r"[+-]?[1-9]\d{0,2}(\.\d{3})+(,\d+)?")
+_COMMA_SPACED = re.compile(r"[+-]?[1-9]\d{0,2}([ \u00a0\u202f']\d{3})+(,\d+)?")
+"""The same forms with a decimal comma."""
+_EITHER_WAY = re.compile(r"[+-]?[1-9]\d{0,2},\d{3}")
+"""A thousand and more, or decimals after a comma: such a text alone does not tell."""
 FLOAT_DIGITS = 15
 """Whole numbers of so many digits are all different as float64; from 2**53 on, some are not."""
 _INFINITE = {
@@ -25,15 +34,17 @@ _INFINITE = {
     "-infinity": float("-inf"),
 }
 _CURRENCY = "$€£¥₹"
-_SIMPLE = rf"^[+-]?[{_CURRENCY}]?(\d+\.?\d*([eE][+-]?\d+)?|\d{{1,3}}(,\d{{3}})+(\.\d+)?)(%|[{_CURRENCY}])?$"
+_SIMPLE_PLAIN = rf"^[+-]?[{_CURRENCY}]?\d+\.?\d*([eE][+-]?\d+)?(%|[{_CURRENCY}])?$"
+_SIMPLE = rf"^[+-]?[{_CURRENCY}]?(\d+\.?\d*([eE][+-]?\d+)?|[1-9]\d{{0,2}}(,\d{{3}})+(\.\d+)?)(%|[{_CURRENCY}])?$"
 """What Arrow can read after some signs are taken off, and `parse_number` reads alike."""
 
 
-def parse_number(text: str, *, decimal_comma: bool = False) -> float | None:
+def parse_number(text: str, *, decimal_comma: bool | None = False) -> float | None:
     """The number that `text` writes, or None.
 
     Understands group separators, a percent sign (12% is 12: the column says what it means), currency signs and
-    brackets for negative amounts. With `decimal_comma`, "3,5" is 3.5 and "1.234" is 1234.
+    brackets for negative amounts. With `decimal_comma`, "3,5" is 3.5 and "1.234" is 1234, and "1.5" is no number; without, it
+    is the other way round. None: a point, where nothing told, so that "1,234", which could be either, is no number.
     """
     text = text.strip()
     if not text:
@@ -45,13 +56,13 @@ def parse_number(text: str, *, decimal_comma: bool = False) -> float | None:
     if text[:1] in ("+", "-", "\u2212"):
         sign, text = ("-" if text[0] != "+" else ""), text[1:].lstrip()
     text = text.strip(_CURRENCY).strip().removesuffix("%").rstrip()
-    number = _parse_plain(text, decimal_comma)
+    number = None if decimal_comma is None and _EITHER_WAY.fullmatch(text) else _parse_plain(text, bool(decimal_comma))
     if number is None:
         return None
     return -number if negative != (sign == "-") else number
 
 
-def exact_number(text: str, *, decimal_comma: bool = False) -> float | None:
+def exact_number(text: str, *, decimal_comma: bool | None = False) -> float | None:
     """`parse_number`, but whole numbers of any length keep all their digits: as int, equal to the float if there is one."""
     bare = text.strip()
     if len(bare) > FLOAT_DIGITS and _WHOLE.fullmatch(bare):
@@ -60,18 +71,17 @@ def exact_number(text: str, *, decimal_comma: bool = False) -> float | None:
 
 
 def _parse_plain(text: str, decimal_comma: bool) -> float | None:
-    if decimal_comma and _COMMA.fullmatch(text):
-        return float(text.replace(".", "").replace(",", "."))
-    if _PLAIN.fullmatch(text):
-        return float(text)
-    if _GROUPED.fullmatch(text) and not decimal_comma:
-        return float(text.replace(",", ""))
-    if _SPACED.fullmatch(text):
-        return float(re.sub(r"[ \u00a0\u202f']", "", text).replace(",", "."))
-    return _INFINITE.get(text.lower())
+    plain, grouped, spaced = (
+        (_COMMA_PLAIN, _COMMA_GROUPED, _COMMA_SPACED) if decimal_comma else (_PLAIN, _GROUPED, _SPACED)
+    )
+    if not (plain.fullmatch(text) or grouped.fullmatch(text) or spaced.fullmatch(text)):
+        return _INFINITE.get(text.lower())
+    if grouped.fullmatch(text):
+        text = text.replace("." if decimal_comma else ",", "")
+    return float(re.sub(r"[ \u00a0\u202f']", "", text).replace(",", "."))
 
 
-def parse_numbers(texts: pa.Array, *, decimal_comma: bool = False) -> NDArray[np.float64]:
+def parse_numbers(texts: pa.Array, *, decimal_comma: bool | None = False) -> NDArray[np.float64]:
     """`parse_number` of stripped texts, ``(texts,)``, with NaN for what is none; most of them all at once."""
     import numpy as np
     import pyarrow as pa
@@ -80,7 +90,8 @@ def parse_numbers(texts: pa.Array, *, decimal_comma: bool = False) -> NDArray[np
     found = np.full(len(texts), np.nan)
     rest = np.ones(len(texts), dtype=bool)
     if not decimal_comma and len(texts) > 100:
-        simple = pc.match_substring_regex(texts, _SIMPLE).to_numpy(zero_copy_only=False).astype(bool)
+        pattern = _SIMPLE_PLAIN if decimal_comma is None else _SIMPLE
+        simple = pc.match_substring_regex(texts, pattern).to_numpy(zero_copy_only=False).astype(bool)
         bare = pc.replace_substring_regex(texts.filter(pa.array(simple)), f"[{_CURRENCY},%+]", "")
         found[simple] = pc.cast(bare, pa.float64()).to_numpy(zero_copy_only=False)
         rest = ~simple
@@ -90,14 +101,60 @@ def parse_numbers(texts: pa.Array, *, decimal_comma: bool = False) -> NDArray[np
     return found
 
 
-def uses_decimal_comma(texts: list[str]) -> bool:
-    """Whether a column writes "3,5" for three and a half: some value is a number only that way, and none
-    only the other way round.
-    """
-    comma = [
-        text for text in texts if parse_number(text) is None and parse_number(text, decimal_comma=True) is not None
-    ]
-    point = [
-        text for text in texts if parse_number(text, decimal_comma=True) is None and parse_number(text) is not None
-    ]
-    return bool(comma) and len(comma) > len(point)
+@dataclass(frozen=True, kw_only=True)
+class DecimalSign:
+    """What the numbers of a column tell about their decimal sign, by an example of each."""
+
+    comma: str = ""
+    """A number only where the comma is the decimal sign: "0,126", "3,5", "1.234,5", "1.234.567"."""
+    point: str = ""
+    """A number only where the point is: "0.126", "1,234.5", "1,234,567"."""
+    open: str = ""
+    """One with a comma before three digits, which could be either: "1,234"."""
+    more_commas: bool = False
+    """Whether there are more of the first than of the second."""
+
+    @property
+    def decimal_comma(self) -> bool | None:
+        """How to read the column: by what most numbers say; None where no number has a sign at all."""
+        if self.comma or self.point:
+            return self.more_commas
+        return False if self.open else None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether no number of the column settles how others of it are read."""
+        return bool(self.open) and not self.comma and not self.point
+
+    def told(self) -> str:
+        """A sentence on what does not go without saying; empty when all does."""
+        if self.comma and self.point:
+            return (
+                f"some numbers have a decimal comma ({self.comma!r}), others a decimal point ({self.point!r}): "
+                f"the {'comma' if self.more_commas else 'point'} is taken, as in most; write all of them alike"
+            )
+        if self.is_open:
+            return f"the comma in {self.open!r} is taken to group thousands, as no value tells; if not, write a point"
+        return ""
+
+
+NO_SIGN = DecimalSign()
+
+
+def find_decimal_sign(texts: Iterable[str]) -> DecimalSign:
+    """What some stripped texts tell about the decimal sign of their column."""
+    comma, point, either = [], [], ""
+    for text in texts:
+        with_comma, with_point = parse_number(text, decimal_comma=True), parse_number(text)
+        if with_comma is None and with_point is not None:
+            point.append(text)
+        elif with_point is None and with_comma is not None:
+            comma.append(text)
+        elif with_comma != with_point and not either and parse_number(text, decimal_comma=None) is None:
+            either = text
+    return DecimalSign(
+        comma=comma[0] if comma else "",
+        point=point[0] if point else "",
+        open=either,
+        more_commas=len(comma) > len(point),
+    )

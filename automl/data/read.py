@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from automl.data.amount import SAMPLED, ReadLimit, thin_rows
 from automl.data.column_names import clean_names
 from automl.data.records import Finding, RawTable
+from automl.data.spellings import take_spellings
 from automl.errors import DataError
 
 if TYPE_CHECKING:
@@ -54,8 +55,9 @@ def read_table(source: Any, *, dedupe: bool = False, limit: ReadLimit | None = N
     clean, more = clean_names(names, dedupe=dedupe, source=label)
     from automl.data.arrow_types import plain_types
 
+    table, written = take_spellings(table, clean)
     table = plain_types(table.rename_columns(clean), clean)
-    return RawTable(table=table, findings=(*findings, *more), source=label)
+    return RawTable(table=table, findings=(*findings, *more), source=label, written=written)
 
 
 def _from_memory(source: Any, limit: ReadLimit | None, seed: int) -> tuple[pa.Table, list[Any], list[Finding], float]:

@@ -11,6 +11,7 @@ from automl.data.csv_codes import plain_whole_numbers, with_codes
 from automl.data.dialect import SPACES, Dialect, find_dialect
 from automl.data.encoding import UTF8, WIDE_CODINGS, fallback_encoding, to_utf8
 from automl.data.records import MISSING_TOKENS, Finding
+from automl.data.spellings import with_spellings
 from automl.data.text_content import Content
 from automl.errors import DataError
 
@@ -153,7 +154,8 @@ def _with_arrow(
         place = table.schema.get_field_index(name)
         table = table.set_column(place, name, plain_whole_numbers(table.column(place)))
     table = _empty_as_null(table)
-    return _grouped_by_points(table) if dialect.decimal == "," else table
+    table = _grouped_by_points(table) if dialect.decimal == "," else table
+    return with_spellings(table, dialect, windows)
 
 
 def _arrow_table(

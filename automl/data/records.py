@@ -5,11 +5,11 @@ numpy, scipy and pyarrow are imported only for typing here, so that a plugin may
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     import numpy as np
     import pyarrow as pa
@@ -53,6 +53,8 @@ class RawTable:
     findings: tuple[Finding, ...] = ()
     source: str = ""
     """Path, or what kind of object it was."""
+    written: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    """Of numbers and truth values of a text file: by column, how cells are written, as far as was seen, and how often."""
 
 
 @dataclass(frozen=True, kw_only=True)

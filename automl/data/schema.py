@@ -135,6 +135,7 @@ def fit_schema(raw: RawTable, roles: Roles, *, strict: bool = False) -> tuple[Sc
     Raises SettingsError for roles and kinds that do not fit the table, DataError when no feature is usable.
     """
     from automl.data.date_order import agree_on_order
+    from automl.data.decimal_sign import agree_on_sign
     from automl.data.kinds import fit_column, fit_columns
 
     del strict
@@ -145,6 +146,7 @@ def fit_schema(raw: RawTable, roles: Roles, *, strict: bool = False) -> tuple[Sc
     seen: dict[str, Distinct] = {}
     fitted = fit_columns(raw.table, features, roles.columns, seen)
     fitted = agree_on_order(fitted, raw, fit_column)
+    fitted = agree_on_sign(fitted, raw)
     columns = _with_own_names([column for column, _ in fitted], names)
     findings = [finding for _, found in fitted for finding in found]
     findings += [_unused(column) for column in columns if not column.used and column.name not in roles.columns]

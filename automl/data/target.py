@@ -9,9 +9,11 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 from unicodedata import normalize
 
+from automl.data.decimal_sign import has_decimal_comma, sign_finding
 from automl.data.numbers_as_text import exact_number, parse_number
 from automl.data.problem_type import decide_problem_type, refuse_moments
 from automl.data.records import MISSING_TOKENS, Finding
+from automl.data.spellings import plain_spelling, spell, spelling_findings
 from automl.data.target_labels import (
     LabelKind,
     Labels,
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from numpy.typing import NDArray
 
+    from automl.data.records import RawTable
     from automl.specs import MetricSpec, ProblemType
     from automl.task import Label
 
@@ -56,6 +59,13 @@ class TargetCoding:
     numeric: bool = False
     """Whether labels that are text write numbers; then "1" and "1.0" are the same."""
     decimal_comma: bool = False
+    spellings: tuple[str, ...] = ()
+    """How a text file wrote the classes that are no text, in the same order; empty where nothing is known."""
+
+    @property
+    def written(self) -> tuple[str, ...]:
+        """The classes as text: as the training file wrote them."""
+        return self.spellings or tuple(plain_spelling(label) for label in self.classes)
 
     def encode(self, column: pa.ChunkedArray) -> tuple[NDArray[Any], NDArray[np.bool_]]:
         """Codes or values ``(rows,)`` and where there is one.
@@ -111,29 +121,34 @@ class TargetCoding:
             "reasons": list(self.reasons),
             "numeric": self.numeric,
             "decimal_comma": self.decimal_comma,
+            "spellings": list(self.spellings),
         }
 
     @classmethod
     def from_dict(cls, plain_values: Mapping[str, Any]) -> TargetCoding:
         """The inverse of :meth:`to_dict`."""
-        sequences = {name: tuple(plain_values[name]) for name in ("classes", "reasons")}
+        sequences = {name: tuple(plain_values.get(name, ())) for name in ("classes", "reasons", "spellings")}
         return cls(**{**plain_values, **sequences})
 
 
 def fit_target(
-    column: pa.ChunkedArray, *, name: str, task: str | None, metric: MetricSpec | None
+    column: pa.ChunkedArray, *, name: str, task: str | None, metric: MetricSpec | None, raw: RawTable | None = None
 ) -> tuple[TargetCoding, tuple[Finding, ...]]:
     """Find out what kind of target this is; `task` and then `metric` overrule what its values look like.
+
+    `raw` is the table around it, which tells how numbers such as "1,234" are meant where the target itself does not.
 
     Raises DataError or SettingsError for a target that cannot be learned.
     """
     column = _plain_target(column, name)
     labels = read_labels(column)
+    if labels.sign.is_open and raw is not None and has_decimal_comma(raw):
+        labels = read_labels(column, beside=True)
     _refuse_unusable(name, labels)
     if task is None:
         refuse_moments(name, labels)
     problem_type, why = decide_problem_type(name, labels, task, metric)
-    findings = _missing_finding(name, labels)
+    findings = [*_missing_finding(name, labels), *sign_finding(name, labels.sign)]
     coding = TargetCoding(
         name=name,
         problem_type=problem_type,
@@ -148,8 +163,12 @@ def fit_target(
     if labels.kind == "number":
         _refuse_far(name, read_quantity(name, column, decimal_comma=False))
     _refuse_classes(name, labels)
-    order = sorted(labels.counts, key=lambda label: _order(label, labels))
-    return replace(coding, classes=tuple(order)), (*findings, *_class_findings(name, labels))
+    classes = tuple(sorted(labels.counts, key=lambda label: _order(label, labels)))
+    if labels.kind != "text" and raw is not None and name in raw.written:
+        spellings, several = spell(classes, raw.written[name])
+        coding = replace(coding, spellings=spellings)
+        findings += spelling_findings(name, several)
+    return replace(coding, classes=classes), (*findings, *_class_findings(name, labels))
 
 
 def _plain_target(column: pa.ChunkedArray, name: str) -> pa.ChunkedArray:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from automl.data.distinct import FORMULA_ERRORS
-from automl.data.numbers_as_text import exact_number, parse_number, uses_decimal_comma
+from automl.data.numbers_as_text import NO_SIGN, DecimalSign, exact_number, find_decimal_sign, parse_number
 from automl.data.records import MISSING_TOKENS
 from automl.errors import DataError
 
@@ -47,6 +47,8 @@ class Labels:
     whole: bool
     """Whether all of them are whole numbers."""
     decimal_comma: bool = False
+    sign: DecimalSign = NO_SIGN
+    """What numbers that are text tell of their decimal sign."""
     missing_as: tuple[str, ...] = ()
     """Texts that were read as missing."""
     blanks: tuple[str, ...] = ()
@@ -106,8 +108,11 @@ def distinct(column: pa.ChunkedArray) -> tuple[list[Any], NDArray[np.int64]]:
     return values, codes
 
 
-def read_labels(column: pa.ChunkedArray) -> Labels:
-    """Find out what the labels of a `plain` column are. See `automl.data.target` for the rule."""
+def read_labels(column: pa.ChunkedArray, *, beside: bool = False) -> Labels:
+    """Find out what the labels of a `plain` column are. See `automl.data.target` for the rule.
+
+    `beside`: whether the rest of the table has decimal commas, for numbers such as "1,234" that do not tell themselves.
+    """
     import pyarrow as pa
 
     if is_number(column):
@@ -123,7 +128,7 @@ def read_labels(column: pa.ChunkedArray) -> Labels:
             numeric=False,
             whole=False,
         )
-    return _read_texts([str(value) for value in values], counts, len(column))
+    return _read_texts([str(value) for value in values], counts, len(column), beside=beside)
 
 
 def _counted(column: pa.ChunkedArray) -> tuple[list[Any], list[int]]:
@@ -154,7 +159,7 @@ def _read_numbers(column: pa.ChunkedArray) -> Labels:
     )
 
 
-def _read_texts(texts: Sequence[str], counts: Sequence[int], rows: int) -> Labels:
+def _read_texts(texts: Sequence[str], counts: Sequence[int], rows: int, *, beside: bool) -> Labels:
     """Labels of texts, as they are written: outer blanks make no other label, but come back.
 
     All numbers: equal ones are one label, in its shortest spelling.
@@ -165,7 +170,8 @@ def _read_texts(texts: Sequence[str], counts: Sequence[int], rows: int) -> Label
             spellings.setdefault(text.strip(), {})[text] = count
     by_text = {text: sum(written.values()) for text, written in spellings.items()}
     words = [text for text in by_text if text not in MISSING_TOKENS]
-    comma = uses_decimal_comma(words)
+    sign = find_decimal_sign(words)
+    comma = beside if sign.is_open else bool(sign.decimal_comma)
     numbers = {text: exact_number(text, decimal_comma=comma) for text in words}
     # Leading zeros mean codes, not quantities; and one number beside "-" or "none" is a class beside a class.
     coded = any(len(text) > 1 and text[0] == "0" and text[1].isdigit() for text in words)
@@ -187,6 +193,7 @@ def _read_texts(texts: Sequence[str], counts: Sequence[int], rows: int) -> Label
         numeric=numeric,
         whole=numeric and all(float(number or 0).is_integer() for number in numbers.values()),
         decimal_comma=comma and numeric,
+        sign=sign if numeric and not (sign.is_open and beside) else NO_SIGN,
         missing_as=tuple(sorted(text for text in by_text if text in tokens and text)),
         blanks=tuple(text for text, written in spellings.items() if len(written) > 1 and text not in tokens),
     )

@@ -40,7 +40,7 @@ def to_numbers(values: Any, params: Mapping[str, Any]) -> tuple[NDArray[np.float
     if pa.types.is_string(values.type):
         if params.get("clock"):
             return _read_texts(values, parse_clock)
-        comma = bool(params.get("decimal_comma"))
+        comma: bool | None = params.get("decimal_comma")
         numbers, unread = _read_texts(values, lambda texts: _numbers_or_durations(texts, comma))
         return numbers - params.get("origin", 0), unread
     if pa.types.is_temporal(values.type):
@@ -48,7 +48,7 @@ def to_numbers(values: Any, params: Mapping[str, Any]) -> tuple[NDArray[np.float
     return _as_floats(values, params.get("origin", 0)), NOTHING
 
 
-def _numbers_or_durations(texts: pa.Array, decimal_comma: bool) -> NDArray[np.float64]:
+def _numbers_or_durations(texts: pa.Array, decimal_comma: bool | None) -> NDArray[np.float64]:
     """Numbers, and seconds of texts such as "1 days 02:03:04": a column of durations looks like that in a file."""
     import pyarrow as pa
     import pyarrow.compute as pc

@@ -121,10 +121,11 @@ def test_numbers_as_text_are_told_with_an_example(texts, number):
     from automl.data.values import to_numbers
 
     values = [texts, *(f"{place},5" if "5" in texts and "," in texts else f"{place}" for place in range(2, 60)), "x"]
-    column, (finding,) = column_of(values)
+    column, (finding, *more) = column_of(values)
     numbers, unread = to_numbers(read_table({"x": values}).table.column("x"), column.params)
 
     assert ("number", "numbers-as-text", 1) == (column.kind, finding.code, finding.count)
+    assert ["grouped-thousands"] * (texts == "1,234") == [one.code for one in more]
     assert repr(texts) in finding.message
     assert "1 of 60 values are none ('x') and count as missing" in finding.message
     assert number == numbers[0]

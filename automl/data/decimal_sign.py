@@ -1,0 +1,85 @@
+"""Columns whose numbers could be thousands or decimals ("1,234") are read as the rest of their table is written."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from automl.data.numbers_as_text import find_decimal_sign
+from automl.data.records import Finding
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import pyarrow as pa
+
+    from automl.data.fitted import Fitted
+    from automl.data.numbers_as_text import DecimalSign
+    from automl.data.records import RawTable
+
+OPEN = "grouped-thousands"
+MIXED = "mixed-decimal-signs"
+FILE_WITH_COMMAS = "decimal-comma"
+LOOKED_AT = 200
+"""So many values of each column of text tell how the table is written."""
+_NUMBER = re.compile(r"\s*[+-]?[\d.,]*[.,]\d+\s*")
+
+
+def sign_finding(name: str, sign: DecimalSign) -> list[Finding]:
+    """A warning where a column does not settle its decimal sign, or has both."""
+    told = sign.told()
+    if not told:
+        return []
+    return [
+        Finding(level="warning", code=OPEN if sign.is_open else MIXED, column=name, message=f"column {name!r}: {told}")
+    ]
+
+
+def has_decimal_comma(raw: RawTable) -> bool:
+    """Whether a table writes decimal commas: its file as a whole, or columns of text of which none says otherwise."""
+    if any(one.code == FILE_WITH_COMMAS for one in raw.findings):
+        return True
+    signs = [sign for sign in _signs(raw.table) if not sign.is_open and sign.decimal_comma is not None]
+    return bool(signs) and all(sign.more_commas and not sign.point for sign in signs)
+
+
+def _signs(table: pa.Table) -> list[DecimalSign]:
+    import pyarrow as pa
+
+    found = []
+    for column in table.columns:
+        if not pa.types.is_string(column.type):
+            continue
+        texts = [text for text in column.slice(0, LOOKED_AT).to_pylist() if text]
+        numbers = [text.strip() for text in texts if _NUMBER.fullmatch(text)]
+        if len(numbers) > 0.5 * len(texts):
+            found.append(find_decimal_sign(numbers))
+    return found
+
+
+def agree_on_sign(found: Sequence[Fitted], raw: RawTable) -> list[Fitted]:
+    """Columns that do not settle their decimal sign, read as the others are; numbers of a file with decimal commas
+    are looked for with commas in later text, too.
+    """
+    from automl.data import fitted
+
+    whole_file = any(one.code == FILE_WITH_COMMAS for one in raw.findings)
+    is_open = [any(one.code == OPEN for one in findings) for _, findings in found]
+    comma = whole_file or (any(is_open) and has_decimal_comma(raw))
+    if not comma:
+        return list(found)
+    agreed: list[Fitted] = []
+    for (column, findings), undecided in zip(found, is_open, strict=True):
+        params = {**column.params, "decimal_comma": True}
+        if undecided:
+            values = raw.table.column(column.name)
+            kept = [one for one in findings if one.code != OPEN]
+            message = f"column {column.name!r}: its numbers have a decimal comma, as others of the table have"
+            kept.append(Finding(level="info", code=FILE_WITH_COMMAS, column=column.name, message=message))
+            agreed.append((fitted.number(column.name, values, column.reason, params), kept))
+        elif whole_file and column.kind in ("number", "integer_code") and not column.params.get("as_text"):
+            agreed.append((replace(column, params=params), findings))
+        else:
+            agreed.append((column, findings))
+    return agreed
