@@ -198,6 +198,7 @@ def choose_folds(task: Task, settings: Settings, seconds: float | None, workers:
         wanted, repeats, why = 8, 1, "bagging over eight folds pays at this size"
     else:
         wanted, repeats, why = 5, 1, "enough rows for five folds"
+    wanted = max(2, min(wanted, rows // 2))  # two rows at least judge in each
     cost = fit_seconds(task)
     if seconds is None:
         if rows > 200_000:
@@ -213,7 +214,8 @@ def choose_folds(task: Task, settings: Settings, seconds: float | None, workers:
             )
             return False, folds, times, f"{folds} folds x {times}: {why}{cut}"
     if rows <= 2000:
-        return False, 3, 1, f"3 folds: too few rows to hold some out, whatever {seconds:.0f} s allow"
+        folds = min(3, wanted)
+        return False, folds, 1, f"{folds} folds: too few rows to hold some out, whatever {seconds:.0f} s allow"
     return True, 1, 1, f"holdout: one fit takes about {cost:.1f} s, too long for folds in {seconds:.0f} s"
 
 

@@ -11,6 +11,7 @@ Models are found by name among the installed plugins, never by a path written in
 
 from __future__ import annotations
 
+import logging
 import shlex
 import shutil
 from pathlib import Path
@@ -41,11 +42,14 @@ if TYPE_CHECKING:
     from automl.data.schema import Schema
     from automl.task import Task
 
+LOGGER = logging.getLogger("automl")
+
 
 class Predictor:
     """Predicts tables in the form in which the training table came.
 
-    `last_findings` holds what was noticed in the table of the last call: unseen categories, extra columns.
+    `last_findings` holds what was noticed in the table of the last call: unseen categories, extra columns. What needs a
+    look, such as categories that training did not see and cells that cannot be read, goes to the logger `automl` besides.
     A predictor of images takes them in any form (docs/images.md); `last_images` are then the names of the images of the
     last call, row by row, and `last_faults` says by row why an image has no prediction (None, or NaN).
     """
@@ -228,7 +232,14 @@ class Predictor:
         from automl.data.read import read_table
         from automl.data.records import RawTable as Raw
 
-        return data if isinstance(data, Raw) else read_table(data, dedupe=True)
+        return data if isinstance(data, Raw) else read_table(self._row_as_table(data), dedupe=True)
+
+    def _row_as_table(self, data: Any) -> Any:
+        """A row of a pandas table, which is labelled by columns, as a dict; anything else as it is."""
+        if getattr(data, "ndim", None) != 1 or not hasattr(data, "iloc"):
+            return data
+        names = {column.name for column in self.schema.columns if column.used}
+        return dict(data.items()) if names & set(data.index) else data
 
     def _predict_table(self, data: Any, *, allow_missing: bool) -> NDArray[np.float64]:
         raw = self.read(data)
@@ -241,6 +252,9 @@ class Predictor:
             return self._predict_images(raw)
         encoded, findings = self.schema.encode(raw.table, allow_missing=allow_missing)
         self.last_findings = tuple(findings)
+        for finding in findings:
+            if finding.level != "info":
+                LOGGER.warning("%s", finding.message)
         return self._predict_encoded(encoded)
 
     def _predict_images(self, raw: Any) -> NDArray[np.float64]:

@@ -71,7 +71,7 @@ def prepare(raw: RawTable, settings: Settings, registry: Registry) -> Prepared:
         metric=None if metric is None else metric.spec,
         raw=raw,
     )
-    findings = [*raw.findings, *found]
+    findings = [*raw.findings, *found, *_ignored_target(settings)]
     if validation is not None:
         findings += [_of_validation(one) for one in validation.findings]
     values, table = _usable_rows(raw.table, coding, settings)
@@ -102,6 +102,7 @@ def prepare(raw: RawTable, settings: Settings, registry: Registry) -> Prepared:
     findings += found
     validation_rows = 0
     if validation is not None:
+        _check_validation(validation, schema, settings)
         extra_values, extra_table = _usable_rows(validation.table, coding, settings)
         if not len(extra_values):
             raise DataError(f"validation file {settings.validation} has no rows with a target")
@@ -163,9 +164,32 @@ def check_columns(raw: RawTable, settings: Settings) -> None:
     for name in set(roles):
         if roles.count(name) > 1:
             raise SettingsError(f"column {name!r} was given two roles; choose one")
+    if settings.target in settings.drop:
+        raise SettingsError(f"column {settings.target!r} was given two roles: the target, and one to drop; choose one")
     for name in settings.monotone:
         if name not in names:
             raise SettingsError(f"monotone constraint for {name!r}, which is not a column; {nearest(name, names)}")
+
+
+def _ignored_target(settings: Settings) -> list[Finding]:
+    if settings.target not in settings.ignore:
+        return []
+    message = f"column {settings.target!r} is the target: that it is among those to ignore changes nothing"
+    return [Finding(level="warning", code="target-ignored", column=settings.target, message=message)]
+
+
+def _check_validation(validation: RawTable, schema: Schema, settings: Settings) -> None:
+    """DataError naming the columns that a validation file lacks."""
+    there = set(validation.table.column_names)
+    needed = [settings.target, *(column.name for column in schema.columns if column.used)]
+    absent = [name for name in needed if name not in there]
+    if absent:
+        shown = ", ".join(repr(name) for name in absent[:10])
+        more = f" and {len(absent) - 10} more" if len(absent) > 10 else ""
+        raise DataError(
+            f"validation file {settings.validation} lacks columns of the training table: {shown}{more}; add them, or drop "
+            "them from both tables with --ignore (ignore=)"
+        )
 
 
 def _check_monotone(settings: Settings, schema: Schema, coding: TargetCoding) -> None:

@@ -36,8 +36,9 @@ class Prices:
         return (cores * self.cpu_hour + gpus * (self.gpu_hour or 0.0)) / 3600.0
 
     def told(self, amount: float) -> str:
-        """An amount in words, to a hundredth."""
-        return f"{self.currency}{amount:.2f}" if amount >= 0.01 else f"less than {self.currency}0.01"
+        """An amount in words: to a hundredth, or two digits of what is smaller."""
+        decimals = 2 if amount >= 0.01 or amount <= 0 else 1 - math.floor(math.log10(amount))
+        return f"{self.currency}{amount:.{decimals}f}"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import errno
+
 from automl.errors import AutomlError, InputError, MetricError, PluginError, PredictorError, RunError
 from automl.interrupts import Terminated
 
 DONE, INTERNAL, INPUT, BASELINE, RUN, PLUGIN, LIMITS = 0, 1, 2, 3, 4, 5, 6
 INTERRUPTED, TERMINATED = 130, 143
+NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+"""Faults of a write to something that the error does not name, such as standard output."""
 
 MEANINGS = {
     DONE: "done",
@@ -35,7 +39,7 @@ def exit_code(error: BaseException) -> int:
     if isinstance(error, RunError | PredictorError):
         return RUN
     # A full disk or a folder without permission is no bug; the message of the system names the file.
-    if isinstance(error, OSError) and error.filename is not None:
+    if isinstance(error, OSError) and (error.filename is not None or error.errno in NO_ROOM):
         return RUN
     return INTERNAL
 
@@ -48,4 +52,8 @@ def message_of(error: BaseException) -> str:
         return str(error)
     if isinstance(error, OSError) and error.filename is not None:
         return f"{error.filename} cannot be used: {error.strerror or error}"
+    if isinstance(error, OSError) and error.errno in NO_ROOM:
+        return (
+            f"what was to be written, to a file or as output, could not be: {error.strerror or error}; make room there"
+        )
     return f"unexpected {type(error).__name__}: {error}"

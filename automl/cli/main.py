@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import logging
 import os
 import sys
 from typing import TYPE_CHECKING, NoReturn
@@ -123,6 +124,15 @@ def main() -> NoReturn:
 
 def run(arguments: Sequence[str], session: Session) -> int:
     """Run one command line and return its exit code; errors are told, not raised."""
+    silent = logging.NullHandler()  # commands print what a library would log
+    logging.getLogger("automl").addHandler(silent)
+    try:
+        return _run(arguments, session)
+    finally:
+        logging.getLogger("automl").removeHandler(silent)
+
+
+def _run(arguments: Sequence[str], session: Session) -> int:
     as_json = session.json_stream is not None
     try:
         result = cli.main(args=list(arguments), prog_name="automl", standalone_mode=False, obj=session)
@@ -156,8 +166,11 @@ def _flushed(code: int, session: Session) -> int:
     for stream in streams:
         try:
             stream.flush()
-        except BrokenPipeError:
+        except OSError as error:
             os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+            if not isinstance(error, BrokenPipeError):
+                warn(exits.message_of(error))
+                code = code or exits.exit_code(error)
     return code
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -135,9 +136,11 @@ def write_table(table: pa.Table, path: Path) -> None:
                 feather.write_feather(table, str(building), compression="uncompressed")
         building.replace(path)
     except (OSError, pa.ArrowException) as error:
-        raise SettingsError(f"--out {path} cannot be written: {error}") from error
+        why = (error.strerror if isinstance(error, OSError) else None) or error
+        raise SettingsError(f"--out {path} cannot be written: {why}; give another place") from error
     finally:
-        building.unlink(missing_ok=True)
+        with suppress(OSError):  # where nothing can be written, nothing can be removed either
+            building.unlink(missing_ok=True)
 
 
 def _for_csv(table: pa.Table) -> pa.Table:

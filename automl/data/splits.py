@@ -63,7 +63,7 @@ def fold_splits(
         raise _no_split()
     words = [reason or f"{used} folds x {repeats}"]
     if used < folds:
-        words.append(f"{used} folds instead of {folds}, as there are only {len(target)} rows")
+        words.append(f"{used} folds instead of {folds}, so that each judges at least 2 of the {len(target)} rows")
     if is_class:
         words += _about_rare_classes(np.bincount(np.asarray(target, dtype=np.int64)), used)
     return Resampling(kind="folds", splits=splits, reason="; ".join(words), folds=used, repeats=repeats)

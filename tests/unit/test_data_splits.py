@@ -111,7 +111,7 @@ def test_few_rows_get_fewer_folds_and_it_is_told():
     made = fold_splits(classes(3, 2), problem_type="binary", folds=8, repeats=1, seed=0, reason="8 folds")
 
     assert 2 == made.folds == len(made.splits)
-    assert "8 folds; 2 folds instead of 8, as there are only 5 rows" in made.reason
+    assert "8 folds; 2 folds instead of 8, so that each judges at least 2 of the 5 rows" in made.reason
 
 
 def test_classes_of_one_row_cannot_be_judged():
