@@ -144,6 +144,7 @@ def run_context(run: Run, folder: Path, splits: Sequence[Split], strategy: str) 
         weight=run.ready.prepared.data.weight,
         clock=run.clock,
         seed=run.settings.seed,
+        groups=run.ready.resampling.groups,
         threads=run.machine.threads,
         devices=run.ready.plan.devices,
         memory_bytes=run.machine.memory_bytes,

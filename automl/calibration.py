@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from automl.errors import MetricError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Mapping
 
     import numpy as np
     from numpy.typing import NDArray
@@ -83,15 +83,18 @@ def find_calibration(
     predictions: Floats,
     weight: NDArray[np.float64] | None,
     *,
+    groups: NDArray[np.int64] | None = None,
     deadline: float | None = None,
 ) -> tuple[Calibration, float] | None:
     """What makes out-of-fold `predictions` better by `metric`, and the loss to expect; None where nothing helps.
 
     It is found on three quarters of the rows and judged on the last, in turn, for two ways to cut quarters: all must be
-    better. None, too, where the metric judges labels, has too few rows, or when `deadline` (`time.monotonic()`) comes
-    first.
+    better. Rows of one of the `groups` ``(rows,)`` stay together. None, too, where the metric judges labels, has too few
+    rows or only one group, or when `deadline` (`time.monotonic()`) comes first.
     """
     import numpy as np
+
+    from automl.data.inner_parts import out_of_part
 
     if metric.spec.needs == "labels" or len(truth) < LEAST_ROWS:
         return None
@@ -100,6 +103,9 @@ def find_calibration(
         rows = np.sort(rng.choice(len(truth), MOST_ROWS, replace=False))
         truth, predictions = truth[rows], predictions[rows]
         weight = None if weight is None else weight[rows]
+        groups = None if groups is None else groups[rows]
+    if groups is not None and groups.min() == groups.max():
+        return None
 
     def loss(places: NDArray[np.int64], values: Floats) -> float:
         if deadline is not None and time.monotonic() > deadline:
@@ -118,20 +124,12 @@ def find_calibration(
         losses = []
         for _ in range(PARTITIONS):
             calibrated = np.empty_like(predictions, dtype=np.float64)
-            for found_on, judged in _parts(rng.permutation(len(truth))):
+            for found_on, judged in out_of_part(len(truth), groups, PARTS, rng):
                 calibrated[judged] = search(found_on).apply(predictions[judged])
             losses.append(loss(everywhere, calibrated))
     except (TimeoutError, MetricError):  # a part of the rows may hold too little for the metric
         return None
     return None if max(losses) >= (1 - LEAST_GAIN) * plain else (found, sum(losses) / PARTITIONS)
-
-
-def _parts(order: NDArray[np.int64]) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
-    import numpy as np
-
-    for part in range(PARTS):
-        judged = np.arange(len(order)) % PARTS == part
-        yield order[~judged], order[judged]
 
 
 def _search(loss: Callable[[Floats], float], truth: NDArray[np.generic], predictions: Floats) -> Calibration:

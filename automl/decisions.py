@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from automl.errors import MetricError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     import numpy as np
     from numpy.typing import NDArray
@@ -88,14 +88,18 @@ class DecisionMaker:
         weight: NDArray[np.float64] | None,
         start: Factors,
         *,
+        groups: NDArray[np.int64] | None = None,
         deadline: float | None = None,
     ) -> tuple[Factors, float] | None:
         """Factors found one by one from `start` and the loss to expect of them; None where they would not help.
 
         They are found on three quarters of the rows and judged on the last, in turn, for three ways to cut quarters:
-        all must be better than `start`. None, too, when `deadline` (`time.monotonic()`) comes first.
+        all must be better than `start`. Rows of one of the `groups` ``(rows,)`` stay together. None, too, when they are
+        all of one group, or `deadline` (`time.monotonic()`) comes first.
         """
         import numpy as np
+
+        from automl.data.inner_parts import out_of_part
 
         if not self.applies or probabilities.shape[1] > MOST_CLASSES:
             return None
@@ -104,6 +108,10 @@ class DecisionMaker:
         rows = np.arange(len(truth))
         if len(rows) > MOST_ROWS:
             rows = np.sort(rng.choice(rows, MOST_ROWS, replace=False))
+        if groups is not None:
+            groups = groups[rows]
+            if groups.min() == groups.max():
+                return None
         first = np.asarray(start) if start else np.ones(classes)
 
         def loss(places: NDArray[np.int64], product: Floats) -> float:
@@ -117,7 +125,7 @@ class DecisionMaker:
             losses = []
             for _ in range(PARTITIONS):
                 product = np.empty((len(rows), classes))
-                for found_on, judged in _quarters(rng.permutation(len(rows))):
+                for found_on, judged in out_of_part(len(rows), groups, PARTS, rng):
                     product[judged] = probabilities[rows[judged]] * search(rows[found_on])
                 losses.append(loss(rows, product))
             if max(losses) >= (1 - LEAST_GAIN) * plain:
@@ -132,14 +140,6 @@ def _scaled(factors: Floats) -> Factors:
     import numpy as np
 
     return tuple((factors / np.exp(np.log(factors).mean())).tolist())
-
-
-def _quarters(order: NDArray[np.int64]) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
-    import numpy as np
-
-    for part in range(PARTS):
-        judged = np.arange(len(order)) % PARTS == part
-        yield order[~judged], order[judged]
 
 
 def _search(loss: Callable[[Floats], float], start: Floats, deadline: float | None) -> Floats:

@@ -46,6 +46,8 @@ class RunContext:
     weight: NDArray[np.float64] | None
     clock: Clock
     seed: int
+    groups: NDArray[np.int64] | None = None
+    """Group of each row where the user declared groups or time."""
     threads: int = 1
     devices: Mapping[str, str] = field(default_factory=dict)
     """Model -> the device that it trains on; a model that is absent uses the CPU."""

@@ -32,6 +32,7 @@ class Judging:
             target=context.target,
             weight=context.weight,
             clock=context.clock,
+            groups=context.groups,
         )
 
     @property

@@ -52,6 +52,7 @@ class LiveEnsemble:
         target: NDArray[np.generic],
         weight: NDArray[np.float64] | None,
         clock: Clock,
+        groups: NDArray[np.int64] | None = None,
     ) -> None:
         self.current: Ensemble | None = None
         self.folds: dict[int, tuple[int, ...]] = {}
@@ -66,6 +67,8 @@ class LiveEnsemble:
         self.metric = metric
         self._target = target
         self._weight = weight
+        self._groups = groups
+        """What the user said belongs together; what is fitted on out-of-fold predictions keeps it whole."""
         self._clock = clock
         self._goals = Goals()
         """What the next choice must keep; during the search nothing, because cheap members are found best among many."""
@@ -240,10 +243,11 @@ class LiveEnsemble:
         rows, deadline = self._oof.covered, self._deadline(final=True)
         truth, mean = self._target[rows], _mean(self._predictions, chosen.weights)
         weight = None if self._weight is None else self._weight[rows]
-        found = self._decisions.refine(truth, mean, weight, chosen.factors, deadline=deadline)
+        groups = None if self._groups is None else self._groups[rows]
+        found = self._decisions.refine(truth, mean, weight, chosen.factors, groups=groups, deadline=deadline)
         if found is not None:
             return replace(chosen, factors=found[0], loss=found[1])
-        better = find_calibration(self.metric, truth, mean, weight, deadline=deadline)
+        better = find_calibration(self.metric, truth, mean, weight, groups=groups, deadline=deadline)
         return chosen if better is None else replace(chosen, calibration=better[0], loss=better[1])
 
     def _deadline(self, *, final: bool) -> float | None:

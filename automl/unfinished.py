@@ -191,12 +191,15 @@ def _live(record: RunRecord, registry: Registry) -> LiveEnsemble | None:
     try:
         target = np.load(data / "target.npy", allow_pickle=False)
         weight = np.load(data / "weight.npy", allow_pickle=False) if (data / "weight.npy").exists() else None
+        groups = np.load(data / "groups.npy", allow_pickle=False) if (data / "groups.npy").exists() else None
         splits = read_splits(record.folder)
     except (OSError, ValueError, KeyError, EOFError):
         return None
     metric = load_metric(record.task.metric, registry)
     clock = Clock.make(time.monotonic(), None)
-    return LiveEnsemble(record.folder, metric=metric, splits=splits, target=target, weight=weight, clock=clock)
+    return LiveEnsemble(
+        record.folder, metric=metric, splits=splits, target=target, weight=weight, clock=clock, groups=groups
+    )
 
 
 def _score(

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     import numpy as np
     from numpy.typing import NDArray
 
@@ -36,6 +38,21 @@ def inner_parts(rows: int, groups: NDArray[np.int64] | None, parts: int, rng: np
         home[group] = held.argmin()
         held[home[group]] += sizes[group]
     return home[codes]
+
+
+def out_of_part(
+    rows: int, groups: NDArray[np.int64] | None, parts: int, rng: np.random.Generator
+) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+    """For each part that has rows: the places of all other rows, and of its own; rows of one group are in one part."""
+    import numpy as np
+
+    if groups is None:
+        home = np.empty(rows, dtype=np.int64)
+        home[rng.permutation(rows)] = np.arange(rows) % parts
+    else:
+        home = inner_parts(rows, groups, parts, rng)
+    for part in np.unique(home):
+        yield np.flatnonzero(home != part), np.flatnonzero(home == part)
 
 
 def time_blocks(ranks: NDArray[np.int64]) -> NDArray[np.int64]:
