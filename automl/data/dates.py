@@ -22,6 +22,8 @@ FORMATS = (
     "%d-%m-%Y %H:%M", "%m-%d-%Y", "%m-%d-%Y %H:%M", "%d %b %Y", "%d-%b-%Y", "%b %d, %Y", "%d %B %Y", "%B %d, %Y", "%Y-%m", "%b %Y",
 )  # fmt: skip
 """Formats that are tried, in this order on a tie. Years may have two digits where they come last."""
+DIGITS = "%Y%m%d"
+"""Of whole numbers such as 20190305 only: text of digits is a code or a number."""
 _YEAR_1000 = -30_610_224_000
 """Seconds since 1970: what Arrow reads as earlier was a year of fewer digits."""
 DAY = 86_400

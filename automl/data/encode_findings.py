@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from automl.data.distinct import category_labels, distinct, number_label
+from automl.data.numbers_as_text import parse_number
 from automl.data.records import Finding
 from automl.data.values import NOTHING, Unread, Unseen
 from automl.errors import DataError
@@ -85,7 +86,7 @@ def findings_of(column: Column, noticed: Noticed) -> list[Finding]:
         rows = ", ".join(str(row) for row in first)
         raise DataError(
             f"column {column.name!r} held numbers in training, but {count:,} values are none, such as {example!r} "
-            f"(row {rows}); mend them, or leave those cells empty"
+            f"(row {rows}); {_other_sign(column, example)}mend them, or leave those cells empty"
         )
     what = {"date": "dates", "boolean": "yes or no"}.get(column.kind, "numbers")
     findings = [*_unread_finding(column, noticed.unread, what), *_unseen_finding(column, noticed.unseen)]
@@ -95,6 +96,14 @@ def findings_of(column: Column, noticed: Noticed) -> list[Finding]:
             Finding(level="repair", code="infinite", column=column.name, count=noticed.far, message=message)
         )
     return findings
+
+
+def _other_sign(column: Column, example: str) -> str:
+    """A word where a text is a number with the other decimal sign."""
+    comma = bool(column.params.get("decimal_comma"))
+    if parse_number(example, decimal_comma=not comma) is None:
+        return ""
+    return f"decimals have a {'comma' if comma else 'point'} there, and text is read that way only: "
 
 
 def _unread_finding(column: Column, unread: Unread, what: str) -> list[Finding]:

@@ -10,10 +10,12 @@ import numpy as np
 from automl.data import fitted
 from automl.data.clock import parse_clock
 from automl.data.date_order import order_finding, order_of, settle, with_order
-from automl.data.dates import find_formats
+from automl.data.dates import DIGITS, find_formats, parse_with
 from automl.data.distinct import distinct, number_label, stripped
 from automl.data.numbers_as_text import find_decimal_sign, parse_numbers
+from automl.data.records import Finding
 from automl.data.schema import USED_KINDS
+from automl.data.values import digits_of
 from automl.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
     from automl.data.date_order import Order
     from automl.data.distinct import Distinct
     from automl.data.fitted import Counted, Ends, Fitted
-    from automl.data.records import Finding, Kind
+    from automl.data.records import Kind
 
 FEW_CODES = 30
 MANY_CODES = 100
@@ -32,6 +34,9 @@ MANY_CODES = 100
 (ages, scores) they are quantities."""
 EXACT = 2**53
 """Whole numbers up to here are all different as float64."""
+FIRST_DAY, LAST_DAY = 1900_01_01, 2100_12_31
+FEWEST_DAYS = 3
+"""So many different whole numbers must be days for a column of them to be one of dates."""
 BLOCK_CELLS = 1 << 18
 """Cells of numeric columns that are looked at together."""
 COLUMNS_AT_ONCE = 64
@@ -129,6 +134,10 @@ def _numeric_column(name: str, column: Any, ends: Ends) -> Fitted:
     low, high = ends.low, ends.high
     if low == high:
         return fitted.unused(name, "constant", f"every value is {low!r}", value=number_label(low)), []
+    if low >= FIRST_DAY and high <= LAST_DAY:
+        dates = _dates_of_digits(name, column)
+        if dates is not None:
+            return dates
     if not pa.types.is_integer(column.type):
         return fitted.number(name, column, f"numbers from {low:g} to {high:g}", ends=ends), []
     rows = len(column) - column.null_count
@@ -149,6 +158,19 @@ def _numeric_column(name: str, column: Any, ends: Ends) -> Fitted:
         reason = f"{count:,} different whole numbers from {low} to {high} that occur again and again"
         return fitted.integer_code(name, column, reason, seen=seen, ends=ends)
     return fitted.number(name, column, f"{count:,} different {between}", ends=ends), []
+
+
+def _dates_of_digits(name: str, column: Any) -> Fitted | None:
+    """Whole numbers such as 20190305, all of which are days: of other numbers in this range one in 27 is."""
+    texts = digits_of(distinct(column).values).drop_null()
+    if len(texts) < FEWEST_DAYS or np.isnan(parse_with(texts, [DIGITS])).any():
+        return None
+    example = texts[0].as_py()
+    message = (
+        f"column {name!r}: whole numbers such as {example} are read as dates; --column {name}=number if they are none"
+    )
+    finding = Finding(level="repair", code="dates-as-numbers", column=name, message=message)
+    return fitted.date(name, column, [DIGITS], f"dates written as whole numbers, such as {example}"), [finding]
 
 
 def _beyond_floats(name: str, column: Any, between: str, *, named: bool) -> Fitted:
@@ -209,9 +231,12 @@ def _formats_as_wanted(name: str, column: Any, order: str) -> tuple[list[str], l
 
     if pa.types.is_temporal(column.type):
         return [], []
+    if _is_numeric(column) and not np.isnan(parse_with(digits_of(distinct(column).values).drop_null(), [DIGITS])).all():
+        return [DIGITS], []
     if not pa.types.is_string(column.type):
         raise SettingsError(
-            f"column {name!r} was asked to be a date, but holds {column.type}; give dates as text or timestamps"
+            f"column {name!r} was asked to be a date, but holds {column.type}; give dates as text, as timestamps, or as whole numbers "
+            "such as 20241231"
         )
     texts = stripped(distinct(column).values)
     formats, share = find_formats(texts)

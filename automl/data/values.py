@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from automl.data.clock import parse_clock
-from automl.data.dates import arrow_seconds, fallback_formats, parse_with
+from automl.data.dates import DIGITS, arrow_seconds, fallback_formats, parse_with
 from automl.data.distinct import among, category_labels, distinct, number_label, stripped
 from automl.data.numbers_as_text import parse_numbers
 
@@ -89,7 +89,22 @@ def to_seconds(values: Any, params: Mapping[str, Any]) -> tuple[NDArray[np.float
     if pa.types.is_string(values.type):
         formats = [*params["formats"], *fallback_formats(params["formats"])]
         return _read_texts(values, lambda texts: parse_with(texts, formats))
+    if DIGITS in params["formats"] and (pa.types.is_integer(values.type) or pa.types.is_floating(values.type)):
+        return _read_texts(digits_of(values), lambda texts: parse_with(texts, [DIGITS]))
     return _nothing_readable(values)
+
+
+def digits_of(values: Any) -> Any:
+    """Whole numbers as text, as they are written; null for missing, other numbers with their fraction."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if pa.types.is_integer(values.type):
+        return pc.cast(values, pa.string())
+    values = pc.if_else(pc.is_nan(values), pa.scalar(None, values.type), values)
+    whole = pc.and_(pc.equal(values, pc.floor(values)), pc.less(pc.abs(values), pa.scalar(2.0**53, values.type)))
+    plain = pc.cast(pc.if_else(whole, values, pa.scalar(None, values.type)), pa.int64())
+    return pc.coalesce(pc.cast(plain, pa.string()), pc.cast(values, pa.string()))
 
 
 def to_codes(levels: Sequence[str], values: Any, seen: Distinct | None = None) -> tuple[NDArray[np.int32], Unseen]:

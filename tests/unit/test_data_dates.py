@@ -230,3 +230,35 @@ def test_numbers_where_dates_were_are_counted():
 
     assert [None, None] == days
     assert "1 values are no dates ('20200101')" in finding.message
+
+
+WHOLE_DAYS = [20190305, 20190412, 20200229, 20211231]
+
+
+@pytest.mark.parametrize("values", [WHOLE_DAYS * 15, [*map(float, WHOLE_DAYS * 15), float("nan")]])
+def test_whole_numbers_that_are_days_are_dates(values):
+    raw = read_table({"d": values})
+    schema, findings = fit_schema(raw, Roles(target=None))
+    first = schema.encode(read_table({"d": [20190305, 20190231]}).table)
+
+    assert ("date", ["dates-as-numbers"]) == (schema.columns[0].kind, [one.code for one in findings])
+    assert schema.encode(raw.table)[0].numbers[0].tolist() == first[0].numbers[0].tolist()
+    assert schema.encode(read_table({"d": "2019-03-05"}).table)[0].numbers[0].tolist() == first[0].numbers[0].tolist()
+    assert np.isnan(first[0].numbers[1]).all()
+    assert "1 values are no dates ('20190231')" in first[1][0].message
+
+
+@pytest.mark.parametrize("values", [[20190305, 20190412, 20191341] * 20, [20190305.5, 20190412.0, 20200229.0] * 20])
+def test_whole_numbers_of_which_one_is_no_day_are_numbers(values):
+    schema, _ = fit_schema(read_table({"d": values}), Roles(target=None))
+
+    assert "number" == schema.columns[0].kind
+
+
+def test_what_the_user_says_of_days_as_numbers_counts():
+    raw = read_table({"d": [*WHOLE_DAYS, 7] * 15})
+
+    for kind in ("date", "number"):
+        schema, _ = fit_schema(raw, Roles(target=None, columns={"d": kind}))
+
+        assert kind == schema.columns[0].kind
