@@ -250,8 +250,13 @@ class Predictor:
     def _predict_raw(self, raw: RawTable | RawImages, *, allow_missing: bool) -> NDArray[np.float64]:
         if self.parts.images is not None:
             return self._predict_images(raw)
-        encoded, findings = self.schema.encode(raw.table, allow_missing=allow_missing)
-        self.last_findings = tuple(findings)
+        from automl.data.decimal_sign import sign_changed
+        from automl.data.records import RawTable as Raw
+
+        assert isinstance(raw, Raw)
+        encoded, noticed = self.schema.encode(raw.table, allow_missing=allow_missing)
+        findings = (*noticed, *sign_changed(self.schema, raw))
+        self.last_findings = findings
         for finding in findings:
             if finding.level != "info":
                 LOGGER.warning("%s", finding.message)

@@ -17,12 +17,14 @@ if TYPE_CHECKING:
     from automl.data.fitted import Fitted
     from automl.data.numbers_as_text import DecimalSign
     from automl.data.records import RawTable
+    from automl.data.schema import Schema
 
 OPEN = "grouped-thousands"
 MIXED = "mixed-decimal-signs"
 FILE_WITH_COMMAS = "decimal-comma"
 LOOKED_AT = 200
 """So many values of each column of text tell how the table is written."""
+_EITHER_WAY = re.compile(r"\s*[+-]?[1-9]\d{0,2}[.,]\d{3}\s*")
 _NUMBER = re.compile(r"\s*[+-]?[\d.,]*[.,]\d+\s*")
 
 
@@ -42,6 +44,25 @@ def has_decimal_comma(raw: RawTable) -> bool:
         return True
     signs = [sign for sign in _signs(raw.table) if not sign.is_open and sign.decimal_comma is not None]
     return bool(signs) and all(sign.more_commas and not sign.point for sign in signs)
+
+
+def sign_changed(schema: Schema, raw: RawTable) -> list[Finding]:
+    """A warning where training had the other decimal sign than this file seems to, by numbers that could be thousands."""
+    trained = any(column.params.get("decimal_comma") and not column.params.get("as_text") for column in schema.columns)
+    here = any(one.code == FILE_WITH_COMMAS for one in raw.findings)
+    if trained == here:
+        return []
+    sign, used = "," if here else ".", {column.name for column in schema.columns if column.used}
+    found = [(name, cell) for name, cells in raw.written.items() if name in used for cell in cells if sign in cell]
+    if not found or not all(_EITHER_WAY.fullmatch(cell) for _, cell in found):
+        return []
+    name, cell = found[0]
+    was, now = ("comma", "point") if trained else ("point", "comma")
+    message = (
+        f"column {name!r}: {cell.strip()!r} is read with a decimal {now}, as nothing in this file tells otherwise, but "
+        f"training had a decimal {was}; if it is a thousand and more, write it without {now}"
+    )
+    return [Finding(level="warning", code="decimal-sign-changed", column=name, count=len(found), message=message)]
 
 
 def _signs(table: pa.Table) -> list[DecimalSign]:

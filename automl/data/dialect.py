@@ -28,6 +28,8 @@ _DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+([eE][+-]?\d+)?")
 _GROUPED_COMMA = re.compile(r"[+-]?[1-9]\d{0,2}(\.\d{3})+,\d+")
 _GROUPED_POINT = re.compile(r"[+-]?[1-9]\d{0,2}(,\d{3})+\.\d+")
 _DECIMAL_POINT = re.compile(r"[+-]?\d+\.\d+([eE][+-]?\d+)?")
+_EITHER_WAY = re.compile(r"[+-]?[1-9]\d{0,2}[.,]\d{3}")
+"""Decimals or thousands."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -238,12 +240,17 @@ def _is_number(text: str) -> bool:
 
 
 def _find_decimal(rows: tuple[tuple[str, ...], ...], separator: str) -> str:
-    """The comma where a cell like "1.234,5" leaves no doubt, or where more numbers have a comma than a point."""
+    """The comma where a cell like "1.234,5" leaves no doubt, or where more numbers have a comma than a point.
+
+    Those that could be thousands ("1.234") count only where the others do not tell.
+    """
     if separator == ",":
         return "."
     cells = [cell.strip() for row in rows for cell in row]
     if any(map(_GROUPED_COMMA.fullmatch, cells)):
         return "," if not any(map(_GROUPED_POINT.fullmatch, cells)) else "."
-    comma = sum(bool(_DECIMAL_COMMA.fullmatch(cell)) for cell in cells)
-    point = sum(bool(_DECIMAL_POINT.fullmatch(cell)) for cell in cells)
+    commas = [cell for cell in cells if _DECIMAL_COMMA.fullmatch(cell)]
+    points = [cell for cell in cells if _DECIMAL_POINT.fullmatch(cell)]
+    sure = [sum(not _EITHER_WAY.fullmatch(cell) for cell in some) for some in (commas, points)]
+    comma, point = sure if sure[0] != sure[1] else (len(commas), len(points))
     return "," if comma > point else "."

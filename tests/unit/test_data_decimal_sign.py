@@ -4,6 +4,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from automl.data.decimal_sign import sign_changed
 from automl.data.numbers_as_text import find_decimal_sign, parse_number, parse_numbers
 from automl.data.read import read_table
 from automl.data.schema import Roles, fit_schema
@@ -144,3 +145,32 @@ def test_a_target_with_leading_zeros_has_decimal_commas():
     coding, findings = fit_target(column, name="y", task="regression", metric=None)
 
     assert ((), [0.126, 1.234, 10.236]) == (findings, coding.encode(column)[0][:3].tolist())
+
+
+def test_a_file_tells_its_sign_by_the_numbers_that_leave_no_doubt(tmp_path):
+    path = tmp_path / "one.csv"
+    path.write_text("x;p\n0,126;1.234\n")
+
+    assert {"x": [0.126], "p": [1234.0]} == read_table(path).table.to_pydict()
+
+
+@pytest.mark.parametrize(
+    ("training", "later", "told"),
+    [
+        ("0,5;1,5", "1.234;7", ["1.234"]),
+        ("0,5;1,5", "1.234;0.5", []),
+        ("0,5;1,5", "1,234;0,5", []),
+        ("0.5;1.5", "1,234;7", ["1,234"]),
+        ("0.5;1.5", "1,5;7", []),
+        ("0.5;1.5", "7;8", []),
+    ],
+)
+def test_a_later_file_that_seems_to_have_the_other_sign_is_told(tmp_path, training, later, told):
+    path = tmp_path / "table.csv"
+    path.write_text("x;p\n" + f"{training}\n2;3\n" * 20)
+    schema, _, _ = fitted(path)
+    path.write_text(f"x;p\n{later}\n")
+    findings = sign_changed(schema, read_table(path))
+
+    assert len(told) == len(findings)
+    assert all(repr(text) in one.message for text, one in zip(told, findings, strict=True))
