@@ -95,10 +95,13 @@ class _Preparation:
         if settings.monotone:
             raise SettingsError("monotone constraints are for columns of numbers; images have none")
         raw, asked = self._with_classes(source, raw)
-        check_columns(RawTable(table=raw.table, source=raw.source), settings)
+        around = RawTable(table=raw.table, findings=raw.findings, source=raw.source, written=raw.written)
+        check_columns(around, settings)
         metric = None if settings.metric is None else load_metric(settings.metric, self.registry)
         spec = None if metric is None else metric.spec
-        first, told = fit_target(raw.table.column(settings.target), name=settings.target, task=asked, metric=spec)
+        first, told = fit_target(
+            raw.table.column(settings.target), name=settings.target, task=asked, metric=spec, raw=around
+        )
         findings = [*raw.findings, *(one for one in told if one.code == "target-missing")]
         judging = None if settings.validation is None else self._validation(raw)
         decoded, look, notes = self._decode(raw, judging, first)
@@ -109,7 +112,9 @@ class _Preparation:
                 f"{raw.source} has {len(own)} usable images; at least {LEAST_ROWS} are needed to train and judge"
             )
         table = raw.table.take(own)
-        coding, told = fit_target(table.column(settings.target), name=settings.target, task=asked, metric=spec)
+        coding, told = fit_target(
+            table.column(settings.target), name=settings.target, task=asked, metric=spec, raw=around
+        )
         if asked is not None and settings.task is None:
             coding = replace(coding, reasons=(f"{coding.problem_type}: {len(coding.classes)} folders are its classes",))
         extra = None if judging is None else judging.table.take(kept[len(own) :] - len(raw))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -54,6 +54,8 @@ class RawImages:
     """Column of the table that names the images."""
     findings: tuple[Finding, ...] = ()
     source: str = ""
+    written: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    """How cells of a text table are written, as in `RawTable`."""
 
     def __len__(self) -> int:
         return len(self.pictures)
@@ -185,6 +187,7 @@ def of_table(raw: RawTable, options: ImageOptions) -> RawImages:
         table=raw.table,
         column=column,
         findings=raw.findings,
+        written=raw.written,
         source=raw.source,
     )
 

@@ -254,6 +254,18 @@ def test_a_named_column_of_paths(table_file, tmp_path):
     assert 1.0 == predictor.score(table_file.parent / "photos", "accuracy")
 
 
+def test_labels_of_a_table_file_keep_their_spelling(table_file, tmp_path):
+    table = pacsv.read_csv(table_file)
+    cells = ["TRUE" if label == "red" else "FALSE" for label in table["label"].to_pylist()]
+    path = table_file.parent / "spelled.csv"
+    pacsv.write_csv(
+        pa.table({"picture": table["picture"], "red": cells}), path, pacsv.WriteOptions(quoting_style="none")
+    )
+    predictor = automl.fit(path, target="red", out=tmp_path / "run", **OPTIONS)
+
+    assert ((False, True), ("FALSE", "TRUE")) == (predictor.classes, predictor.written_classes)
+
+
 def test_a_dropped_column_of_paths_leaves_a_table(table_file):
     found = automl.check(table_file, target="label", drop="picture", trials=1)
 
