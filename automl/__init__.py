@@ -14,6 +14,9 @@ _HOMES = {
     # the main job
     "fit": "automl.api",
     "finish": "automl.api",
+    "report": "automl.reporting",
+    "open_run": "automl.run_reader",
+    "RunReader": "automl.run_reader",
     "load": "automl.api",
     "check": "automl.api",
     "suggest": "automl.suggestions",
@@ -126,6 +129,7 @@ __all__ = [
     "RunError",
     "RunFacts",
     "RunInfo",
+    "RunReader",
     "RunSummary",
     "Sample",
     "Sampler",
@@ -158,8 +162,10 @@ __all__ = [
     "installed_models",
     "load",
     "load_object",
+    "open_run",
     "read_arrays",
     "register_plugin",
+    "report",
     "suggest",
     "unregister_plugin",
 ]
@@ -211,6 +217,8 @@ if TYPE_CHECKING:
         Wait,
     )
     from automl.registry import installed_models, register_plugin, unregister_plugin
+    from automl.reporting import report
+    from automl.run_reader import RunReader, open_run
     from automl.settings import Settings
     from automl.space import JointSpace
     from automl.specs import (

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any, Self
 
 from automl.errors import RunError
 from automl.history import Candidate, Trial
-from automl.store import DATABASE, UNCOUNTED
+from automl.run_lock import who_works
+from automl.rungs import rung_rows
+from automl.store import DATABASE, PREDICTOR_FOLDER, UNCOUNTED
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -67,6 +69,29 @@ class RunReader:
         first, last = row.fetchone()
         return 0.0 if first is None else max(last - first, 0.0)
 
+    def moments(self) -> dict[int, tuple[float, float | None]]:
+        """Trial -> seconds from the first trial's start to its own start and end; None: it has not ended."""
+        rows = self._db.execute("SELECT id, started, finished FROM trials WHERE started > 0").fetchall()
+        first = min((row["started"] for row in rows), default=0.0)
+        return {
+            row["id"]: (row["started"] - first, None if row["finished"] is None else row["finished"] - first)
+            for row in rows
+        }
+
+    def stage_seconds(self) -> dict[int, tuple[float, float]]:
+        """Trial -> seconds that its folds took to fit and to predict together."""
+        rows = self._db.execute("SELECT trial, sum(fit_seconds), sum(predict_seconds) FROM jobs GROUP BY trial")
+        return {trial: (fit or 0.0, predict or 0.0) for trial, fit, predict in rows}
+
+    def status(self) -> str:
+        """``running``, ``interrupted`` when nothing works on it any more, or how it ended."""
+        status = str(self.meta.get("status"))
+        return "interrupted" if status == "running" and who_works(self.folder) is None else status
+
+    def rungs(self) -> list[dict[str, Any]]:
+        """A row for each model and budget that has done trials: seconds, best loss, rank correlation with the next."""
+        return rung_rows(self.trials())
+
     def leaderboard(self) -> list[dict[str, Any]]:
         """A row for each trial: done ones by loss, then running, then failed ones with their reason."""
         return leaderboard_rows(self.trials(), self.weights())
@@ -110,8 +135,11 @@ def leaderboard_rows(trials: Iterable[Trial], weights: Mapping[int, float]) -> l
 
 
 def open_run(folder: Path | str) -> RunReader:
-    """Open a run folder for reading; RunError when it is none."""
-    return RunReader(Path(folder))
+    """Open a run folder, or the predictor's folder in it, for reading; RunError when it is none."""
+    path = Path(folder)
+    if path.name == PREDICTOR_FOLDER and (path.parent / DATABASE).is_file():
+        path = path.parent
+    return RunReader(path)
 
 
 def _trial(row: sqlite3.Row) -> Trial:

@@ -25,6 +25,7 @@ COMMANDS = {
     "score": ("automl.cli.score", "Score a predictor on a table that has the target."),
     "leaderboard": ("automl.cli.show", "Show all models of a run, best first."),
     "show": ("automl.cli.show", "Show what a run did, and why."),
+    "report": ("automl.cli.report", "Write what a run did as one HTML page."),
     "finish": ("automl.cli.finish", "Make the predictor of a run that was interrupted."),
     "check": ("automl.cli.check", "Diagnose a table without fitting."),
     "suggest": ("automl.cli.suggest", "Print what a search would try first, without training."),

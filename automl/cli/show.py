@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from automl.cli.exits import EPILOG
 from automl.cli.options import output_options
-from automl.run_lock import who_works
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from automl.cli.output import Output
     from automl.run_reader import RunReader
 
@@ -70,12 +70,8 @@ def show_command(output: Output, run: str, trial: int | None, *, rungs: bool) ->
 def open_run_of(run: str) -> RunReader:
     """The record of a run, given its folder or the predictor's folder in it; RunError when there is none."""
     from automl.run_reader import open_run
-    from automl.store import DATABASE, PREDICTOR_FOLDER
 
-    folder = Path(run)
-    if folder.name == PREDICTOR_FOLDER and (folder.parent / DATABASE).is_file():
-        folder = folder.parent
-    return open_run(folder)
+    return open_run(run)
 
 
 def _show_run(output: Output, reader: RunReader) -> None:
@@ -86,7 +82,7 @@ def _show_run(output: Output, reader: RunReader) -> None:
     from automl.task import Task
 
     meta, rows = reader.meta, reader.leaderboard()
-    output.say(labelled("status", _status(meta, reader.folder)))
+    output.say(labelled("status", _status(meta, reader.status(), reader.folder)))
     if "task" in meta:
         output.say(labelled("data", describe_task(Task.from_dict(meta["task"]))))
     for name, value in (meta.get("settings") or {}).items():
@@ -107,9 +103,9 @@ def _show_run(output: Output, reader: RunReader) -> None:
     output.result(labelled("score", f"{meta.get('metric')} {figure(meta.get('score'))} (out of fold)"))
 
 
-def _status(meta: dict[str, Any], folder: Path) -> str:
-    words = [str(meta.get("status"))]
-    if words == ["running"] and who_works(folder) is None:
+def _status(meta: dict[str, Any], status: str, folder: Path) -> str:
+    words = [status]
+    if status == "interrupted":
         words = [f"interrupted (automl finish {folder} makes its predictor)"]
     if meta.get("only_baseline"):
         words.append("only the dummy could be fitted")

@@ -241,8 +241,8 @@ def test_networks_are_for_images_and_offered_on_every_device():
 @pytest.mark.slow
 def test_a_search_over_phi_tells_what_a_step_costs(tmp_path):
     """With what `automl show RUN --rungs` shows of it."""
-    from automl.cli.rungs import rung_rows
     from automl.run_reader import RunReader
+    from automl.rungs import rung_rows
 
     images = toy_images(32)
     automl.fit(

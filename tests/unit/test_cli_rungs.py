@@ -2,8 +2,8 @@
 
 import pytest
 
-from automl.cli.rungs import rung_rows
 from automl.history import Candidate, Trial
+from automl.rungs import rung_rows
 
 
 def trial(number, config, budget, loss, model="toy", seconds=1.0, **facts):
