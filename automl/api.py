@@ -6,11 +6,9 @@ The only module that knows all steps: registry, data, plan, space, portfolio, st
 from __future__ import annotations
 
 import shutil
-import tempfile
 import time
 from contextlib import closing
 from dataclasses import dataclass, fields, replace
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,10 +26,11 @@ from automl.protocols import Executor, ExecutorSettings, RunSummary, Tracker
 from automl.ready import check_names, get_ready, stretch_fidelity
 from automl.registry import Registry, load_registry
 from automl.run import Search
+from automl.run_lock import LOCK_FILE
 from automl.settings import Settings
 from automl.store import Store, check_new_folder, writing
 from automl.tracking import TrackerGroup
-from automl.workspace import Workspace
+from automl.workspace import Workspace, reserved_folder
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -155,18 +154,21 @@ def fit_run(
     """
     started = time.monotonic() if started is None else started
     registry = registry or load_registry()
-    folder = (out or _default_folder()).absolute()
+    if out is None:
+        with reserved_folder() as reserved:
+            return fit_run(data, settings, out=reserved, started=started, registry=registry, listeners=listeners)
+    folder = out.absolute()
     check_new_folder(folder)
     check_names(registry, settings)
     registry = stretch_fidelity(registry, settings)
     machine = find_machine(settings)
     settings, money = limit_by_money(settings, machine.workers * machine.threads)
-    with tempfile.TemporaryDirectory(prefix="automl-workers-") as logs, Workspace(folder) as work:
+    with Workspace(prefix="automl-workers-") as logs, Workspace(folder) as work:
         executor_settings = ExecutorSettings(
             workers=machine.workers,
             threads=machine.threads,
             preload=modules_to_preload(registry, settings, images=is_images(data, settings.image_column)),
-            folder=Path(logs),
+            folder=logs.folder(),
         )
         # Workers import their libraries on one core while the table is read on another.
         import_beside()
@@ -183,12 +185,17 @@ def fit_run(
                 listeners=listeners or {},
                 money=money,
             )
-            # The run folder appears only now: bad input leaves nothing behind.
-            with closing(Store(folder)) as store:
-                try:
-                    return _search_and_save(run, store, executor)
-                finally:
-                    _keep_logs(executor, Path(logs), store)
+            # The run folder is filled only now: bad input leaves nothing behind.
+            store = Store(folder)
+            try:
+                with closing(store):
+                    try:
+                        return _search_and_save(run, store, executor)
+                    finally:
+                        _keep_logs(executor, logs.folder(), store)
+            except BaseException:
+                store.discard_if_empty()
+                raise
 
 
 def _clock(started: float, settings: Settings) -> Clock:
@@ -210,7 +217,7 @@ def _search_and_save(run: Run, store: Store, executor: Executor) -> FitOutcome:
     goals = context.goals.reason()
     reasons = (*run.ready.reasons, *course.notes, *([f"predictor: {goals}"] if goals else []))
     describe(store, run, reasons)
-    with writing(folder):
+    with writing(folder, found=False):
         save_data(folder / DATA_FOLDER, prepared.data)
         save_splits(folder, list(resampling.splits))
     trackers = _trackers(run, store)
@@ -303,13 +310,5 @@ def _keep_logs(executor: Executor, logs: Path, store: Store) -> None:
     for note in getattr(executor, "notes", ()):
         store.event("warning", "executor", str(note))
     for path in logs.iterdir():
-        if path.is_file() and path.stat().st_size:
+        if path.is_file() and path.stat().st_size and path.name != LOCK_FILE:
             shutil.copyfile(path, store.folder / path.name)
-
-
-def _default_folder() -> Path:
-    now = datetime.now().strftime("%Y%m%d-%H%M%S")  # noqa: DTZ005 - the user's clock shows local time
-    folder, number = Path("runs") / now, 2
-    while folder.exists():
-        folder, number = Path("runs") / f"{now}-{number}", number + 1
-    return folder

@@ -1,4 +1,4 @@
-"""Ctrl+C and SIGTERM at moments when a run is about to be over anyway."""
+"""Ctrl+C, SIGTERM and SIGHUP at moments when a run is about to be over anyway."""
 
 from __future__ import annotations
 
@@ -11,8 +11,16 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
+STOP_SIGNALS = tuple(int(getattr(signal, name)) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name))
+"""Signals that stop a run as Ctrl+C does: a batch system's, and that of a terminal that was closed."""
+
+
 class Terminated(KeyboardInterrupt):
-    """SIGTERM came: like Ctrl+C, but whoever started us is told the difference by the exit code."""
+    """SIGTERM or SIGHUP came: like Ctrl+C, but whoever started us is told the difference by the exit code."""
+
+    def __init__(self, number: int = signal.SIGTERM, *told: str) -> None:
+        super().__init__(*told)
+        self.number = int(number)
 
 
 @contextmanager
@@ -31,7 +39,7 @@ def held_back(*, stopped: bool) -> Iterator[None]:
             before[number](number, frame)
         pressed.append(number)
 
-    for number in (int(signal.SIGINT), int(signal.SIGTERM)):
+    for number in (int(signal.SIGINT), *STOP_SIGNALS):
         handler = signal.getsignal(number)
         if callable(handler):  # else nobody asked to be told: the system's own way stays
             before[number] = handler

@@ -125,16 +125,16 @@ def check_new_folder(folder: Path) -> None:
 
 
 @contextmanager
-def writing(folder: Path) -> Iterator[None]:
-    """Put into words what goes wrong when files are written into a run folder: most often the disk is full."""
+def writing(folder: Path, *, found: bool = True) -> Iterator[None]:
+    """Put into words what goes wrong when files are written into a run folder: most often the disk is full. `found`:
+    whether the run has something by then that is worth keeping.
+    """
     try:
         yield
     except (OSError, sqlite3.Error) as error:
         told = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        raise RunError(
-            f"the run folder {folder} cannot be written: {told}; when that is mended, `automl finish {folder}` makes a "
-            "predictor of what was found"
-        ) from error
+        advice = f"; when that is mended, `automl finish {folder}` makes a predictor of what was found" if found else ""
+        raise RunError(f"the run folder {folder} cannot be written: {told}{advice}") from error
 
 
 class Store:
@@ -143,6 +143,7 @@ class Store:
     def __init__(self, folder: Path) -> None:
         """Make a new run in `folder`; RunError when it is in use or cannot be written."""
         check_new_folder(folder)
+        self._made = not folder.exists()
         try:
             (folder / TRIALS_FOLDER).mkdir(parents=True, exist_ok=True)
             self._open(folder)
@@ -158,6 +159,7 @@ class Store:
         self.set_facts({"schema_version": SCHEMA_VERSION, "status": "running"})
 
     def _open(self, folder: Path) -> None:
+        self._found = False
         self._lock = RunLock(folder)
         self.folder = folder
         try:
@@ -174,6 +176,7 @@ class Store:
         store = cls.__new__(cls)
         try:
             store._open(folder)
+            store._found = True
         except (OSError, sqlite3.Error) as error:
             raise RunError(f"the run folder {folder} cannot be written: {error}") from error
         return store
@@ -186,7 +189,7 @@ class Store:
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
-        with writing(self.folder):
+        with writing(self.folder, found=self._found):
             self._db.execute("BEGIN")
             try:
                 yield
@@ -197,11 +200,12 @@ class Store:
             self._db.execute("COMMIT")
 
     def _write(self, statement: str, values: tuple[Any, ...]) -> None:
-        with writing(self.folder):
+        with writing(self.folder, found=self._found):
             self._db.execute(statement, values)
 
     def trial_started(self, trial: Trial) -> None:
         """Record a trial before its first job is sent."""
+        self._found = True
         self._write_trial(trial, finished=None, started=time.time())
 
     def trial_finished(self, trial: Trial) -> None:
@@ -261,6 +265,21 @@ class Store:
         marks = ",".join("?" * len(FAULTS))
         query = f"SELECT message FROM events WHERE level = 'warning' AND code IN ({marks}) ORDER BY time"  # noqa: S608
         return tuple(message for (message,) in self._db.execute(query, FAULTS))
+
+    def discard_if_empty(self) -> None:
+        """When the run ended before its first trial, take away what it made in its folder, which was new or empty: the
+        same command can be given again. Only after `close`.
+        """
+        if self._found:
+            return
+        if self._made:
+            shutil.rmtree(self.folder, ignore_errors=True)
+            return
+        for path in self.folder.iterdir():
+            if path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink(missing_ok=True)
 
     def close(self) -> None:
         """Fold the write-ahead log into the database and close it; then it can be read from read-only media, too."""

@@ -8,7 +8,7 @@ from automl.errors import AutomlError, InputError, MetricError, PluginError, Pre
 from automl.interrupts import Terminated
 
 DONE, INTERNAL, INPUT, BASELINE, RUN, PLUGIN, LIMITS = 0, 1, 2, 3, 4, 5, 6
-INTERRUPTED, TERMINATED = 130, 143
+INTERRUPTED, TERMINATED, HANGUP = 130, 143, 129
 NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 """Faults of a write to something that the error does not name, such as standard output."""
 
@@ -20,6 +20,7 @@ MEANINGS = {
     RUN: "a run folder or predictor cannot be read or written",
     PLUGIN: "a plugin is broken or clashes, or a package that it needs is missing",
     LIMITS: "a predictor was saved, but nothing that keeps --max-latency-ms and --max-size-mb was found",
+    HANGUP: "stopped as the terminal was closed (SIGHUP); what `fit` had found by then is saved",
     INTERRUPTED: "stopped by Ctrl+C; what `fit` had found by then is saved",
     TERMINATED: "stopped by SIGTERM, as batch systems send it; what `fit` had found by then is saved",
 }
@@ -31,7 +32,7 @@ EPILOG = "\b\nExit codes:\n" + "\n".join(f"  {code:>3}  {meaning}" for code, mea
 def exit_code(error: BaseException) -> int:
     """The documented exit code of an error."""
     if isinstance(error, KeyboardInterrupt):
-        return TERMINATED if isinstance(error, Terminated) else INTERRUPTED
+        return 128 + error.number if isinstance(error, Terminated) else INTERRUPTED
     if isinstance(error, InputError | MetricError):
         return INPUT
     if isinstance(error, PluginError):

@@ -6,8 +6,7 @@ import re
 import shlex
 import signal
 import sys
-import time
-from contextlib import closing, contextmanager, nullcontext
+from contextlib import closing, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -15,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from automl.cli.exits import BASELINE, DONE, EPILOG, INTERRUPTED, LIMITS, TERMINATED, exit_code
+from automl.cli.exits import BASELINE, DONE, EPILOG, INTERRUPTED, LIMITS, exit_code
 from automl.cli.options import NearestChoice, data_options, make_settings, output_options, source_of
 from automl.errors import AutomlError, SettingsError
-from automl.interrupts import Terminated
+from automl.interrupts import STOP_SIGNALS, Terminated
 from automl.settings import PRESETS
 
 if TYPE_CHECKING:
@@ -119,18 +118,19 @@ def fit_command(output: Output, train: str, out: str | None, test: str | None, *
     settings = make_settings(options, train)
     if test is not None and not Path(test).exists():
         raise SettingsError(f"--test {test} is not there; give a table that has the target")
-    folder = default_folder(train) if out is None else Path(out)
     from automl.api import fit_run
     from automl.cli.fit_report import FirstLines, fit_document, tell_outcome
     from automl.registry import load_registry
+    from automl.workspace import reserved_folder
 
     registry = load_registry()
-    output.session.run_folder = str(folder)
     with (
-        interrupt_on_sigterm() as stops,
+        reserved_folder(name_of(train)) if out is None else nullcontext(Path(out)) as folder,
+        interrupt_on_signals() as stops,
         _told_how_to_finish(folder),
         _progress(output, registry, settings.trackers) as progress,
     ):
+        output.session.run_folder = str(folder)
         outcome = fit_run(
             source_of(train),
             settings,
@@ -144,38 +144,36 @@ def fit_command(output: Output, train: str, out: str | None, test: str | None, *
         output.document(fit_document(outcome, tested))
     else:
         tell_outcome(output, outcome, tested)
-    return TERMINATED if stops and outcome.interrupted else _code(outcome, tested)
+    return exit_code(Terminated(stops[0])) if stops and outcome.interrupted else _code(outcome, tested)
 
 
-def default_folder(train: str) -> Path:
-    """``runs/TRAIN-DATE-TIME`` below the current folder, one that is not there yet."""
-    name = "stdin" if train == "-" else Path(train).name.partition(".")[0] or "table"
-    stamp = time.strftime("%Y%m%d-%H%M%S")
-    folder, number = Path("runs") / f"{name}-{stamp}", 2
-    while folder.exists():
-        folder, number = Path("runs") / f"{name}-{stamp}-{number}", number + 1
-    return folder
+def name_of(train: str) -> str:
+    """What a run on this table is called."""
+    return "stdin" if train == "-" else Path(train).name.partition(".")[0] or "table"
 
 
 @contextmanager
-def interrupt_on_sigterm() -> Iterator[list[int]]:
-    """Stop as after Ctrl+C when a batch system asks to: the best so far is saved. Yields the signals that came."""
+def interrupt_on_signals() -> Iterator[list[int]]:
+    """Stop as after Ctrl+C when a batch system asks to or the terminal is closed: the best so far is saved. Yields the
+    signals that came. One that is ignored, as under ``nohup``, stays so.
+    """
     came: list[int] = []
 
     def stop(number: int, frame: object) -> None:
         del frame
         came.append(number)
-        raise Terminated
+        raise Terminated(number)
 
-    try:
-        before = signal.signal(signal.SIGTERM, stop)
-    except ValueError:  # not in the main thread: the one who called us handles signals
-        yield came
-        return
+    before: dict[int, Any] = {}
+    with suppress(ValueError):  # not in the main thread: the one who called us handles signals
+        for each in STOP_SIGNALS:
+            if signal.getsignal(each) is not signal.SIG_IGN:
+                before[each] = signal.signal(each, stop)
     try:
         yield came
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for each, handler in before.items():
+            signal.signal(each, handler)
 
 
 @contextmanager
@@ -192,7 +190,8 @@ def _told_how_to_finish(folder: Path) -> Iterator[None]:
         told = (
             f"stopped at once; make the predictor of what was found by: {program()} finish {shlex.quote(str(folder))}"
         )
-        raise type(error)(told) from None
+        stop = Terminated(error.number, told) if isinstance(error, Terminated) else KeyboardInterrupt(told)
+        raise stop from None
 
 
 @contextmanager

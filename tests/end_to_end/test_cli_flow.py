@@ -218,20 +218,21 @@ def test_progress_on_a_terminal_and_ctrl_c_keeps_the_best_so_far(folder):
 
 
 @pytest.mark.slow
-def test_sigterm_keeps_the_best_so_far(folder):
+@pytest.mark.parametrize(("sent", "code", "out"), [(signal.SIGTERM, 143, "ended"), (signal.SIGHUP, 129, "hung-up")])
+def test_a_signal_to_stop_keeps_the_best_so_far(folder, sent, code, out):
     process = subprocess.Popen(
-        [str(SCRIPT), "fit", "train.csv", "--target", "sort", "--time", "10m", "--models", "linear", "--out", "ended", "--json"],
+        [str(SCRIPT), "fit", "train.csv", "--target", "sort", "--time", "10m", "--models", "linear", "--out", out, "--json"],
         cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
-    database = folder / "ended" / "run.db"
+    database = folder / out / "run.db"
     end = time.monotonic() + 60
     while time.monotonic() < end and not (database.exists() and finished_trials(database) >= 3):
         time.sleep(0.2)
-    process.send_signal(signal.SIGTERM)
-    out, err = process.communicate(timeout=30)
-    told = json.loads(out)
+    process.send_signal(sent)
+    printed, err = process.communicate(timeout=30)
+    told = json.loads(printed)
 
-    assert (143, "") == (process.returncode, err)
+    assert (code, "") == (process.returncode, err)
     assert told["interrupted"]
     assert Path(told["predictor"], "predictor.json").is_file()
 

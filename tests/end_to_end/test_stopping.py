@@ -163,3 +163,28 @@ def test_a_change_that_cannot_be_made_is_refused_before_anything_is_written(tmp_
 def test_check_tells_about_models_that_are_not_used(tmp_path):
     report = check(table(), target="win", models=["linear"], space={"lightgbm": {"num_leaves": 7}})
     assert "space: lightgbm.num_leaves=7: lightgbm is not used here" in report.reasons
+
+
+# -- stopped before the search ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("there", [False, True])
+def test_a_run_that_ends_before_its_first_trial_leaves_nothing_behind(tmp_path, monkeypatch, there):
+    folder = tmp_path / "run"
+    if there:
+        folder.mkdir()
+    stopped = []
+
+    def stop(*_):
+        stopped.append(sorted(path.name for path in folder.iterdir()))
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr("automl.evaluate.save_splits", stop)
+        with pytest.raises(KeyboardInterrupt):
+            run(folder, trials=1)
+
+    assert "run.db" in stopped[0]
+    assert there == folder.exists()
+    assert [] == [path for path in tmp_path.rglob("*") if path != folder]
+    assert not run(folder, trials=1).only_baseline

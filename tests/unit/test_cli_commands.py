@@ -11,10 +11,11 @@ import pyarrow.parquet as pq
 import pytest
 from pyarrow import feather
 
-from automl.cli.fit import default_folder
+from automl.cli.fit import name_of
 from automl.cli.fit_report import program
 from automl.cli.main import run
 from automl.cli.output import Session
+from automl.workspace import reserved_folder
 
 QUICK = ["--executor", "inline", "--trials", "2", "--folds", "2"]
 
@@ -126,10 +127,13 @@ def test_default_folders_never_clash(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("time.strftime", lambda form: "20250101-120000")
 
-    assert Path("runs/train-20250101-120000") == default_folder("some/train.csv.gz")
-    Path("runs/train-20250101-120000").mkdir(parents=True)
-    assert Path("runs/train-20250101-120000-2") == default_folder("train.csv")
-    assert Path("runs/stdin-20250101-120000") == default_folder("-")
+    with reserved_folder(name_of("some/train.csv.gz")) as first, reserved_folder(name_of("train.csv")) as second:
+        assert Path("runs/train-20250101-120000") == first
+        assert Path("runs/train-20250101-120000-2") == second
+        (second / "run.db").touch()
+    with reserved_folder(name_of("-")) as third:
+        assert Path("runs/stdin-20250101-120000") == third
+    assert [second] == list(Path("runs").iterdir())
 
 
 def test_predict_keeps_the_order_and_names_the_column_after_the_target(call):

@@ -57,6 +57,7 @@ def call(*arguments, as_json=False, verbose=False):
         (PermissionError(13, "Permission denied", "file.csv"), 4),
         (KeyboardInterrupt(), 130),
         (Terminated(), 143),
+        (Terminated(1), 129),
         (ZeroDivisionError("x"), 1),
         (errors.AutomlError("x"), 1),
         (OSError("no file in it"), 1),
