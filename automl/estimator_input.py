@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 def checked_features(estimator: BaseEstimator, features: Any, target: Any = "no_validation", *, reset: bool) -> Any:
     """Names and number of columns compared with what was fitted; arrays made plain and checked."""
-    if not _is_frame(features):
+    if not is_frame(features):
         features = check_array(features, dtype=None, ensure_all_finite=False, estimator=estimator)
         if features.dtype.kind == "f":
             check_array(features, ensure_all_finite="allow-nan", estimator=estimator, input_name="X")
@@ -29,7 +29,7 @@ def checked_features(estimator: BaseEstimator, features: Any, target: Any = "no_
     return features
 
 
-def _is_frame(features: Any) -> bool:
+def is_frame(features: Any) -> bool:
     """Whether this is a table with named columns of different types."""
     package = type(features).__module__.partition(".")[0]
     return package in ("pandas", "polars", "pyarrow") and hasattr(features, "columns")
@@ -40,7 +40,7 @@ def feature_table(features: Any) -> tuple[pa.Table, list[str]]:
     from automl.data.read import read_table
 
     with input_errors_as_value_errors():
-        if _is_frame(features):
+        if is_frame(features):
             return read_table(features).table, []
         # The names that the engine itself gives to the columns of an array.
         names = [f"column_{place}" for place in range(1, features.shape[1] + 1)]

@@ -25,6 +25,7 @@ from automl.estimator_input import (
     feature_table,
     free_name,
     input_errors_as_value_errors,
+    is_frame,
     seed_of,
 )
 from automl.packed_predictor import PackedPredictor
@@ -147,6 +148,7 @@ class AutoEstimator(BaseEstimator):  # type: ignore[misc]
     def _fit(self, features: Any, target: NDArray[Any], sample_weight: Any, task: str) -> None:
         """Run the search on features and an already checked target."""
         table, numeric = feature_table(features)
+        self._columns = list(table.column_names)
         weight = checked_weight(sample_weight, len(target))
         if weight is not None and not weight.all():
             # A row without weight is as good as absent, and must not bring in a class or a value.
@@ -214,7 +216,9 @@ class AutoEstimator(BaseEstimator):  # type: ignore[misc]
     def _table_to_predict(self, features: Any) -> pa.Table:
         check_is_fitted(self)
         features = checked_features(self, features, reset=False)
-        return feature_table(features)[0]
+        table, _ = feature_table(features)
+        # What has no names is taken by position, as scikit-learn's own estimators do.
+        return table if is_frame(features) else table.rename_columns(self._columns)
 
 
 class AutoClassifier(ClassifierMixin, AutoEstimator):  # type: ignore[misc]

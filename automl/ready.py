@@ -108,7 +108,7 @@ def get_ready(
     prepared = replace(prepared, task=with_weights(prepared.task, settings, registry))
     seconds = settings.budget_seconds
     if clock is not None and clock.search_end is not None:
-        seconds = clock.search_left()
+        seconds = max(clock.search_left(), 0.0)
     plan = make_plan(
         registry,
         prepared.task,

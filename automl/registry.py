@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 import sys
 import threading
 from typing import TYPE_CHECKING, Any
@@ -43,6 +44,7 @@ STRICT_VARIABLE = "AUTOML_STRICT_PLUGINS"
 _lock = threading.RLock()
 _cache: dict[tuple[Any, ...], tuple[Registry, list[str]]] = {}
 _local: dict[str, LoadedPlugin] = {}
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _told: set[str] = set()
 
 
@@ -146,7 +148,8 @@ def _tell(lines: list[str]) -> None:
     for line in lines:
         if line not in _told and sys.stderr is not None:
             _told.add(line)
-            print(f"automl: {line}", file=sys.stderr)  # noqa: T201
+            # What a plugin raised may hold anything, also what a terminal would obey.
+            print(f"automl: {_CONTROL.sub('?', ' '.join(line.split()))}", file=sys.stderr)  # noqa: T201
 
 
 def _unknown_disabled(name: str, sources: list[PluginSource]) -> str:

@@ -188,7 +188,12 @@ def make_settings(options: dict[str, Any], data: str = "-") -> Settings:
                 ctx=click.get_current_context(silent=True), param_hint="'--target'", param_type="option"
             )
     for name in ("models", "drop", "ignore", "trackers"):
-        values[name] = split_list(values.get(name, ()))
+        given = values.get(name, ())
+        values[name] = split_list(given)
+        if name == "models" and given and not values[name]:
+            raise SettingsError(
+                "--models was given without a name; name some of `automl models`, or leave it out for all"
+            )
     values["columns"] = split_pairs(values["columns"], "--column")
     if values.pop("no_baselines", False):
         if values.get("baselines") is not None:

@@ -93,6 +93,9 @@ def test_columns_are_found_by_name_and_missing_ones_are_refused(make):
     assert ["left", "right"] == list(model.feature_names_in_)
     with pytest.raises(ValueError, match="feature names"):
         model.predict(make({"left": columns["left"], "wrong": columns["right"]}))
+    with pytest.warns(UserWarning, match="feature names"):
+        by_position = model.predict(np.column_stack(list(columns.values())))
+    assert (model.predict(make(columns)) == by_position).all()
 
 
 def test_weights_change_what_is_learned():

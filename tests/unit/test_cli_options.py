@@ -110,3 +110,8 @@ def test_what_is_not_said_on_the_command_line_is_what_settings_say():
 
     assert "best" == same["preset"]
     assert {name: options[name] for name in same} == same
+
+
+def test_models_without_a_name_are_refused():
+    with pytest.raises(SettingsError, match="--models was given without a name"):
+        make_settings({**NOTHING, "models": ("",)}, "a.csv")

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import automl
 from automl import (
     Candidate,
     Done,
@@ -33,6 +34,7 @@ from automl import (
 from automl.fidelity import Fidelity
 from automl.plugin_loading import hook_types, kind_of
 from automl.registry import Registry
+from automl.testing import check_model
 
 PAGE = (Path(__file__).parents[2] / "docs" / "hooks.md").read_text()
 SECTIONS = dict(re.findall(r"^## (register_\w+)\n(.*?)(?=^## |\Z)", PAGE, re.MULTILINE | re.DOTALL))
@@ -95,7 +97,7 @@ def test_example_of_register_models(example, tmp_path, problem_type):
     kind = spec.load()
     assert issubclass(kind, Model)
     config = dict(importlib.import_module("my_plugin.average").space(task()).get_default_configuration())
-    target = np.array([0, 0, 0, 1, 0, 1]) if problem_type == "binary" else np.arange(6.0)
+    target = np.array([0, 0, 0, 1, 0, 1]) if problem_type == "binary" else np.arange(6.0) ** 2
     data = MatrixData(names=("a",), values=np.zeros((6, 1), dtype=np.float32), target=target)
 
     model = kind(config, task(problem_type), 0)
@@ -103,9 +105,18 @@ def test_example_of_register_models(example, tmp_path, problem_type):
     model.save(tmp_path)
     predicted = kind.load(tmp_path, config, task(problem_type), 0).predict(data)
 
-    expected = [0.9 * 4 / 6 + 0.05, 0.9 * 2 / 6 + 0.05] if problem_type == "binary" else 0.9 * 2.5
+    expected = [0.9 * 4 / 6 + 0.05, 0.9 * 2 / 6 + 0.05] if problem_type == "binary" else 0.9 * 55 / 6 + 0.1 * 6.5
     assert ((6, 2) if problem_type == "binary" else (6,)) == predicted.shape
     assert np.allclose(expected, predicted)
+
+
+def test_the_example_of_a_model_passes_the_conformance_checks(example):
+    example("register_models")
+    automl.register_plugin(importlib.import_module("my_plugin"), "mine")
+    try:
+        check_model("average")
+    finally:
+        automl.unregister_plugin("mine")
 
 
 def test_example_of_register_fidelities(example):

@@ -28,6 +28,7 @@ BROKEN = {
         "No module named 'package_that_is_nowhere' (install what provides 'package_that_is_nowhere')",
     ),
     "message of several lines": ("raise RuntimeError('one\\n\\n  two')", "RuntimeError: one two"),
+    "message that commands a terminal": ("raise RuntimeError('boom\\n\\x1b[31mred')", "RuntimeError: boom ?[31mred"),
     "hook raises": (models("raise ValueError('bad luck')"), "calling register_models() failed: ValueError: bad luck"),
     "hook raises our own error": (
         f"from automl import PluginError\n{models('raise PluginError(1)')}",
