@@ -23,7 +23,7 @@ from automl.outcome import FitOutcome, finish_run, member_records
 from automl.predictor import Predictor
 from automl.prices import limit_by_money
 from automl.protocols import Executor, ExecutorSettings, RunSummary, Tracker
-from automl.ready import check_names, get_ready, stretch_fidelity
+from automl.ready import check_names, get_ready, stretch_fidelity, with_defaults
 from automl.registry import Registry, load_registry
 from automl.run import Search
 from automl.run_lock import LOCK_FILE
@@ -126,6 +126,7 @@ def check_run(data: Any, settings: Settings) -> CheckReport:
     """`check` with settings."""
     started = time.monotonic()
     registry = load_registry()
+    settings = with_defaults(settings, registry)
     check_names(registry, settings)
     with Workspace() as work:
         ready = get_ready(data, settings, registry, find_machine(settings), None, work)
@@ -159,6 +160,7 @@ def fit_run(
             return fit_run(data, settings, out=reserved, started=started, registry=registry, listeners=listeners)
     folder = out.absolute()
     check_new_folder(folder)
+    settings = with_defaults(settings, registry)
     check_names(registry, settings)
     registry = stretch_fidelity(registry, settings)
     machine = find_machine(settings)
@@ -170,6 +172,7 @@ def fit_run(
             preload=modules_to_preload(registry, settings, images=is_images(data, settings.image_column)),
             folder=logs.folder(),
         )
+        assert settings.executor is not None
         # Workers import their libraries on one core while the table is read on another.
         import_beside()
         with closing(registry.get("executors", settings.executor).load()(executor_settings)) as executor:

@@ -72,14 +72,16 @@ def build_strategy(run: Run) -> Course:
         if spec.is_baseline
     ]
     models = [spec for spec in run.ready.plan.models if not spec.is_baseline]
+    asked = run.settings.strategy
+    assert asked is not None
     if not models:
         notes = ["search: no model but the baseline can be used here"]
-        return Course(strategy=None, name=run.settings.strategy, baselines=baselines, notes=notes)
+        return Course(strategy=None, name=asked, baselines=baselines, notes=notes)
     space = joint_space(models, task, search_weights(models), run.settings.space)
     starts = get_starts(run.ready, run.settings, run.registry, run.machine, space)
-    name, why = choose_strategy(run.settings.strategy, run.registry, _facts(run, space, len(starts.queue)))
+    name, why = choose_strategy(asked, run.registry, _facts(run, space, len(starts.queue)))
     strategy = make_strategy(name, run.registry, space, seed=run.settings.seed, queue=starts.queue)
-    told = f"{run.settings.strategy} chose {name}: {why}" if why else name
+    told = f"{asked} chose {name}: {why}" if why else name
     notes = [*starts.notes, f"search: {len(starts.queue)} starting configurations, then strategy {told}"]
     if strategy_parts(name, run.registry)[1].partial:
         wanted = _wanted_fidelity(run, name)

@@ -87,7 +87,7 @@ class AutoEstimator(BaseEstimator):  # type: ignore[misc]
         trials: int | None = None,
         metric: str | None = None,
         models: Sequence[str] | None = None,
-        strategy: str = "random",
+        strategy: str | None = None,
         space: Any = None,
         baselines: bool | str | Path | Sequence[Mapping[str, Any]] | None = None,
         folds: int | None = None,
@@ -101,7 +101,7 @@ class AutoEstimator(BaseEstimator):  # type: ignore[misc]
         random_state: Any = 0,
         n_jobs: int | None = None,
         device: str = "auto",
-        executor: str = "processes",
+        executor: str | None = None,
         memory_bytes: int | None = None,
         out: str | Path | None = None,
     ) -> None:

@@ -121,6 +121,11 @@ class Registry:
                 return spec
         raise UnknownNameError(self._unknown(SINGULAR[plural], name, list(table)))
 
+    def default(self, kind: str) -> Any:
+        """The spec of this kind that is used where nobody names one; None when no plugin offers one."""
+        found = [spec for spec in getattr(self, kind).values() if spec.default]
+        return found[0] if len(found) == 1 else None
+
     def _unknown(self, word: str, name: str, known: list[str]) -> str:
         near = difflib.get_close_matches(str(name).lower(), known, n=3, cutoff=0.5)
         hint = f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(known) or 'none'}."
@@ -163,6 +168,7 @@ def assemble(loaded: tuple[LoadedPlugin, ...], *, off: tuple[PluginInfo, ...], a
     for kind in (kind_of(hook) for hook in hook_types()):
         tables[kind], more = _table(kind, ordered)
         clashes += more
+        clashes += _rival_defaults(kind, tables[kind])
     if clashes and not allow_clashes:
         raise PluginError("\n".join(clashes))
     infos = [*off, *(_info(plugin, tables) for plugin in ordered)]
@@ -207,6 +213,16 @@ def _table(kind: str, plugins: tuple[LoadedPlugin, ...]) -> tuple[dict[str, Any]
         names = [source.name for source in (first, second) if source is not None]
         clashes.append(f"two plugins offer the {SINGULAR[kind]} {name!r}: {whose} and {second}; {_switch_off(*names)}")
     return table, clashes
+
+
+def _rival_defaults(kind: str, table: dict[str, Any]) -> list[str]:
+    """A message when two specs of one kind want to be the default."""
+    rivals = [spec for spec in table.values() if getattr(spec, "default", False)]
+    if len(rivals) < 2:
+        return []
+    first, second = rivals[:2]
+    told = " and ".join(f"{spec.name!r} of plugin {spec.plugin!r} ({spec.distribution})" for spec in (first, second))
+    return [f"two would be the default {SINGULAR[kind]}: {told}; {_switch_off(first.plugin, second.plugin)}"]
 
 
 def _switch_off(*names: str) -> str:

@@ -24,12 +24,33 @@ if TYPE_CHECKING:
     from automl.workspace import Workspace
 
 
+def with_defaults(settings: Settings, registry: Registry) -> Settings:
+    """The settings with the defaults that plugins offer; SettingsError where something must be named."""
+    strategy, executor = settings.strategy, settings.executor
+    if strategy is None:
+        strategy = _default(registry, "strategies", "samplers", option="strategy")
+    if executor is None:
+        executor = _default(registry, "executors", option="executor")
+    return replace(settings, strategy=strategy, executor=executor)
+
+
+def _default(registry: Registry, *kinds: str, option: str) -> str:
+    for kind in kinds:
+        spec = registry.default(kind)
+        if spec is not None:
+            return str(spec.name)
+    known = ", ".join(name for kind in kinds for name in getattr(registry, kind)) or "none is installed"
+    raise SettingsError(f"no plugin offers a default {option}; name one with --{option} ({option}=): {known}")
+
+
 def check_names(registry: Registry, settings: Settings) -> None:
     """Unknown names are refused before anything is read."""
     for name in settings.models:
         registry.get("models", name)
     for name in settings.trackers:
         registry.get("trackers", name)
+    assert settings.executor is not None
+    assert settings.strategy is not None
     registry.get("executors", settings.executor)
     if not isinstance(settings.baselines, bool | None):
         from automl.portfolio import check_given, given_portfolio

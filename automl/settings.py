@@ -81,8 +81,8 @@ class Settings:
     space: Any = ()
     """What is changed in the models' search spaces: a file, an expression such as
     ``lightgbm.learning_rate=1e-6..1e-1:log``, ``{model: {name: value}}``, or a list of these; kept as `Change` records."""
-    strategy: str = "random"
-    """Name of a strategy or ``SAMPLER+SCHEDULER``."""
+    strategy: str | None = None
+    """Name of a strategy or ``SAMPLER+SCHEDULER``; None: what plugins offer as the default."""
     fidelity: str | None = None
     """Fidelity that partial budgets scale where a model has it; None: the strategy's wish or each model's default."""
     fidelity_max: float | None = None
@@ -99,7 +99,8 @@ class Settings:
     and an hour without one."""
     memory_bytes: int | None = None
     """Limit of each worker's memory; None: its share of what is available."""
-    executor: str = "processes"
+    executor: str | None = None
+    """Where jobs run; None: what plugins offer as the default."""
     columns: Mapping[str, str] = field(default_factory=dict)
     """Column name -> kind, overriding what was found."""
     drop: tuple[str, ...] = ()

@@ -156,11 +156,16 @@ class ModelSpec(Spec):
 class SamplerSpec(Spec):
     """A way to choose the next configuration. Factory: ``(space: JointSpace, seed: int) -> Sampler``."""
 
+    default: bool = False
+    """Whether it is used where the user names none; of each kind one may be."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class SchedulerSpec(Spec):
     """A way to hand out budget. Factory: ``(seed: int, **options) -> Scheduler``."""
 
+    default: bool = False
+    """Whether it schedules a sampler that the user names alone; one may."""
     partial: bool = True
     """Whether it ever gives less than the whole budget."""
     fidelity: str = ""
@@ -178,6 +183,8 @@ class StrategySpec(Spec):
     sampler: str
     scheduler: str
     options: tuple[tuple[str, float | int | str], ...] = ()
+    default: bool = False
+    """Whether it is used where the user names none; one may. Where none is, the default sampler is."""
     choose: str = ""
     """``"package.module:function"``, ``(facts: RunFacts) -> (strategy, reason)``: asked at the start of a run for the
     strategy to use, by name or as ``SAMPLER+SCHEDULER``, and why. `sampler` and `scheduler` are what it is without a
@@ -187,6 +194,9 @@ class StrategySpec(Spec):
 @dataclass(frozen=True, kw_only=True)
 class ExecutorSpec(Spec):
     """A place where jobs run. Factory: ``(settings: ExecutorSettings) -> Executor``."""
+
+    default: bool = False
+    """Whether it is used where the user names none; of each kind one may be."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -229,6 +239,9 @@ class PortfolioSpec(Spec):
 @dataclass(frozen=True, kw_only=True)
 class TrackerSpec(Spec):
     """A listener to a run, chosen per run by name. Factory: ``() -> Tracker``."""
+
+    default: bool = False
+    """Whether it listens to every run of the command line that someone watches on a terminal; one may."""
 
 
 @dataclass(frozen=True, kw_only=True)

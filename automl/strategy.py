@@ -90,9 +90,9 @@ def _promotion(history: History, trial: int, budget: float) -> Start:
 
 def strategy_parts(name: str, registry: Registry) -> tuple[SamplerSpec, SchedulerSpec, dict[str, float | int | str]]:
     """Sampler, scheduler and its options of a strategy: a registered one, ``SAMPLER+SCHEDULER``, or a sampler
-    alone (under ``full``).
+    alone (under the default scheduler).
 
-    Raises UnknownNameError, with near names, when a part is not registered.
+    Raises UnknownNameError, with near names, when a part is not registered, and when there is no default scheduler.
     """
     options: dict[str, float | int | str] = {}
     if name in registry.strategies:
@@ -100,12 +100,19 @@ def strategy_parts(name: str, registry: Registry) -> tuple[SamplerSpec, Schedule
         sampler_name, scheduler_name, options = spec.sampler, spec.scheduler, dict(spec.options)
     else:
         sampler_name, plus, scheduler_name = name.partition("+")
-        scheduler_name = scheduler_name if plus else "full"
         if not plus and sampler_name not in registry.samplers:
             known = sorted({*registry.strategies, *registry.samplers})
             raise UnknownNameError(
                 f"strategy {name!r} is not known; use one of {', '.join(known)}, or SAMPLER+SCHEDULER"
             )
+        if not plus:
+            scheduler = registry.default("schedulers")
+            if scheduler is None:
+                raise UnknownNameError(
+                    f"strategy {name!r} names no scheduler and no plugin offers a default one; write {name}+SCHEDULER "
+                    f"with one of {', '.join(registry.schedulers) or 'none that is installed'}"
+                )
+            scheduler_name = scheduler.name
     sampler, scheduler = registry.get("samplers", sampler_name), registry.get("schedulers", scheduler_name)
     assert isinstance(sampler, SamplerSpec)
     assert isinstance(scheduler, SchedulerSpec)

@@ -11,7 +11,7 @@ from automl.arrange import get_starts
 from automl.errors import SettingsError
 from automl.machine import find_machine
 from automl.plan import search_weights
-from automl.ready import check_names, get_ready
+from automl.ready import check_names, get_ready, with_defaults
 from automl.registry import load_registry
 from automl.settings import Settings
 from automl.workspace import Workspace
@@ -51,6 +51,7 @@ def suggest_run(data: Any, settings: Settings, *, most: int | None = None) -> Su
     from automl.space import joint_space
 
     registry = load_registry()
+    settings = with_defaults(settings, registry)
     check_names(registry, settings)
     machine = find_machine(settings)
     with Workspace() as work:

@@ -28,9 +28,6 @@ if TYPE_CHECKING:
     from automl.protocols import Tracker
     from automl.registry import Registry
 
-PROGRESS = "progress"
-"""Tracker that is used on a terminal, when a plugin brings it."""
-
 
 @dataclass(frozen=True, kw_only=True)
 class TestScore:
@@ -79,7 +76,7 @@ def _fidelity_names() -> set[str]:
 @click.option("--patience", type=int, metavar="N", help="Stop when N full trials brought nothing better.")
 @click.option("--max-cost", type=float, metavar="MONEY", help="Spend at most so much, by the prices of --prices.")
 @click.option("--prices", metavar="FILE", help="TOML file with cpu_hour, gpu_hour and currency.")
-@click.option("--strategy", default="random", metavar="NAME", help="A strategy, or SAMPLER+SCHEDULER (default random).")
+@click.option("--strategy", metavar="NAME", help="A strategy, or SAMPLER+SCHEDULER; `automl strategies` lists them.")
 @click.option("--fidelity", metavar="NAME", help="What partial budgets scale: rows, folds, rounds, trees, ...")
 @click.option(
     "--fidelity-max",
@@ -87,7 +84,7 @@ def _fidelity_names() -> set[str]:
     metavar="VALUE",
     help="Value of --fidelity at full training; --NAME-max VALUE, as --phi-max 3, says both.",
 )
-@click.option("--executor", default="processes", metavar="NAME", help="Where jobs run (default processes).")
+@click.option("--executor", metavar="NAME", help="Where jobs run; `automl plugins` lists executors.")
 @click.option(
     "--preset",
     default="best",
@@ -197,14 +194,14 @@ def _told_how_to_finish(folder: Path) -> Iterator[None]:
 @contextmanager
 def _progress(output: Output, registry: Registry, asked: tuple[str, ...]) -> Iterator[dict[str, Tracker]]:
     """The progress line where someone can see it; taken away whatever happens."""
-    spec = registry.trackers.get(PROGRESS)
+    spec = registry.default("trackers")
     seen = sys.stderr is not None and sys.stderr.isatty() and not (output.as_json or output.quiet)
-    if spec is None or spec.missing() or not seen or PROGRESS in asked:
+    if spec is None or spec.missing() or not seen or spec.name in asked:
         yield {}
         return
     tracker = spec.load()()
     with closing(tracker) if hasattr(tracker, "close") else nullcontext():
-        yield {PROGRESS: tracker}
+        yield {spec.name: tracker}
 
 
 def _score(outcome: FitOutcome, test: str) -> TestScore:

@@ -13,6 +13,7 @@ def register_executors() -> list[ExecutorSpec]:
             name="processes",
             summary="Worker processes, forked from a server that has its libraries loaded; limits are enforced from outside.",
             factory="automl_plugins.executors.pool:ProcessPool",
+            default=True,
         ),
         ExecutorSpec(
             name="inline",

@@ -13,6 +13,7 @@ def register_samplers() -> list[SamplerSpec]:
             name="random",
             summary="Independent random configurations (Bergstra and Bengio 2012).",
             factory="automl_plugins.samplers.random_search:RandomSearch",
+            default=True,
         ),
         SamplerSpec(
             name="grid",

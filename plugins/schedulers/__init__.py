@@ -15,6 +15,7 @@ def register_schedulers() -> list[SchedulerSpec]:
             summary="Every configuration gets the whole budget.",
             factory=f"{package}.full:Full",
             partial=False,
+            default=True,
         ),
         SchedulerSpec(
             name="successive_halving",

@@ -13,5 +13,6 @@ def register_trackers() -> list[TrackerSpec]:
             name="progress",
             summary="One line on the terminal: trials done, best score, time left.",
             factory="automl_plugins.trackers.progress:ProgressLine",
+            default=True,
         )
     ]

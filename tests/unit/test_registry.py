@@ -3,14 +3,17 @@
 import json
 import pickle
 import types
+from dataclasses import replace
 
 import pytest
 
-from automl import ModelSpec, hookimpl, register_plugin, registry, unregister_plugin
-from automl.errors import InputError, PluginError, UnknownNameError
+from automl import ModelSpec, Settings, hookimpl, register_plugin, registry, unregister_plugin
+from automl.errors import InputError, PluginError, SettingsError, UnknownNameError
 from automl.fidelity import FOLDS, ROWS
 from automl.plugin_loading import hook_types
+from automl.ready import with_defaults
 from automl.registry import KINDS, load_registry
+from automl.strategy import strategy_parts
 
 
 def toy_plugin(*names, **fields):
@@ -146,6 +149,51 @@ def test_alias_of_a_metric_clashes_with_a_name(site):
     assert "mse" == site.load(disabled=["two"]).get("metrics", "neg_mse").name
     with pytest.raises(PluginError, match="two plugins offer the metric 'neg_mse'"):
         site.load()
+
+
+EXECUTOR = """
+    from automl import ExecutorSpec, hookimpl
+    @hookimpl
+    def register_executors():
+        return [ExecutorSpec(name={0!r}, summary="", factory="a:b", default={1})]
+"""
+
+
+def test_two_defaults_are_refused_and_one_is_used(site):
+    site.add("automl-one", EXECUTOR.format("near", True), plugin="one")
+    site.add("automl-two", EXECUTOR.format("far", True), plugin="two")
+
+    with pytest.raises(PluginError) as caught:
+        site.load()
+
+    assert (
+        "two would be the default executor: 'far' of plugin 'two' (automl-two) and 'near' of plugin 'one' (automl-one); "
+        "switch one off with --disable-plugin two or --disable-plugin one, or with AUTOML_DISABLE_PLUGINS=one"
+    ) == str(caught.value)
+    assert "near" == site.load(disabled=["two"]).default("executors").name
+    listed = site.load(allow_clashes=True)
+    assert (None, 1) == (listed.default("executors"), len(listed.clashes))
+
+
+def test_without_a_default_one_must_be_named(site):
+    site.add("automl-one", EXECUTOR.format("near", False), plugin="one")
+    registry = site.load()
+    named = replace(Settings(target="y"), strategy="s", executor="near")
+
+    assert named == with_defaults(named, registry)
+    with pytest.raises(SettingsError, match=r"no plugin offers a default executor; name one with --executor .*: near"):
+        with_defaults(replace(named, executor=None), registry)
+    with pytest.raises(SettingsError, match=r"no plugin offers a default strategy; .*: none is installed"):
+        with_defaults(replace(named, strategy=None), registry)
+
+
+def test_what_is_installed_has_defaults():
+    registry = load_registry()
+    settings = with_defaults(Settings(target="y"), registry)
+
+    assert ("random", "processes") == (settings.strategy, settings.executor)
+    assert ["random", "full"] == [spec.name for spec in strategy_parts("random", registry)[:2]]
+    assert "progress" == registry.default("trackers").name
 
 
 def test_plugin_cannot_take_a_fidelity_of_the_engine(site):
