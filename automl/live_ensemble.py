@@ -155,7 +155,7 @@ class LiveEnsemble:
                 return False
         started = time.monotonic()
         pooled = [trial for trial in trials if trial.id in self._predictions]
-        chosen, before = self._judged(pooled or list(trials[:1]), final=final), self._of_models
+        chosen, before = self._judged(pooled or list(trials), final=final), self._of_models
         # Cut short by the clock, a new choice may be worse than the one before.
         if chosen and before and before.loss < chosen.loss and set(before.weights) <= set(self._predictions):
             chosen = before

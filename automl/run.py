@@ -228,13 +228,15 @@ class Search:
             return
         self._open.use_folds(self.context)
         self._judging.use_folds(self.context)
-        for trial in self.history.full():  # baselines: they are judged by the same rows as all others
-            results = {fold: result for fold, result in self._results[trial.id].items() if fold < folds}
-            score = self._judging.score(trial, results)
-            self._settle(replace(trial, score=score, loss=self.context.metric.distance(score)))
         note = f"validation: {folds} of the {planned} folds: a usual fit takes about {fit_seconds:.1f} s here"
         self._notes = (*self._notes, note)
-        self._store.event("info", "folds", note)
+        again = []
+        for trial in self.history.full():  # baselines: they are judged by the same rows as all others
+            results = {fold: result for fold, result in self._results[trial.id].items() if fold < folds}
+            again.append(self._judged(trial, results))
+        self._store.folds_settled(folds, note, again)
+        for trial in again:
+            self._settle(trial)
 
     def _fail(self, active: OpenTrial, kind: str, message: str) -> None:
         trial = replace(active.trial, status="failed", kind=kind, message=message, seconds=active.seconds)
@@ -243,26 +245,31 @@ class Search:
 
     def _finish(self, active: OpenTrial) -> None:
         self._open.close(active.trial.id)
-        trial, results = active.trial, [active.folds[fold] for fold in sorted(active.folds)]
+        trial = self._judged(replace(active.trial, seconds=active.seconds), active.folds)
+        if trial.status == "done":
+            trial = replace(trial, facts=active.mean_facts())
+            if not trial.is_full or not self._folds_settled:
+                self._results[trial.id] = dict(active.folds)
+        self._settle(trial)
+
+    def _judged(self, trial: Trial, results: Mapping[int, FoldResult]) -> Trial:
+        """The trial with what these folds say of it; failed where the metric says nothing about them."""
         try:
-            score = self._judging.score(trial, active.folds)
+            score = self._judging.score(trial, results)
         except RunError as error:
-            self._settle(replace(trial, status="failed", kind="metric", message=str(error), seconds=active.seconds))
-            return
-        if not trial.is_full or not self._folds_settled:
-            self._results[trial.id] = dict(active.folds)
-        self._settle(
-            replace(
-                trial,
-                status="done",
-                score=score,
-                loss=self.context.metric.distance(score),
-                fold_losses=tuple(result.loss for result in results if result.loss is not None),
-                seconds=active.seconds,
-                facts=active.mean_facts(),
-                row_ms=self._judging.costs[trial.id].row_ms if trial.is_full else None,
-                megabytes=self._judging.costs[trial.id].megabytes,
+            self._judging.discard(trial.id)
+            return replace(
+                trial, status="failed", kind="metric", message=str(error), score=None, loss=None, fold_losses=()
             )
+        losses = (results[fold].loss for fold in sorted(results))
+        return replace(
+            trial,
+            status="done",
+            score=score,
+            loss=self.context.metric.distance(score),
+            fold_losses=tuple(loss for loss in losses if loss is not None),
+            row_ms=self._judging.costs[trial.id].row_ms if trial.is_full else None,
+            megabytes=self._judging.costs[trial.id].megabytes,
         )
 
     def _settle(self, trial: Trial) -> None:

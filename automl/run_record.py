@@ -13,7 +13,7 @@ from automl.data.schema import Schema
 from automl.data.target import TargetCoding
 from automl.errors import RunError
 from automl.run_reader import open_run
-from automl.store import DATABASE, KEPT
+from automl.store import DATABASE, KEPT, SETTLED_FOLDS
 from automl.task import Task
 
 if TYPE_CHECKING:
@@ -38,7 +38,9 @@ class RunRecord:
     settings: Mapping[str, Any]
     trials: tuple[Trial, ...]
     folds: Mapping[int, Mapping[int, float | None]]
-    """Trial -> fold -> its loss, of the jobs that are done."""
+    """Trial -> fold -> its loss, of the jobs that are done and whose folds count."""
+    settled_folds: int | None
+    """How many of the planned folds count, where the run went on with fewer."""
     trial_seconds: Mapping[int, float]
     """Trial -> seconds of those jobs."""
     weights: Mapping[int, float]
@@ -62,9 +64,11 @@ def read_record(folder: Path) -> RunRecord:
             trials = tuple(reader.trials())
             folds: dict[int, dict[int, float | None]] = {}
             seconds: dict[int, float] = {}
+            settled = None if meta.get(SETTLED_FOLDS) is None else int(meta[SETTLED_FOLDS])
             for job in reader.jobs():
                 if job["kind"] in ("done", KEPT) and job["fold"] >= 0:
-                    folds.setdefault(job["trial"], {})[job["fold"]] = job["loss"]
+                    if settled is None or job["fold"] < settled:
+                        folds.setdefault(job["trial"], {})[job["fold"]] = job["loss"]
                     seconds[job["trial"]] = seconds.get(job["trial"], 0.0) + job["seconds"]
             return RunRecord(
                 folder=folder,
@@ -78,6 +82,7 @@ def read_record(folder: Path) -> RunRecord:
                 settings=dict(meta["settings"]),
                 trials=trials,
                 folds=folds,
+                settled_folds=settled,
                 trial_seconds=seconds,
                 weights=reader.weights(),
                 factors=tuple(meta.get("factors") or ()),

@@ -21,7 +21,7 @@ import os
 import shutil
 import sqlite3
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -42,6 +42,9 @@ KEPT = "kept"
 SKIPPED = "skipped"
 UNCOUNTED = frozenset({SKIPPED, "cancelled"})
 """Kinds of trials that neither succeeded nor failed: there was no time for them, or the user stopped the run."""
+
+SETTLED_FOLDS = "settled_folds"
+"""Fact of a run that went on with fewer folds than it had planned: how many."""
 
 FAULTS = ("strategy", "executor", "tracker")
 """Codes of the events that tell of a plugin's fault."""
@@ -280,6 +283,16 @@ class Store:
                 shutil.rmtree(path, ignore_errors=True)
             else:
                 path.unlink(missing_ok=True)
+
+    def folds_settled(self, folds: int, note: str, trials: Iterable[Trial]) -> None:
+        """Record that the run goes on with its first `folds` folds, and what these say of trials that were done before,
+        all or nothing of it.
+        """
+        with self._transaction():
+            self._db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (SETTLED_FOLDS, dumps(folds)))
+            for trial in trials:
+                self.trial_finished(trial)
+            self.event("info", "folds", note)
 
     def close(self) -> None:
         """Fold the write-ahead log into the database and close it; then it can be read from read-only media, too."""

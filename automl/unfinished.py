@@ -192,7 +192,7 @@ def _live(record: RunRecord, registry: Registry) -> LiveEnsemble | None:
         target = np.load(data / "target.npy", allow_pickle=False)
         weight = np.load(data / "weight.npy", allow_pickle=False) if (data / "weight.npy").exists() else None
         groups = np.load(data / "groups.npy", allow_pickle=False) if (data / "groups.npy").exists() else None
-        splits = read_splits(record.folder)
+        splits = read_splits(record.folder)[: record.settled_folds]
     except (OSError, ValueError, KeyError, EOFError):
         return None
     metric = load_metric(record.task.metric, registry)

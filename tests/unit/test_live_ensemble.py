@@ -148,3 +148,12 @@ def test_a_run_by_trials_removes_the_files_of_hopeless_trials_as_it_goes(live, t
 
     kept = [number for number in range(1, 5) if (fold_folder(live._folder, number, 0) / "model").exists()]
     assert kept == [1, 2]
+
+
+def test_without_predictions_of_all_rows_the_trial_of_the_least_loss_counts(live, target):
+    """As when only some folds of each trial were done."""
+    trials = [done(number, live.score(number, finished(live, target, number, noise=noise, seconds=0.001, folds=(0, 1))))
+              for number, noise in ((1, 2.0), (2, 0.01))]  # fmt: skip
+    live.update(trials, [], final=True)
+
+    assert {2: 1.0} == live.current.weights

@@ -10,6 +10,7 @@ from automl.api import fit_run, make_settings
 from automl.replan import affordable_folds, cost_of_kinds, least_folds
 from automl.settings import Settings
 from automl.specs import ModelSpec
+from automl.unfinished import finish_folder
 
 
 def spec(cost, **changes):
@@ -54,16 +55,59 @@ def test_only_folds_that_the_engine_chose_may_become_fewer(options, kind, rows, 
     assert expected == least_folds(Settings(target="y", **options), kind, rows)
 
 
+OPTIONS = {"time": "60s", "trials": 4, "models": ["linear", "nearest_neighbours"], "executor": "inline"}
+
+
+def table():
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame(rng.normal(size=(300, 3)), columns=list("abc"))
+    return frame.assign(y=np.sin(2 * frame["a"]) + frame["b"] + 0.1 * rng.normal(size=300))
+
+
+def stop_at_once(*_, **__):
+    raise KeyboardInterrupt
+
+
 def test_a_run_goes_on_with_fewer_folds_where_fits_are_dear(tmp_path, monkeypatch):
     """All trials, the baselines too, are judged by the rows of the same folds."""
     monkeypatch.setattr("automl.admission.Admission.usual_seconds", lambda *_: 1000.0)
-    rng = np.random.default_rng(0)
-    frame = pd.DataFrame(rng.normal(size=(300, 3)), columns=list("abc"))
-    frame = frame.assign(y=frame["a"] + 0.1 * rng.normal(size=300))
-    options = {"time": "60s", "trials": 2, "models": ["linear"], "executor": "inline"}
-    outcome = fit_run(frame, make_settings("y", options), out=tmp_path / "run")
+    frame = table()
+    outcome = fit_run(frame, make_settings("y", OPTIONS | {"models": ["linear"]}), out=tmp_path / "run")
 
     assert any(re.match(r"validation: 3 of the \d+ folds: a usual fit takes", reason) for reason in outcome.reasons)
     assert {3} == {len(member.folders) for member in outcome.predictor.parts.members}
-    assert outcome.score < 0.2
+    assert outcome.score < 0.8
     assert 3 == len(outcome.predictor.predict(frame.head(3)))
+    assert {3} == {row["folds"] for row in outcome.leaderboard}
+
+
+def picky(truth, prediction):
+    """Has nothing to say of a constant on a part of the rows."""
+    if len(truth) < 300 and np.ptp(prediction) < 0.2:
+        raise ValueError("all predictions are equal")
+    return float(np.abs(truth - prediction).mean())
+
+
+def test_a_baseline_that_cannot_be_judged_by_fewer_folds_fails_alone(tmp_path, monkeypatch):
+    """The run goes on, as when a trial cannot be judged at first."""
+    monkeypatch.setattr("automl.admission.Admission.usual_seconds", lambda *_: 1000.0)
+    outcome = fit_run(table(), make_settings("y", {**OPTIONS, "metric": f"{__name__}:picky"}), out=tmp_path / "run")
+    rows = {row["model"]: row for row in outcome.leaderboard}
+
+    assert ("failed", "metric", 0) == (rows["dummy"]["status"], rows["dummy"]["kind"], rows["dummy"]["folds"])
+    assert not outcome.only_baseline
+
+
+def test_an_interrupted_run_is_finished_by_the_folds_that_it_had_settled_on(tmp_path, monkeypatch):
+    """Its splits hold more folds, and its baselines were fitted on all of them."""
+    monkeypatch.setattr("automl.admission.Admission.usual_seconds", lambda *_: 1000.0)
+    whole = fit_run(table(), make_settings("y", OPTIONS), out=tmp_path / "whole")
+    monkeypatch.setattr("automl.api.finish_run", stop_at_once)
+    with pytest.raises(KeyboardInterrupt):
+        fit_run(table(), make_settings("y", OPTIONS), out=tmp_path / "run")
+
+    finished = finish_folder(tmp_path / "run")
+
+    assert whole.score == pytest.approx(finished.score)
+    assert len(whole.predictor.parts.members) == len(finished.predictor.parts.members) > 1
+    assert {3} == {row["folds"] for row in finished.leaderboard}
