@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from automl.data.numbers_as_text import find_decimal_sign
 from automl.data.records import Finding
+from automl.data.spellings import WIDE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -50,7 +51,7 @@ def sign_changed(schema: Schema, raw: RawTable) -> list[Finding]:
     """A warning where training had the other decimal sign than this file seems to, by numbers that could be thousands."""
     trained = any(column.params.get("decimal_comma") and not column.params.get("as_text") for column in schema.columns)
     here = any(one.code == FILE_WITH_COMMAS for one in raw.findings)
-    if trained == here:
+    if trained == here or len(schema.columns) >= WIDE:  # of wide tables not all cells were kept
         return []
     sign, used = "," if here else ".", {column.name for column in schema.columns if column.used}
     found = [(name, cell) for name, cells in raw.written.items() if name in used for cell in cells if sign in cell]

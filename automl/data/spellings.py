@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 KEY = b"automl.written"
 MOST_SPELLINGS = 1000
 """Columns with more different cells are quantities."""
+WIDE = 1000
+"""From so many columns on, a look at the first cells must do: most are quantities, and each column costs time."""
+FIRST_CELLS, FEW_DIFFERENT = 40, 30
 _WORDS = ({True: "true", False: "false"}, {True: "TRUE", False: "FALSE"})
 
 
@@ -37,10 +40,12 @@ def with_spellings(table: pa.Table, dialect: Dialect, more: list[list[str]]) -> 
     """The table with the cells of its numbers and truth values, and how often each was seen, among its metadata."""
     import pyarrow as pa
 
-    width, found = len(dialect.names), {}
+    width, kinds, found = len(dialect.names), table.schema.types, {}
     for place, cells in enumerate(zip(*dialect.rows, *(row[:width] for row in more), strict=True)):
-        kind = table.schema.types[place]
+        kind = kinds[place]
         if not (pa.types.is_boolean(kind) or pa.types.is_integer(kind) or pa.types.is_floating(kind)):
+            continue
+        if width >= WIDE and len(set(cells[:FIRST_CELLS])) > min(FEW_DIFFERENT, 0.75 * len(cells)):
             continue
         if len(set(cells)) <= MOST_SPELLINGS:
             found[str(place)] = [*Counter(cells).items()]
