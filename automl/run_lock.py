@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import time
 from typing import IO, TYPE_CHECKING
 
 from automl.errors import RunError
@@ -12,6 +13,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 LOCK_FILE = "run.lock"
+PATIENCE_SECONDS = 0.2
+"""For which a run that starts waits for those who only look whether one is at work; they take a moment each."""
 
 
 class RunLock:
@@ -24,11 +27,18 @@ class RunLock:
     def __init__(self, folder: Path) -> None:
         """Take the lock of `folder`; RunError when another process has it, OSError when nothing can be written."""
         self._path = folder / LOCK_FILE
-        self._file = self._path.open("a+", encoding="ascii")
-        if not _try(self._file):
+        patience = time.monotonic() + PATIENCE_SECONDS
+        while True:
+            self._file = self._path.open("a+", encoding="ascii")
+            taken = _try(self._file)
+            # Who had it may have let go between our opening and locking: a file that is gone locks nobody out.
+            if taken and _is_there(self._file, self._path):
+                break
             owner = _owner(self._file)
             self._file.close()
-            raise RunError(f"{folder} is in use by a run{owner}; wait until it is over, or give another folder")
+            if not taken and time.monotonic() > patience:
+                raise RunError(f"{folder} is in use by a run{owner}; wait until it is over, or give another folder")
+            time.sleep(0.0 if taken else 0.01)
         self._file.truncate(0)
         self._file.write(str(os.getpid()))
         self._file.flush()
@@ -41,22 +51,33 @@ class RunLock:
 
 
 def who_works(folder: Path) -> str | None:
-    """The process that works in `folder`, in words; None when none does."""
+    """The process that works in `folder`, in words; None when none does.
+
+    Those who look share the lock for a moment, so that they do not take each other for a run.
+    """
     try:
         with (folder / LOCK_FILE).open("r", encoding="ascii") as file:
-            return None if _try(file) else f"a run{_owner(file)}"
+            return None if _try(file, shared=True) else f"a run{_owner(file)}"
     except OSError:
         return None
 
 
-def _try(file: IO[str]) -> bool:
-    """Lock the file if nobody has it; it is let go when the file is closed."""
+def _is_there(file: IO[str], path: Path) -> bool:
+    """Whether `path` still names this file."""
+    try:
+        return os.path.samestat(os.fstat(file.fileno()), path.stat())
+    except FileNotFoundError:
+        return False
+
+
+def _try(file: IO[str], *, shared: bool = False) -> bool:
+    """Lock the file if nobody has it; it is let go when the file is closed. `shared` locks stand beside each other."""
     try:
         import fcntl
     except ImportError:  # Windows
         return True
     try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(file, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     except OSError:  # a network file system without locks
