@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from automl.arrange import Run, build_strategy, describe, run_context, run_info
 from automl.beside import import_beside
+from automl.choosing import choose_members
 from automl.clock import Clock
 from automl.data.image_input import is_images
 from automl.errors import SettingsError
@@ -37,7 +38,6 @@ if TYPE_CHECKING:
 
     from automl.data.records import Finding
     from automl.data.schema import Schema
-    from automl.search_result import SearchResult
     from automl.task import Task
 
 
@@ -228,12 +228,7 @@ def _search_and_save(run: Run, store: Store, executor: Executor) -> FitOutcome:
     search = Search(context, course.strategy, course.baselines, executor, store, trackers)
     found = search.run()
     reasons = (*reasons, *found.notes, f"search: ended, {found.ended}")
-    try:
-        chosen = _choose(run, search, found, store)
-    except KeyboardInterrupt:  # what the search found is whole
-        told = "predictor: stopped by the user before its members were chosen anew"
-        kept = not context.goals.hard  # nobody measured
-        chosen = _Chosen(result=replace(found, interrupted=True), refitted=frozenset(), reasons=(told,), kept=kept)
+    chosen = choose_members(run, search, found, store)
     result, reasons = chosen.result, (*reasons, *chosen.reasons)
     if run.money is not None:
         reasons = (*reasons, f"cost: {run.money.spent(run.clock.elapsed())}")
@@ -261,39 +256,6 @@ def _search_and_save(run: Run, store: Store, executor: Executor) -> FitOutcome:
         )
     )
     return replace(outcome, faults=store.faults())
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Chosen:
-    """The members of the predictor and what was done to them after the search."""
-
-    result: SearchResult
-    refitted: frozenset[int]
-    reasons: tuple[str, ...]
-    kept: bool
-    """Whether the hard limits are kept."""
-
-
-def _choose(run: Run, search: Search, found: SearchResult, store: Store) -> _Chosen:
-    """Fewer members where the goals ask for that; members trained on all rows; limits measured and kept."""
-    from automl.limits import choose_within, keep_limits
-
-    result, reasons = choose_within(search, found)
-    refitted: set[int] = set()
-    if run.settings.wants_refit and result.ensemble is not None and not result.interrupted:
-        from automl.refit import refit_members
-
-        trials = [result.history[number] for number in result.ensemble.weights]
-        refitted, notes, interrupted = refit_members(search, trials, result, store)
-        result = replace(result, interrupted=interrupted)
-        reasons = [*reasons, *notes]
-        if run.settings.preset == "fast":  # members that could not be refitted are one fold model each
-            result = replace(result, folds={number: folds[:1] for number, folds in result.folds.items()})
-    kept = True
-    if search.context.goals.hard:
-        result, notes, kept = keep_limits(run, search, result, refitted)
-        reasons = [*reasons, *notes]
-    return _Chosen(result=result, refitted=frozenset(refitted), reasons=tuple(reasons), kept=kept)
 
 
 def _trackers(run: Run, store: Store) -> TrackerGroup:

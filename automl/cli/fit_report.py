@@ -104,7 +104,9 @@ def tell_outcome(output: Output, outcome: FitOutcome, tested: TestScore | None) 
     for line in outcome.lost_models:
         warn(line)
     if outcome.only_baseline:
-        warn("only the dummy could be fitted: this predictor does not look at the columns")
+        real = [row for row in outcome.leaderboard if row["origin"] != "baseline"]
+        why = "" if real or outcome.interrupted else "; there was no time for a first fit of a model, give more --time"
+        warn(f"only the dummy could be fitted: this predictor does not look at the columns{why}")
     if not outcome.limits_kept:
         warn("the predictor does not keep the limits on latency and size: see `limits` above, and raise them")
     if outcome.nothing_learned:

@@ -7,6 +7,8 @@ import pandas as pd
 import pytest
 
 from automl.api import check, fit_run, make_settings
+from automl.cli import main
+from automl.cli.output import Session
 from automl.errors import SettingsError, UnknownNameError
 from automl.history import Candidate, History, Trial
 from automl.patience import patience_ends
@@ -189,3 +191,12 @@ def test_a_run_that_ends_before_its_first_trial_leaves_nothing_behind(tmp_path, 
     assert there == folder.exists()
     assert [] == [path for path in tmp_path.rglob("*") if path != folder]
     assert not run(folder, trials=1).only_baseline
+
+
+def test_no_time_for_a_first_fit_is_told(tmp_path, capfd):
+    table().to_csv(tmp_path / "table.csv", index=False)
+    words = ["--time", "3s", "--models", "linear", "--executor", "inline", "-q", "--out", str(tmp_path / "run")]
+    late = Session(started=time.monotonic() - 5.0)
+
+    assert 3 == main.run(["fit", str(tmp_path / "table.csv"), "--target", "win", *words], late)
+    assert "there was no time for a first fit of a model, give more --time" in capfd.readouterr().err
