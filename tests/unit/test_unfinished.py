@@ -271,7 +271,7 @@ def test_whoever_stopped_before_is_obeyed_at_once():
 
 
 def test_ctrl_c_after_the_search_keeps_what_it_found(tmp_path, monkeypatch):
-    monkeypatch.setattr("automl.limits.choose_within", stop_at_once)
+    monkeypatch.setattr("automl.choosing.choose_within", stop_at_once)
 
     outcome = run(tmp_path / "run")
 
