@@ -150,6 +150,11 @@ class History:
         new._record, new._end = state, len(state.log)
         return new
 
+    def as_begun(self, trial_id: int) -> Trial:
+        """The trial as it was when it began, without what came of it."""
+        trial = self[trial_id]
+        return Trial(id=trial.id, candidate=trial.candidate, budget=trial.budget, parent=trial.parent)
+
     @property
     def next_id(self) -> int:
         """Id of the next trial."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from automl.answers import checked_step
 from automl.errors import PluginError
 from automl.finals import finalist, finals_are_due
+from automl.in_order import InOrder
 from automl.protocols import Done, Wait
 from automl.store import UNCOUNTED
 from automl.strategy import Start, Strategy
@@ -44,6 +45,9 @@ class Proposals:
         self._strategy = strategy
         self._baselines = deque(baselines)
         self._warn = warn
+        learns = strategy is not None and strategy.learns
+        self._in_order = InOrder() if learns and context.clock.end is None else None
+        """Without a clock the same trials come out with any number of workers."""
 
     def is_baseline(self, trial: Trial) -> bool:
         """Whether this trial is of a model that only tells what is worse than nothing."""
@@ -91,7 +95,8 @@ class Proposals:
             if start is not None:
                 return start
         try:
-            return checked_step(strategy.ask(history), history, self._context.models)
+            step = strategy.ask(history) if self._in_order is None else self._in_order.ask(history, strategy.ask)
+            return checked_step(step, history, self._context.models)
         except PluginError as error:
             return self._give_up(str(error))
         except Exception as error:  # noqa: BLE001 - a plugin's fault, whatever it is, must not cost what was found

@@ -158,6 +158,9 @@ class SamplerSpec(Spec):
 
     default: bool = False
     """Whether it is used where the user names none; of each kind one may be."""
+    learns: bool = True
+    """Whether its suggestions depend on results. In runs without a time budget those that do are shown results in the
+    order of the trials, some trials late, so that the same come out with any number of workers."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -33,7 +33,11 @@ class Strategy:
     The answer is a function of the history (and the seeds), so that a run can be rebuilt from its record.
     """
 
-    def __init__(self, sampler: Sampler, scheduler: Scheduler, queue: Sequence[Candidate] = ()) -> None:
+    def __init__(
+        self, sampler: Sampler, scheduler: Scheduler, queue: Sequence[Candidate] = (), *, learns: bool = True
+    ) -> None:
+        self.learns = learns
+        """Whether answers depend on results, not only on how many trials began."""
         self._sampler = sampler
         self._scheduler = scheduler
         self._queue = tuple(queue)
@@ -168,4 +172,4 @@ def make_strategy(
         raise
     except Exception as error:
         raise PluginError(f"sampler {sampler.name!r} cannot be made: {type(error).__name__}: {error}") from error
-    return Strategy(drawn, made, queue)
+    return Strategy(drawn, made, queue, learns=sampler.learns or scheduler.partial)

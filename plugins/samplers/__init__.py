@@ -14,11 +14,13 @@ def register_samplers() -> list[SamplerSpec]:
             summary="Independent random configurations (Bergstra and Bengio 2012).",
             factory="automl_plugins.samplers.random_search:RandomSearch",
             default=True,
+            learns=False,
         ),
         SamplerSpec(
             name="grid",
             summary="Every point of a grid of five values per number, all choices; ends when exhausted.",
             factory="automl_plugins.samplers.grid:GridSearch",
+            learns=False,
         ),
         SamplerSpec(
             name="local",
