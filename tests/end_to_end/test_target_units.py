@@ -24,6 +24,10 @@ REGRESSORS = sorted(
     for name, spec in load_registry().models.items()
     if "regression" in spec.problem_types and spec.form != "images" and not spec.needs_text and not spec.is_baseline
 )
+REGRESSORS = [  # models for long runs are slow to test, too
+    pytest.param(name, marks=pytest.mark.slow) if load_registry().models[name].cpu_share else name
+    for name in REGRESSORS
+]
 UNITS = {"far from zero": (1e9, 1.0), "tiny": (0.0, 1e-9), "huge": (0.0, 1e15), "tiny and far": (-3.0, 1e-6)}
 
 
@@ -45,7 +49,7 @@ def fitted(spec, train, valid, centre, scale):
         given = encoder.fit_transform(train, task, seed=0)
         judged = encoder.transform(valid)
     config = JointSpace({spec.name: model_space(spec, task)}).default(spec.name).config
-    effort = Effort(fidelity={"rounds": 60.0, "trees": 20.0})
+    effort = Effort(fidelity={"rounds": 60.0, "trees": 20.0, "epochs": 30.0})
     unit = find_unit(train.target)
     member, _ = fit_member(
         spec.load(), config=config, task=task, seed=0, train=given, valid=judged, effort=effort, encoder=encoder,

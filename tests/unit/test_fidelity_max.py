@@ -87,6 +87,6 @@ def test_the_value_reaches_the_model(tmp_path):
         str(table), target="y", trials=1, models=("extra_trees",), fidelity="trees", fidelity_max=15, folds=2,
         executor="inline", out=out, baselines=False,
     )  # fmt: skip
-    from automl.store import RunReader
+    from automl.run_reader import RunReader
 
     assert [15.0] == [trial.facts["trees"] for trial in RunReader(out).trials() if "trees" in trial.facts]
