@@ -52,6 +52,8 @@ class FoldJob:
     seed: int
     fidelity: Mapping[str, float] = field(default_factory=dict)
     full: Mapping[str, float] = field(default_factory=dict)
+    facts: Mapping[str, float] = field(default_factory=dict)
+    """Of the trial, when it is refitted."""
     rows_share: float = 1.0
     soft_seconds: float | None = None
     """Seconds after which `fit` should return with what it has; None: no limit."""
@@ -141,6 +143,7 @@ def run_fold(job: FoldJob) -> FoldResult:
     effort = Effort(
         fidelity=dict(job.fidelity),
         full=dict(job.full),
+        facts=dict(job.facts),
         deadline=_deadline(job, started),
         threads=job.threads,
         device=job.device,

@@ -40,6 +40,9 @@ class Effort:
     threads: int = 1
     device: str = "cpu"
     """``cpu``, or one of the kinds that the spec names, perhaps with a number: ``cuda:1``."""
+    facts: Mapping[str, float] = field(default_factory=dict)
+    """What the folds reported, on average, when a trial is refitted on all rows: a model that chose something while it
+    was fitted reports it, and takes it from here. Empty otherwise."""
     checkpoint: Path | None = None
     """Folder that `save` of the same configuration and fold wrote at a lower budget: continue from it. The rows are the
     same; what was fitted on their target (target means) must be fitted again out of fold, as it was the first time."""

@@ -40,6 +40,7 @@ def refit_members(
             fold=REFIT_FOLD,
             folder=fold_folder(context.folder, trial.id, REFIT_FOLD),
             fidelity=values,
+            facts={name: float(value) for name, value in trial.facts.items()},
             full={**base.full, **values},  # schedules end where this training ends
             end=None if context.clock.end is None else context.clock.end - 0.5,
             checkpoint=None,

@@ -36,6 +36,8 @@ rows with 20 columns twice as many rounds without them were better than the cros
 USEFUL_COLUMNS = 50
 """With more columns, as text has them, each level of a tree looks at a share of them only."""
 FINE_BORDERS = 254
+DEFAULT_RATE = 0.06
+"""The learning rate that nobody chose: only this one becomes a faster one where the time is short."""
 TRIED_ROUNDS = 8
 """Rounds after which the time per round is known well enough to choose the learning rate."""
 WANTED_STEPS = 60.0
@@ -49,7 +51,7 @@ def space(task: Task) -> ConfigurationSpace:
 
     made = ConfigurationSpace()
     made.add(
-        Float("learning_rate", (0.005, 0.2), log=True, default=0.06, meta={"limits": (1e-12, None)}),
+        Float("learning_rate", (0.005, 0.2), log=True, default=DEFAULT_RATE, meta={"limits": (1e-12, None)}),
         Integer("depth", (4, 8), default=6, meta={"limits": (1, 16)}),
         Float("l2_leaf_reg", (1e-3, 10.0), log=True, default=3.0, meta={"limits": (0, None)}),
         Float("subsample", (0.7, 1.0), default=0.9, meta={"limits": (1e-12, 1)}),
@@ -72,6 +74,8 @@ class CatBoost:
         self._level: NDArray[np.float64] | None = None
         """What a model without trees predicts for every row: the class shares, or one value."""
         self._rounds = 0
+        self._rate: float | None = None
+        """The learning rate of the trees; None: nothing was fitted yet."""
         self._categories: list[int] | None = None
         """Places of the category columns in use; None: all."""
 
@@ -96,13 +100,18 @@ class CatBoost:
         return Pool(features, label=data.target if target else None, weight=data.weight if target else None)
 
     def fit(self, train: TableData, valid: TableData | None, effort: Effort) -> Mapping[str, float]:
-        """Boost until the validation loss stops falling, the rounds are used up or the deadline is near."""
+        """Boost until the validation loss stops falling, the rounds are used up or the deadline is near.
+
+        The default learning rate gives way to a faster one where the deadline is near. The rate is reported, kept by
+        whoever goes on from here and taken over by a refit.
+        """
         assert train.target is not None
         before = None
         if effort.checkpoint is not None:
             old = type(self).load(effort.checkpoint, self._config, self._task, self._seed)
             self._text, before, self._categories = old._text, old._model, old._categories
             self._rounds = 0 if before is None else old._rounds
+            self._rate = None if before is None else old._rate
         else:
             self._categories = categories_without_twins(
                 train, self._task.class_count if self._task.is_classification else 0
@@ -111,7 +120,8 @@ class CatBoost:
                 self._text = TextFeatures(self._seed)
                 self._text.fit(train.text, train.target, self._task.problem_type)
         self._boost(train, valid if "rounds" not in effort.fidelity else None, effort, before)
-        return {"rounds": float(self._rounds)}
+        rate = {} if self._rate is None else {"learning_rate": self._rate}
+        return {"rounds": float(self._rounds), **rate}
 
     def _boost(self, train: TableData, valid: TableData | None, effort: Effort, before: Any) -> None:
         """Train; with `valid`, until its loss stops falling."""
@@ -122,8 +132,9 @@ class CatBoost:
         maker = catboost.CatBoostClassifier if self._task.is_classification else catboost.CatBoostRegressor
         options = self._options(effort, rounds, train, pool.num_col())
         try:
-            if effort.deadline is not None and before is None and rounds > 2 * TRIED_ROUNDS:
-                options["learning_rate"] = _rate_in_time(maker, options, pool, effort.deadline)
+            if self._rate is None:
+                self._rate = self._choose_rate(maker, options, pool, effort)
+            options["learning_rate"] = self._rate
             model = maker(
                 **options,
                 use_best_model=valid is not None,
@@ -139,9 +150,19 @@ class CatBoost:
         except catboost.CatBoostError as error:
             if "constant or ignored" not in str(error):
                 raise
-            self._level, self._rounds = self._constant(train), 1
+            self._level, self._rounds, self._rate = self._constant(train), 1, None
             return
         self._model, self._rounds = model, int(model.tree_count_)
+
+    def _choose_rate(self, maker: Any, options: dict[str, Any], pool: Any, effort: Effort) -> float:
+        """The configured learning rate, the one of the folds, or in place of the default one that the time asks for."""
+        told = effort.facts.get("learning_rate")
+        if told is not None:
+            return float(told)
+        rate = float(self._config.get("learning_rate", DEFAULT_RATE))  # type: ignore[arg-type]
+        if rate != DEFAULT_RATE or effort.deadline is None or options["iterations"] <= 2 * TRIED_ROUNDS:
+            return rate
+        return _rate_in_time(maker, {**options, "learning_rate": rate}, pool, effort.deadline)
 
     def _constant(self, train: TableData) -> NDArray[np.float64]:
         """The class shares, or the mean: all that can be learned where no column varies."""
@@ -211,6 +232,7 @@ class CatBoost:
         level = None if self._level is None else self._level.tolist()
         about = {
             "rounds": self._rounds,
+            "learning_rate": self._rate,
             "text": self._text is not None,
             "level": level,
             "sha256": told,
@@ -229,6 +251,8 @@ class CatBoost:
         try:
             about = json.loads((folder / "catboost.json").read_text())
             model._rounds = int(about["rounds"])
+            rate = about.get("learning_rate")
+            model._rate = None if rate is None else float(rate)
             places = about.get("categories")
             model._categories = None if places is None else [int(place) for place in places]
             model._text = TextFeatures.load(folder) if about["text"] else None
@@ -251,7 +275,7 @@ def _rate_in_time(maker: Any, options: dict[str, Any], pool: Any, deadline: floa
 
     A few rounds are trained to see what one takes, and thrown away: CatBoost cannot change its rate on the way.
     """
-    rate = float(options.get("learning_rate", 0.03))
+    rate = float(options["learning_rate"])
     tried = _StopInTime(deadline)
     maker(**{**options, "iterations": TRIED_ROUNDS}).fit(pool, callbacks=[tried])
     if len(tried.times) < 2:

@@ -1,5 +1,6 @@
 """CatBoost, where it is installed."""
 
+import time
 from dataclasses import replace
 
 import numpy as np
@@ -72,6 +73,33 @@ def test_the_first_trees_of_a_checkpoint_stay(tmp_path):
     assert first.predict(blind(valid)) == pytest.approx(start, abs=1e-6)
 
 
+def test_a_rate_that_the_time_chose_is_reported_and_kept(tmp_path, monkeypatch):
+    """By a refit, which has more time, and by training that goes on."""
+    monkeypatch.setattr("automl_plugins.catboost.model._rate_in_time", lambda *_: 0.2)
+    train, soon = slope(300), time.monotonic() + 600
+    task = task_of(train)
+    first = make("catboost", task)
+    facts = first.fit(train, None, Effort(fidelity={"rounds": 30.0}, deadline=soon))
+    refitted = fitted("catboost", train, task, effort=Effort(fidelity={"rounds": facts["rounds"]}, facts=facts))
+    saved_and_loaded(first, tmp_path / "first")
+    effort = Effort(fidelity={"rounds": 50.0}, checkpoint=tmp_path / "first")
+    longer = make("catboost", task)
+
+    assert {"rounds": 30.0, "learning_rate": 0.2} == facts
+    assert first.predict(blind(train)) == pytest.approx(refitted.predict(blind(train)))
+    assert {"rounds": 50.0, "learning_rate": 0.2} == longer.fit(train, None, effort)
+    assert 0.2 == pytest.approx(longer._model.get_all_params()["learning_rate"])
+
+
+def test_a_rate_that_was_asked_for_stays_however_short_the_time_is(monkeypatch):
+    monkeypatch.setattr("automl_plugins.catboost.model._rate_in_time", lambda *_: 0.2)
+    train = slope(300)
+    model = make("catboost", task_of(train), learning_rate=0.01)
+    facts = model.fit(train, None, Effort(fidelity={"rounds": 30.0}, deadline=time.monotonic() + 600))
+
+    assert 0.01 == facts["learning_rate"] == pytest.approx(model._model.get_all_params()["learning_rate"])
+
+
 def test_categories_in_no_order_are_learned():
     rng = np.random.default_rng(0)
     codes = rng.integers(0, 40, (1600, 1))
@@ -121,7 +149,7 @@ def test_trees_that_are_not_symmetric_are_saved_continued_and_kept_monotone(tmp_
     assert (
         first.predict(blind(train)).tolist() != fitted("catboost", train, task, depth=4).predict(blind(train)).tolist()
     )
-    assert {"rounds": 100.0} == facts
+    assert {"rounds": 100.0, "learning_rate": 0.06} == facts
     rising = replace(task, monotone={train.layout.numbers[0]: 1})
     fitted("catboost", train, rising, grow_policy="Depthwise", depth=4)
 
