@@ -134,7 +134,7 @@ def fit_command(output: Output, train: str, out: str | None, test: str | None, *
             out=folder,
             started=output.session.started,
             registry=registry,
-            listeners={"first lines": FirstLines(output), **progress},
+            listeners={"first lines": FirstLines(output, stops), **progress},
         )
     tested = None if test is None else _score(outcome, test)
     if output.as_json:

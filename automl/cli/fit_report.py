@@ -11,8 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 from automl.cli.output import Output, figure, warn
 from automl.cli.tables import leaderboard_table
+from automl.interrupts import Terminated
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from automl.cli.fit import TestScore
     from automl.history import Trial
     from automl.outcome import FitOutcome
@@ -27,11 +30,15 @@ LABEL = 12
 class FirstLines:
     """Tells about the data and the plan when the search begins: a tracker that the command brings itself."""
 
-    def __init__(self, output: Output) -> None:
+    def __init__(self, output: Output, stops: Sequence[int] = ()) -> None:
+        """`stops`: the signals to stop that came."""
         self._output = output
+        self._stops = stops
 
     def run_started(self, info: RunInfo) -> None:
-        """Data, findings, decisions."""
+        """Data, findings, decisions. A signal that came while a library was imported may have been lost there."""
+        if self._stops:
+            raise Terminated(self._stops[0])
         output = self._output
         output.say(labelled("data", describe_task(info.task)))
         for reason in dict.fromkeys(info.reasons):

@@ -6,9 +6,11 @@ import json
 import numpy as np
 import pytest
 
+from automl.cli.fit_report import FirstLines
 from automl.cli.output import Output, Session, clean, figure, findings_lines, table
 from automl.cli.tables import leaderboard_table
 from automl.data.records import Finding
+from automl.interrupts import Terminated
 
 
 def finding(level, number=1):
@@ -103,3 +105,9 @@ def test_a_leaderboard_of_failures_shows_them():
     rows = [row(rank=None, status="failed", kind="memory", score=None, message="")]
 
     assert leaderboard_table(rows, "rmse", 10).endswith("memory")
+
+
+def test_a_signal_that_an_import_swallowed_stops_the_run_before_its_search():
+    with pytest.raises(Terminated) as caught:
+        FirstLines(Output(session=Session(started=0.0)), [1]).run_started(None)
+    assert 1 == caught.value.number
