@@ -17,7 +17,7 @@ import click
 from automl.cli.exits import BASELINE, DONE, EPILOG, INTERRUPTED, LIMITS, exit_code
 from automl.cli.options import NearestChoice, data_options, make_settings, output_options, source_of
 from automl.errors import AutomlError, SettingsError
-from automl.interrupts import STOP_SIGNALS, Terminated
+from automl.interrupts import STOP_SIGNALS, Terminated, after_imports
 from automl.settings import PRESETS
 
 if TYPE_CHECKING:
@@ -165,7 +165,9 @@ def interrupt_on_signals() -> Iterator[list[int]]:
     with suppress(ValueError):  # not in the main thread: the one who called us handles signals
         for each in STOP_SIGNALS:
             if signal.getsignal(each) is not signal.SIG_IGN:
-                before[each] = signal.signal(each, stop)
+                before[each] = signal.signal(each, after_imports(stop))
+        if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+            before[signal.SIGINT] = signal.signal(signal.SIGINT, after_imports(signal.default_int_handler))
     try:
         yield came
     finally:
