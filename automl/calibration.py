@@ -26,6 +26,10 @@ if TYPE_CHECKING:
 
 MOST_ROWS = 20_000
 """Rows that it is found on at most, drawn at random."""
+MOST_CELLS = 200_000
+"""Rows times classes at most: the metric is asked some 150 times, and one exponent is found as well on fewer rows."""
+FEWEST_ROWS = 1_000
+"""Rows that many classes leave at least."""
 LEAST_ROWS = 100
 PARTS, PARTITIONS = 4, 2
 LEAST_GAIN = 0.001
@@ -99,8 +103,10 @@ def find_calibration(
     if metric.spec.needs == "labels" or len(truth) < LEAST_ROWS:
         return None
     rng = np.random.default_rng(0)
-    if len(truth) > MOST_ROWS:
-        rows = np.sort(rng.choice(len(truth), MOST_ROWS, replace=False))
+    columns = 1 if predictions.ndim == 1 else predictions.shape[1]
+    most = min(MOST_ROWS, max(FEWEST_ROWS, MOST_CELLS // columns))
+    if len(truth) > most:
+        rows = np.sort(rng.choice(len(truth), most, replace=False))
         truth, predictions = truth[rows], predictions[rows]
         weight = None if weight is None else weight[rows]
         groups = None if groups is None else groups[rows]

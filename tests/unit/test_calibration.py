@@ -83,6 +83,23 @@ def test_the_clock_ends_it():
     assert find_calibration(metric("log_loss"), *labels(power=0.5), None, deadline=time.monotonic() - 1) is None
 
 
+def test_many_classes_are_judged_on_fewer_rows():
+    """The work is bounded by what there is, not by time, so that runs by trials repeat."""
+    judge, asked = metric("log_loss"), []
+
+    class Counted:
+        spec = judge.spec
+
+        def loss(self, truth, told, weight):
+            asked.append(told.size)
+            return judge.loss(truth, told, weight)
+
+    found, _ = find_calibration(Counted(), *labels(rows=4000, classes=400, power=0.6), None)
+
+    assert max(asked) <= 400 * 1000
+    assert found.power == pytest.approx(1 / 0.6, rel=0.15)
+
+
 def test_it_survives_json_and_no_rows():
     made = Calibration(power=1.5, slope=1.1, centre=3.0, to=4.0)
 
