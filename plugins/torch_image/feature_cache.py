@@ -37,9 +37,11 @@ class FeatureCache:
 
     @classmethod
     def beside(cls, data: ImageData, key: str, features: int) -> FeatureCache | None:
-        """Beside the pixels of these images; None where these are in memory or the folder cannot be written to."""
+        """Beside the pixels of these images; None where these are in memory, the folder cannot be written to, or the
+        system (Windows) cannot write at any place of a file that others write, too.
+        """
         folder = getattr(data.source, "folder", None)
-        if not folder or not os.access(folder, os.W_OK):
+        if not folder or not os.access(folder, os.W_OK) or not hasattr(os, "pwrite"):
             return None
         place = Path(folder)
         return cls(

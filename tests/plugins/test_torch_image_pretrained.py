@@ -3,6 +3,7 @@
 import importlib.util
 import os
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from torch_tools import need_torch
@@ -194,6 +195,16 @@ def test_the_cache_keeps_rows_apart_and_survives_gaps(tmp_path):
 
     assert [True, False, True, False] == known.tolist()
     assert [[2] * 3, [0] * 3, [5] * 3, [0] * 3] == values.tolist()
+
+
+def test_no_cache_where_files_cannot_be_written_at_any_place(tmp_path, monkeypatch):
+    """Windows has no `os.pwrite`."""
+    data = SimpleNamespace(source=SimpleNamespace(folder=tmp_path))
+    found = FeatureCache.beside(data, "key", 3)
+    monkeypatch.delattr("os.pwrite", raising=False)
+
+    assert found is not None
+    assert FeatureCache.beside(data, "key", 3) is None
 
 
 def test_features_of_as_many_images_as_time_allows(toy_weights, monkeypatch):
