@@ -10,6 +10,8 @@ from automl.fold_jobs import partial_training
 from automl.store import SKIPPED
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from automl.fold_jobs import RunContext
     from automl.history import History, Trial
     from automl.strategy import Start
@@ -77,9 +79,8 @@ class Admission:
             return ""
         model = start.candidate.model
         asked = [trial for trial in history if trial.kind != SKIPPED]
-        of_model = [trial for trial in asked if trial.candidate.model == model]
-        failures = sum(trial.status == "failed" for trial in of_model)
-        if failures >= FAILURES_BEFORE_REST and not any(trial.status == "done" for trial in of_model):
+        failures = _failures_to_rest(model, asked)
+        if failures:
             return f"{model} rests after {failures} failures"
         if not any(self._searches(trial) for trial in asked):
             return ""
@@ -88,6 +89,16 @@ class Admission:
         if wall > left - 0.5 * min(waiting, 1) * job:
             return f"about {wall:.1f} s needed, {left:.1f} s left"
         return ""
+
+    def why_nothing_is_left(self, history: History) -> str:
+        """Why no trial can start any more, however many are asked for; empty when one can."""
+        if self._context.clock.search_end is None:
+            return ""
+        asked = [trial for trial in history if trial.kind != SKIPPED]
+        searched = [name for name, spec in self._context.models.items() if not spec.is_baseline]
+        if not searched or not all(_failures_to_rest(model, asked) for model in searched):
+            return ""
+        return f"all trials of {', '.join(searched)} failed"
 
     def _expected(self, start: Start, history: History) -> tuple[float, float]:
         """Seconds until the trial would be done if it had all workers, and seconds of one of its jobs."""
@@ -123,6 +134,14 @@ class Admission:
         extra = USUAL_EXTRA_SECONDS if known else IMPORT_SECONDS
         most = min(2.0 * soft + extra, max(self._context.clock.left(), 0.1))
         return most if asked is None else min(most, asked)
+
+
+def _failures_to_rest(model: str, asked: Sequence[Trial]) -> int:
+    """The failures after which a model rests; 0 when it does not."""
+    of_model = [trial for trial in asked if trial.candidate.model == model]
+    failures = sum(trial.status == "failed" for trial in of_model)
+    rests = failures >= FAILURES_BEFORE_REST and not any(trial.status == "done" for trial in of_model)
+    return failures if rests else 0
 
 
 def _cut(seconds: float, soft: float | None) -> bool:

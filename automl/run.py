@@ -62,6 +62,8 @@ class Search:
         self._fit_seconds: list[float] = []
         """What the first fits took, until the folds are settled."""
         self._notes: tuple[str, ...] = ()
+        self._told: set[tuple[str, str]] = set()
+        """Models and why they were passed over, as recorded."""
 
     # -- the loop ---------------------------------------------------------------------------------
 
@@ -132,10 +134,13 @@ class Search:
                 self._begin(start)
                 return True
             self._skip(start, reason)
+            if not self._open.running and (why := self._admission.why_nothing_is_left(self.history)):
+                self._proposals.stop(why)
         self._proposals.pass_over()
         return False
 
     def _skip(self, start: Start, reason: str) -> None:
+        """Pass over a suggestion. Strategies see each one that was, the record each reason once."""
         trial = Trial(
             id=self.history.next_id,
             candidate=start.candidate,
@@ -146,7 +151,9 @@ class Search:
             parent=start.parent,
         )
         self.history = self.history.with_trial(trial)
-        self._store.trial_finished(trial)
+        if (start.candidate.model, reason) not in self._told:
+            self._told.add((start.candidate.model, reason))
+            self._store.trial_finished(trial)
 
     def _begin(self, start: Start) -> None:
         trial = Trial(id=self.history.next_id, candidate=start.candidate, budget=start.budget, parent=start.parent)

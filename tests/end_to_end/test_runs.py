@@ -81,6 +81,18 @@ def test_when_every_model_fails_the_dummy_is_left_and_said_so(tmp_path):
         assert any("Traceback" in job["traceback"] for job in run.jobs())
 
 
+def test_models_at_rest_do_not_fill_the_record(tmp_path):
+    """Each is said to rest once; when all rest, the search is over before its time."""
+    outcome = with_toys(["toy_fail", "toy_nan"], time="60s", executor="inline")(tmp_path / "run")
+
+    with open_run(tmp_path / "run") as run:
+        skipped = [trial.candidate.model for trial in run.trials() if trial.kind == "skipped"]
+    assert sorted(set(skipped)) == sorted(skipped)
+    assert outcome.failed == 6
+    assert outcome.seconds < 40
+    assert any("all trials of toy_fail, toy_nan failed" in reason for reason in outcome.reasons)
+
+
 def test_a_job_limit_holds_without_a_time_budget_too(tmp_path):
     outcome = with_toys(["toy_stubborn", "toy"], trials=2, job_seconds=2)(tmp_path / "run")
 
