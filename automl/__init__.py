@@ -74,6 +74,7 @@ _HOMES = {
     "inner_parts": "automl.data.inner_parts",
     "boosting_patience": "automl.data.tree_columns",
     "categories_without_twins": "automl.data.twins",
+    "with_channels": "automl.data.image_arrays",
     "Candidate": "automl.history",
     "Trial": "automl.history",
     "History": "automl.history",
@@ -168,11 +169,13 @@ __all__ = [
     "report",
     "suggest",
     "unregister_plugin",
+    "with_channels",
 ]
 
 if TYPE_CHECKING:
     from automl.api import check, finish, fit, load
     from automl.data.arrays import read_arrays
+    from automl.data.image_arrays import with_channels
     from automl.data.inner_parts import inner_parts
     from automl.data.records import ImageData, MatrixData, TableData, TableLayout
     from automl.data.target_encoding import TargetEncoding

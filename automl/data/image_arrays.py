@@ -55,7 +55,7 @@ class PictureArrays:
         for start in range(0, len(rows), BLOCK):
             part = np.asarray(self.values[rows[start : start + BLOCK]])
             whole = part if part.dtype == np.uint8 else self._as_bytes(part, start, faults)
-            made[start : start + BLOCK] = resize(_with_channels(whole, channels), side)
+            made[start : start + BLOCK] = resize(with_channels(whole, channels), side)
         for place in faults:
             made[place] = 0
         return made, faults
@@ -124,8 +124,8 @@ def _scale_of(values: NDArray[Any], source: str) -> float:
     raise DataError(f"{source} has pixels up to {largest:g}; use 0 to 1, 0 to 255, or whole numbers up to 65535")
 
 
-def _with_channels(images: NDArray[np.uint8], channels: int) -> NDArray[np.uint8]:
-    """On white where they were transparent, grey or RGB as the training images."""
+def with_channels(images: NDArray[np.uint8], channels: int) -> NDArray[np.uint8]:
+    """Pixels ``(rows, height, width, 1, 3 or 4)`` as grey (1 channel) or RGB (3), on white where they were transparent."""
     import numpy as np
 
     if images.shape[3] == 4:

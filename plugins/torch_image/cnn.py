@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from automl_plugins.torch_image.model import ImageNetwork, Shape
-from automl_plugins.torch_image.scaling import Scale, scale_channels, scale_repeats
-from automl_plugins.torch_image.spaces import Extra, network_space
+from automl_plugins.torch_image.scaling import Scale, scale_repeats
+from automl_plugins.torch_image.spaces import Extra, scratch_space
 from torch import nn
 
 if TYPE_CHECKING:
@@ -67,17 +67,8 @@ class CNN(nn.Module):
 
 def space(task: Task) -> ConfigurationSpace:
     """Width, depth, dropout, and what all networks share."""
-    return network_space(
-        task,
-        [
-            Extra("width", 8, 64, 24, log=True),
-            Extra("blocks", 2, 4, 3),
-            Extra("convolutions", 1, 3, 2),
-            Extra("dropout", 0.0, 0.6, 0.2),
-        ],
-        learning_rate=(5e-4, 3e-2, 5e-3),
-        scaled=False,
-    )
+    extras = [Extra("blocks", 2, 4, 3), Extra("convolutions", 1, 3, 2)]
+    return scratch_space(task, extras, width=24, dropout=0.2, scaled=False)
 
 
 class CNNModel(ImageNetwork):
@@ -88,12 +79,8 @@ class CNNModel(ImageNetwork):
         config = self._config
         return CNN(
             Settings(
-                channels=shape.channels,
-                outputs=shape.outputs,
-                width=scale_channels(int(config["width"]), scale.width),
+                **self._usual(shape, scale),
                 blocks=int(config["blocks"]),
                 convolutions=scale_repeats(int(config["convolutions"]), scale.depth),
-                dropout=float(config["dropout"]),
-                base_side=shape.base_side,
             )
         )

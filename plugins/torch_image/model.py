@@ -18,7 +18,7 @@ from automl_plugins.torch_image.augment import Augmentation
 from automl_plugins.torch_image.averaging import Averaged, predicting
 from automl_plugins.torch_image.counting import count_madds, count_parameters
 from automl_plugins.torch_image.pixels import ImageBatches, Images, Normalisation, moved, outputs_of, targets_of
-from automl_plugins.torch_image.scaling import ALPHA, BETA, Scale, compound_scale, scale_side
+from automl_plugins.torch_image.scaling import ALPHA, BETA, Scale, compound_scale, scale_channels, scale_side
 
 from automl import PredictorError
 
@@ -79,6 +79,16 @@ class ImageNetwork:
     def build(self, shape: Shape, scale: Scale) -> nn.Module:
         """The untrained network ``(rows, channels, side, side) -> (rows, outputs)``."""
         raise NotImplementedError
+
+    def _usual(self, shape: Shape, scale: Scale) -> dict[str, Any]:
+        """Settings of networks with the space of `scratch_space`."""
+        return {
+            "channels": shape.channels,
+            "outputs": shape.outputs,
+            "base_side": shape.base_side,
+            "width": scale_channels(int(self._config["width"]), scale.width),
+            "dropout": float(self._config["dropout"]),
+        }
 
     def prepare(self, network: nn.Module) -> None:
         """Weights from elsewhere; called for a fresh network, not for one that is continued or loaded."""

@@ -11,6 +11,8 @@ import torch
 from automl_plugins.torch_common.devices import is_out_of_memory, mixed_precision, to_device
 from automl_plugins.torch_image.augment import Augmentation
 
+from automl import with_channels
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -41,17 +43,7 @@ class Images:
     def read(self, rows: NDArray[np.int64]) -> Tensor:
         """uint8 ``(rows, channels, side, side)`` on the CPU."""
         pixels = self._data.take(rows).pixels(self._side) if self._all is None else self._all[rows]
-        return torch.from_numpy(np.ascontiguousarray(as_channels(pixels, self._channels).transpose(0, 3, 1, 2)))
-
-
-def as_channels(pixels: NDArray[np.uint8], channels: int) -> NDArray[np.uint8]:
-    """``(rows, side, side, 1 or 3)`` as so many channels: grey repeated, or colours weighed as the eye does."""
-    if pixels.shape[3] == channels:
-        return pixels
-    if channels == 3:
-        return np.repeat(pixels, 3, axis=3)
-    weights = np.array([299, 587, 114], dtype=np.uint32)
-    return ((pixels.astype(np.uint32) @ weights + 500) // 1000).astype(np.uint8)[..., None]
+        return torch.from_numpy(np.ascontiguousarray(with_channels(pixels, self._channels).transpose(0, 3, 1, 2)))
 
 
 @dataclass(frozen=True, kw_only=True)

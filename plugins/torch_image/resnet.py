@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from automl_plugins.torch_image.model import ImageNetwork, Shape
-from automl_plugins.torch_image.scaling import Scale, scale_channels, scale_repeats
-from automl_plugins.torch_image.spaces import Extra, network_space
+from automl_plugins.torch_image.scaling import Scale, scale_repeats
+from automl_plugins.torch_image.spaces import Extra, scratch_space
 from torch import nn
 from torch.nn import functional
 
@@ -114,17 +114,8 @@ def _initialise(module: nn.Module) -> None:
 
 def space(task: Task) -> ConfigurationSpace:
     """ResNet-18 has width 64, four stages and two blocks in each."""
-    return network_space(
-        task,
-        [
-            Extra("width", 8, 64, 16, log=True),
-            Extra("stages", 2, 4, 3),
-            Extra("blocks", 1, 3, 1),
-            Extra("dropout", 0.0, 0.6, 0.1),
-        ],
-        learning_rate=(5e-4, 3e-2, 5e-3),
-        scaled=True,
-    )
+    extras = [Extra("stages", 2, 4, 3), Extra("blocks", 1, 3, 1)]
+    return scratch_space(task, extras, width=16, dropout=0.1, scaled=True)
 
 
 class ResNetModel(ImageNetwork):
@@ -136,11 +127,7 @@ class ResNetModel(ImageNetwork):
         repeats = scale_repeats(int(config["blocks"]), scale.depth)
         return ResNet(
             Settings(
-                channels=shape.channels,
-                outputs=shape.outputs,
-                width=scale_channels(int(config["width"]), scale.width),
+                **self._usual(shape, scale),
                 repeats=(repeats,) * int(config["stages"]),
-                dropout=float(config["dropout"]),
-                base_side=shape.base_side,
             )
         )

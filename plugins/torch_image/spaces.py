@@ -85,6 +85,14 @@ def network_space(
     return space
 
 
+def scratch_space(
+    task: Task, extras: Sequence[Extra], *, width: int, dropout: float, scaled: bool
+) -> ConfigurationSpace:
+    """The space of a network that is as wide as asked, trained from scratch; `width` and `dropout` are the defaults."""
+    widths, dropouts = Extra("width", 8, 64, width, log=True), Extra("dropout", 0.0, 0.6, dropout)
+    return network_space(task, [widths, *extras, dropouts], learning_rate=(5e-4, 3e-2, 5e-3), scaled=scaled)
+
+
 def add_augmentation(space: ConfigurationSpace, task: Task) -> None:
     """Hyperparameters of `Augmentation`. By default photographs are mirrored and recoloured a little; grey images may be
     digits or scans, which would be spoilt by that, and are only shifted.

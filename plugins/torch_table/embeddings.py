@@ -6,6 +6,7 @@ B = batch, n = numbers, c = categories, d = dimensions of an embedding.
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
@@ -133,3 +134,35 @@ def make_inputs(shape: Shape, *, category_dimensions: int, embedding: nn.Module 
     categories = Categories(shape.levels, category_dimensions) if shape.levels else None
     width = shape.numbers * dimensions + shape.dense + len(shape.levels) * category_dimensions
     return Inputs(shape.numbers, shape.dense, categories, embedding, width)
+
+
+@dataclass(frozen=True, kw_only=True)
+class EmbeddingSettings:
+    """Hyperparameters of networks that take all columns side by side."""
+
+    embedding: str = "piecewise"
+    """Of numbers: ``plain``, ``periodic`` or ``piecewise``."""
+    dimensions: int = 8
+    """What an embedding makes of a number."""
+    bins: int = 16
+    sigma: float = 0.1
+    """Spread of the first frequencies of ``periodic``."""
+    category_dimensions: int = 8
+
+
+class Embedded(nn.Module):
+    """A network that begins with `inputs`, all columns side by side."""
+
+    def __init__(self, shape: Shape, settings: EmbeddingSettings) -> None:
+        super().__init__()
+        embedding, dimensions = make_embedding(
+            settings.embedding, shape.numbers, dimensions=settings.dimensions, bins=settings.bins, sigma=settings.sigma
+        )
+        self.inputs = make_inputs(
+            shape, category_dimensions=settings.category_dimensions, embedding=embedding, dimensions=dimensions
+        )
+
+    def set_up(self, numbers: Tensor, dense: Tensor, codes: Tensor) -> None:
+        """Fit bins to a sample of the training rows."""
+        if isinstance(self.inputs.embedding, Piecewise):
+            self.inputs.embedding.place_bins(numbers)

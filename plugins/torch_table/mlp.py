@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from automl_plugins.torch_table.embeddings import Piecewise, make_embedding, make_inputs
+from automl_plugins.torch_table.embeddings import Embedded, EmbeddingSettings
 from automl_plugins.torch_table.model import TableNetwork
 from torch import nn
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Settings:
+class Settings(EmbeddingSettings):
     """The network's own hyperparameters."""
 
     layers: int = 3
@@ -29,14 +29,6 @@ class Settings:
     dropout: float = 0.2
     residual: bool = False
     """Whether each layer after the first adds to what goes in (He et al. 2016)."""
-    embedding: str = "piecewise"
-    """Of numbers: ``plain``, ``periodic`` or ``piecewise``."""
-    dimensions: int = 8
-    """What an embedding makes of a number."""
-    bins: int = 16
-    sigma: float = 0.1
-    """Spread of the first frequencies of ``periodic``."""
-    category_dimensions: int = 8
 
 
 ACTIVATIONS = {"relu": nn.ReLU, "silu": nn.SiLU, "selu": nn.SELU}
@@ -59,17 +51,11 @@ class Layer(nn.Module):
         return x + y if self.residual else y
 
 
-class MlpNetwork(nn.Module):
+class MlpNetwork(Embedded):
     """Embeddings, layers, head."""
 
     def __init__(self, shape: Shape, outputs: int, settings: Settings) -> None:
-        super().__init__()
-        embedding, dimensions = make_embedding(
-            settings.embedding, shape.numbers, dimensions=settings.dimensions, bins=settings.bins, sigma=settings.sigma
-        )
-        self.inputs = make_inputs(
-            shape, category_dimensions=settings.category_dimensions, embedding=embedding, dimensions=dimensions
-        )
+        super().__init__(shape, settings)
         widths = [self.inputs.width] + [settings.width] * settings.layers
         self.layers = nn.Sequential(
             *(
@@ -78,11 +64,6 @@ class MlpNetwork(nn.Module):
             )
         )
         self.head = nn.Linear(widths[-1], outputs)
-
-    def set_up(self, numbers: Tensor, dense: Tensor, codes: Tensor) -> None:
-        """Fit bins to a sample of the training rows."""
-        if isinstance(self.inputs.embedding, Piecewise):
-            self.inputs.embedding.place_bins(numbers)
 
     def forward(self, numbers: Tensor, dense: Tensor, codes: Tensor) -> Tensor:
         x = self.inputs(numbers, dense, codes)  # (B, n), (B, d), (B, c) -> (B, inputs)

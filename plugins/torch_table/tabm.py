@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
-from automl_plugins.torch_table.embeddings import Piecewise, make_embedding, make_inputs
+from automl_plugins.torch_table.embeddings import Embedded, EmbeddingSettings
 from automl_plugins.torch_table.model import TableNetwork
 from torch import nn
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Settings:
+class Settings(EmbeddingSettings):
     """The network's own hyperparameters."""
 
     members: int = 16
@@ -31,12 +31,7 @@ class Settings:
     dropout: float = 0.1
     adapters: str = "all"
     """``all`` layers have vectors of their own for each member, or the ``first`` only (TabM-mini)."""
-    embedding: str = "piecewise"
-    """Of numbers: ``plain``, ``periodic`` or ``piecewise``."""
-    dimensions: int = 8
     bins: int = 24
-    sigma: float = 0.1
-    category_dimensions: int = 8
 
 
 class SharedLayer(nn.Module):
@@ -70,28 +65,17 @@ class SharedLayer(nn.Module):
         return self.dropout(torch.relu(x))
 
 
-class TabMNetwork(nn.Module):
+class TabMNetwork(Embedded):
     """Embeddings, shared layers, a head for each member."""
 
     def __init__(self, shape: Shape, outputs: int, settings: Settings) -> None:
-        super().__init__()
-        embedding, dimensions = make_embedding(
-            settings.embedding, shape.numbers, dimensions=settings.dimensions, bins=settings.bins, sigma=settings.sigma
-        )
-        self.inputs = make_inputs(
-            shape, category_dimensions=settings.category_dimensions, embedding=embedding, dimensions=dimensions
-        )
-        random = "signs" if embedding is None else "normal"
+        super().__init__(shape, settings)
+        random = "signs" if self.inputs.embedding is None else "normal"
         widths = [self.inputs.width] + [settings.width] * settings.layers
         self.layers = nn.Sequential(
             *(SharedLayer(width, settings, first=place == 0, random=random) for place, width in enumerate(widths[:-1]))
         )
         self.head = Heads(settings.members, widths[-1], outputs)
-
-    def set_up(self, numbers: Tensor, dense: Tensor, codes: Tensor) -> None:
-        """Fit bins to a sample of the training rows."""
-        if isinstance(self.inputs.embedding, Piecewise):
-            self.inputs.embedding.place_bins(numbers)
 
     def forward(self, numbers: Tensor, dense: Tensor, codes: Tensor) -> Tensor:
         x = self.inputs(numbers, dense, codes)  # (B, n), (B, d), (B, c) -> (B, inputs)

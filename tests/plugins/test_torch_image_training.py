@@ -12,11 +12,11 @@ import numpy as np
 import torch
 from automl_plugins.torch_common.files import load_tensors
 from automl_plugins.torch_image import augment, averaging, pixels
-from automl_plugins.torch_image.pixels import Images, Normalisation, as_channels
+from automl_plugins.torch_image.pixels import Images, Normalisation
 from image_tools import fitted, toy_image_task, toy_images
 
 import automl
-from automl import Effort, ImageData, PredictorError
+from automl import Effort, ImageData, PredictorError, with_channels
 from automl.registry import load_registry
 
 NETWORKS = ("cnn", "resnet", "efficientnet")
@@ -126,7 +126,7 @@ def test_predictions_of_images_with_other_channels(recwarn):
     coloured = ImageData.of(np.repeat(grey.pixels(8), 3, axis=3))
 
     assert np.allclose(model.predict(grey), model.predict(coloured))
-    assert [[[[76]]]] == as_channels(np.array([[[[255, 0, 0]]]], dtype=np.uint8), 1).tolist()
+    assert [[[[76]]]] == with_channels(np.array([[[[255, 0, 0]]]], dtype=np.uint8), 1).tolist()
 
 
 def test_predicting_halves_its_batch_once_when_memory_runs_out():
