@@ -11,6 +11,7 @@ import pytest
 from sklearn.datasets import load_breast_cancer
 
 import automl
+from automl import Effort
 from automl.api import fit_run, make_settings
 from automl.errors import DataError, PredictorError, RunError, SettingsError
 from automl.evaluate import read_splits
@@ -442,3 +443,23 @@ def test_no_space_is_used_after_a_removed_run(finished, tmp_path):
     shutil.rmtree(copy)
 
     assert len(loaded.predict(fresh)) == len(fresh)
+
+
+def test_a_refit_is_told_what_the_folds_reported(tmp_path, monkeypatch):
+    """A model that chose something while it was fitted does it again so."""
+    told = []
+
+    def recorded(**options):
+        told.append(options["facts"])
+        return Effort(**options)
+
+    monkeypatch.setattr("automl.evaluate.Effort", recorded)
+    data = table().drop(columns="value")
+    options = {"models": ["lightgbm"], "folds": 2, "trials": 1, "executor": "inline", "preset": "fast", "refit": True}
+    fit_run(data, make_settings("win", options), out=tmp_path / "run")
+    with open_run(tmp_path / "run") as run:
+        facts = next(trial.facts for trial in run.trials() if trial.candidate.model == "lightgbm")
+
+    assert facts == told[-1]
+    assert facts["rounds"] > 0
+    assert not any(told[:-1])
