@@ -35,13 +35,17 @@ def plain_value(value: Any) -> ConfigValue:
 
 
 def model_space(spec: ModelSpec, task: Task) -> ConfigurationSpace:
-    """The model's own space for this task; PluginError, naming the plugin, when it is not one."""
+    """The model's own space for this task; PluginError, naming the plugin, when it is not one, and
+    MissingDependencyError, with the pip line, when it cannot be made for want of what the model requires.
+    """
     from ConfigSpace import ConfigurationSpace
 
     owner = f"space of model {spec.name!r} (plugin {spec.plugin!r})"
     try:
         space = load_object(spec.space, owner=owner)(task)
     except PluginError:
+        if spec.missing():
+            spec.load()  # says what to install
         raise
     except Exception as error:
         raise PluginError(f"{owner} raised {type(error).__name__}: {error}") from error

@@ -12,6 +12,7 @@ import argparse
 import sqlite3
 import tempfile
 import time
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -67,7 +68,7 @@ class Plugin:
 
 def worker_seconds(folder: Path, workers: int) -> tuple[float, int]:
     """Seconds that each worker spent in jobs, and how many jobs there were."""
-    with sqlite3.connect(folder / "run.db") as database:
+    with closing(sqlite3.connect(folder / "run.db")) as database, database:
         found = database.execute("SELECT sum(seconds), count(*) FROM jobs WHERE kind = 'done'").fetchone()
     return found[0] / workers, found[1]
 

@@ -6,6 +6,7 @@ import csv
 import os
 import shutil
 import sqlite3
+from contextlib import closing
 
 import numpy as np
 import pyarrow as pa
@@ -395,7 +396,7 @@ def test_a_killed_run_of_images_is_finished(photos, more, tmp_path):
     predictor = automl.fit(photos, out=tmp_path / "run", **OPTIONS)
     expected = predictor.predict_proba(more)
     shutil.rmtree(tmp_path / "run" / "predictor")
-    with sqlite3.connect(tmp_path / "run" / "run.db") as database:
+    with closing(sqlite3.connect(tmp_path / "run" / "run.db")) as database, database:
         database.execute("UPDATE meta SET value = '\"running\"' WHERE key = 'status'")
     database.close()
 

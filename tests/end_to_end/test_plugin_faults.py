@@ -3,6 +3,7 @@
 import sqlite3
 import time
 import types
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -192,7 +193,7 @@ def test_a_plugin_that_fails_ends_the_search_not_the_run(tmp_path, monkeypatch, 
     assert any(f"the {'search strategy' if role == 'strategy' else role} failed" in one for one in outcome.reasons)
     assert len(outcome.faults) == 1
     assert fault in outcome.faults[0]
-    with sqlite3.connect(tmp_path / "run" / "run.db") as database:
+    with closing(sqlite3.connect(tmp_path / "run" / "run.db")) as database, database:
         events = database.execute("SELECT message FROM events WHERE code = ?", (role,)).fetchall()
     assert events == [outcome.faults]
 

@@ -4,6 +4,7 @@ import json
 import shutil
 import sqlite3
 import time
+from contextlib import closing
 
 import numpy as np
 import pandas as pd
@@ -376,7 +377,7 @@ def test_nothing_in_the_run_folder_is_a_pickle(finished):
 
 
 def test_the_database_can_be_read_by_anyone(finished):
-    with sqlite3.connect(finished[0].run_folder / "run.db") as database:
+    with closing(sqlite3.connect(finished[0].run_folder / "run.db")) as database, database:
         models = {model for (model,) in database.execute("SELECT model FROM trials")}
     database.close()
 

@@ -7,6 +7,7 @@ import sqlite3
 import sys
 import time
 import types
+from contextlib import closing
 from html.parser import HTMLParser
 
 import numpy as np
@@ -97,12 +98,12 @@ def test_the_record_is_only_read(finished, tmp_path):
     before = {
         path: path.stat().st_mtime_ns for path in finished.rglob("*") if path.is_file() and path.parent != finished
     }
-    with sqlite3.connect(finished / "run.db") as database:
+    with closing(sqlite3.connect(finished / "run.db")) as database, database:
         dump = list(database.iterdump())
     automl.report(finished / "predictor", out=tmp_path / "page.html")
 
     assert before == {path: path.stat().st_mtime_ns for path in before}
-    with sqlite3.connect(finished / "run.db") as database:
+    with closing(sqlite3.connect(finished / "run.db")) as database, database:
         assert dump == list(database.iterdump())
 
 

@@ -258,7 +258,8 @@ def test_a_search_over_phi_tells_what_a_step_costs(tmp_path):
         executor="inline",
         out=tmp_path / "run",
     )
-    rows = rung_rows(RunReader(tmp_path / "run").trials())
+    with RunReader(tmp_path / "run") as reader:
+        rows = rung_rows(reader.trials())
     rungs = {row["budget"]: row for row in rows if row["model"] == "resnet"}
 
     assert {1.0, -4.0} == {row["facts"]["phi"] for row in rungs.values()}

@@ -89,4 +89,5 @@ def test_the_value_reaches_the_model(tmp_path):
     )  # fmt: skip
     from automl.run_reader import RunReader
 
-    assert [15.0] == [trial.facts["trees"] for trial in RunReader(out).trials() if "trees" in trial.facts]
+    with RunReader(out) as reader:
+        assert [15.0] == [trial.facts["trees"] for trial in reader.trials() if "trees" in trial.facts]

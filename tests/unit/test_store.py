@@ -1,6 +1,7 @@
 """The run folder."""
 
 import sqlite3
+from contextlib import closing
 
 import pytest
 
@@ -85,7 +86,7 @@ def test_plain_sqlite_reads_it(tmp_path):
     store.trial_finished(_trial(1, status="done", loss=0.5))
     store.close()
     assert ["run.db"] == [path.name for path in (tmp_path / "run").glob("run.db*")]
-    with sqlite3.connect(tmp_path / "run" / "run.db") as database:
+    with closing(sqlite3.connect(tmp_path / "run" / "run.db")) as database, database:
         assert [("delete",)] == database.execute("PRAGMA journal_mode").fetchall()
         assert [("a", 0.5)] == database.execute("SELECT model, loss FROM trials").fetchall()
     database.close()

@@ -4,6 +4,7 @@ import errno
 import os
 import signal
 import sqlite3
+from contextlib import closing
 from dataclasses import replace
 
 import numpy as np
@@ -115,7 +116,7 @@ def test_damaged_predictions_leave_their_trial_out(interrupted):
 
 def test_a_trial_cut_off_counts_when_nothing_else_was_done(interrupted):
     forget(interrupted, "trials", "id > 2")
-    with sqlite3.connect(interrupted / DATABASE) as database:
+    with closing(sqlite3.connect(interrupted / DATABASE)) as database, database:
         database.execute(
             "UPDATE trials SET status = 'running', finished = NULL, score = NULL, loss = NULL WHERE id = 2"
         )
@@ -159,7 +160,7 @@ def test_a_run_without_a_finished_trial_is_finished_as_a_constant(interrupted):
 
 @pytest.mark.parametrize("damage", ["columns", "coding", "settings"])
 def test_a_damaged_record_is_told(interrupted, damage):
-    with sqlite3.connect(interrupted / DATABASE) as database:
+    with closing(sqlite3.connect(interrupted / DATABASE)) as database, database:
         database.execute("UPDATE meta SET value = '7' WHERE key = ?", (damage,))
 
     with pytest.raises(RunError, match="is damaged"):
@@ -175,7 +176,7 @@ def test_a_database_cut_off_is_told(interrupted):
 
 
 def forget(folder, of, where):
-    with sqlite3.connect(folder / DATABASE) as database:
+    with closing(sqlite3.connect(folder / DATABASE)) as database, database:
         database.execute(f"DELETE FROM {of} WHERE {where}")
 
 
@@ -244,7 +245,7 @@ def test_a_full_disk_while_the_record_is_written(tmp_path):
 def test_writing_a_predictor_again_leaves_the_old_one_when_it_fails(interrupted, monkeypatch):
     made = finish_folder(interrupted)
     before = predictions(made.predictor)
-    with sqlite3.connect(interrupted / DATABASE) as database:
+    with closing(sqlite3.connect(interrupted / DATABASE)) as database, database:
         database.execute("UPDATE meta SET value = '\"running\"' WHERE key = 'status'")
     with monkeypatch.context() as patch:
         patch.setattr("automl.predictor_file.link_tree", full_disk)
