@@ -6,8 +6,12 @@ import pytest
 from ConfigSpace import Categorical, ConfigurationSpace, EqualsCondition, Float, Integer
 
 from automl import Candidate, Done, History, JointSpace, PluginError, Promote, Sample, Trial, UnknownNameError, Wait
+from automl.errors import MissingDependencyError
 from automl.registry import load_registry
+from automl.space import model_space
+from automl.specs import ModelSpec
 from automl.strategy import Start, Strategy, make_strategy
+from automl.testing import toy_task
 
 
 def _space():
@@ -179,3 +183,12 @@ def test_a_wrong_decision_is_an_error():
 def test_unknown_strategies_name_what_is_there(name):
     with pytest.raises(UnknownNameError, match="random|full|smac"):
         make_strategy(name, load_registry(), _space(), seed=0)
+
+
+def test_a_space_that_needs_what_is_missing_says_what_to_install():
+    far = ModelSpec(
+        name="far", summary="", factory="nowhere_at_all.far:Far", space="nowhere_at_all.far:space",
+        requires=("nowhere_at_all",), install="automl-pluggy[far]",
+    )  # fmt: skip
+    with pytest.raises(MissingDependencyError, match=r"pip install 'automl-pluggy\[far\]'"):
+        model_space(far, toy_task("binary"))
