@@ -8,8 +8,8 @@ from __future__ import annotations
 import contextlib
 import shutil
 import time
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from automl.errors import MetricError
 from automl.fold_data import REFIT_FOLD, forms_of
@@ -244,8 +244,3 @@ def _save(job: FoldJob, member: Member, predictions: NDArray[np.float64] | None,
         # Probabilities need no more digits, values do: 1e9 + 1 is 1e9 in float32.
         kind = np.float32 if job.task.is_classification else np.float64
         np.save(job.folder / PREDICTIONS_FILE, predictions.astype(kind))
-
-
-def refit_job(job: FoldJob, **changes: Any) -> FoldJob:
-    """The same job on all rows."""
-    return replace(job, fold=REFIT_FOLD, **changes)
