@@ -20,16 +20,17 @@ from automl.data.image_input import is_images
 from automl.errors import SettingsError
 from automl.interrupts import held_back
 from automl.machine import find_machine, modules_to_preload
-from automl.outcome import FitOutcome, finish_run, member_records
+from automl.outcome import Ending, FitOutcome, finish_run, member_records
 from automl.predictor import Predictor
 from automl.prices import limit_by_money
 from automl.protocols import Executor, ExecutorSettings, RunSummary, Tracker
 from automl.ready import check_names, get_ready, stretch_fidelity, with_defaults
 from automl.registry import Registry, load_registry
 from automl.run import Search
+from automl.run_folder import check_new_folder
 from automl.run_lock import LOCK_FILE
 from automl.settings import Settings
-from automl.store import Store, check_new_folder, writing
+from automl.store import Store, writing
 from automl.tracking import TrackerGroup
 from automl.workspace import Workspace, reserved_folder
 
@@ -233,17 +234,15 @@ def _search_and_save(run: Run, store: Store, executor: Executor) -> FitOutcome:
     if run.money is not None:
         reasons = (*reasons, f"cost: {run.money.spent(run.clock.elapsed())}")
     with held_back(stopped=result.interrupted):
-        outcome = finish_run(
-            store,
-            prepared,
-            result,
-            member_records(result, run.registry, folder, chosen.refitted),
-            registry=run.registry,
-            clock=run.clock,
+        ending = Ending(
+            learned=prepared,
+            result=result,
+            members=member_records(result, run.registry, folder, chosen.refitted),
             reasons=reasons,
             score=None if result.ensemble is None else prepared.metric.from_distance(result.ensemble.loss),
             limits_kept=chosen.kept,
         )
+        outcome = finish_run(store, ending, registry=run.registry, clock=run.clock)
     trackers.run_finished(
         RunSummary(
             folder=folder,

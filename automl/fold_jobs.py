@@ -11,7 +11,7 @@ from automl.evaluate import FoldJob
 from automl.fidelity import ENGINE_FIDELITIES, FOLDS, ROWS
 from automl.goals import Goals
 from automl.member import MODEL_FOLDER
-from automl.store import fold_folder, link_tree
+from automl.run_folder import fold_folder, link_tree
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

@@ -14,7 +14,7 @@ from automl.errors import MetricError
 from automl.evaluate import PREDICTIONS_FILE
 from automl.goals import Cost, Goals
 from automl.oof import OutOfFold
-from automl.store import fold_folder
+from automl.run_folder import fold_folder
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

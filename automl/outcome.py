@@ -10,11 +10,12 @@ from automl.failures import lost_models
 from automl.machine import versions
 from automl.predictor import Predictor
 from automl.predictor_file import MemberRecord, Parts, write_predictor
+from automl.run_folder import fold_folder
 from automl.run_reader import leaderboard_rows
-from automl.store import UNCOUNTED, Store, fold_folder, writing
+from automl.store import UNCOUNTED, Store, writing
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Iterator, Sequence
     from pathlib import Path
 
     from automl.clock import Clock
@@ -43,6 +44,20 @@ class Learned(Protocol):
     def constant(self) -> tuple[float, ...]: ...
     @property
     def findings(self) -> tuple[Finding, ...]: ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ending:
+    """A run that is over but for its predictor."""
+
+    learned: Learned
+    result: SearchResult
+    members: tuple[MemberRecord, ...]
+    reasons: tuple[str, ...]
+    score: float | None
+    """That of the ensemble, out of fold."""
+    limits_kept: bool = True
+    """Whether the members keep the limits on latency and size."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,79 +129,69 @@ def _record(trial: Trial, weight: float, registry: Registry, folder: Path, folds
     )
 
 
-def finish_run(
-    store: Store,
-    learned: Learned,
-    result: SearchResult,
-    members: tuple[MemberRecord, ...],
-    *,
-    registry: Registry,
-    clock: Clock,
-    reasons: tuple[str, ...],
-    score: float | None,
-    limits_kept: bool = True,
-) -> FitOutcome:
-    """Write the predictor, close the record, clean up. `score`: that of the ensemble, out of fold.
+def finish_run(store: Store, ending: Ending, *, registry: Registry, clock: Clock) -> FitOutcome:
+    """Write the predictor, close the record, clean up.
 
     RunError when the disk is full or the folder cannot be written; then there is no predictor, rather than half of one.
     """
-    folder = store.folder
-    parts = make_parts(learned, result, members, registry)
-    only_baseline = parts.only_baseline
-    alone = not only_baseline and all(registry.models[record.model].is_baseline for record in members)
-    nothing_learned = alone and not result.limited
-    if alone and result.limited:
-        note = "no model keeps the limits on latency and size: the predictor is the baseline"
-        store.event("warning", "limits", note)
-        reasons = (*reasons, f"predictor: {note}")
-    if nothing_learned:
-        note = "no model was better than the baseline out of fold: the predictor is the baseline"
-        store.event("warning", "nothing-learned", note)
-        reasons = (*reasons, f"predictor: {note}")
+    folder, result = store.folder, ending.result
+    parts = make_parts(ending.learned, result, ending.members, registry)
+    alone = not parts.only_baseline and all(registry.models[record.model].is_baseline for record in ending.members)
     lost = lost_models(result.history)
-    reasons = (*reasons, *(f"models: {line}" for line in lost))
-    factors = parts.factors
-    if factors:
-        told = ", ".join(
-            f"{label} x {factor:.2g}" for label, factor in zip(learned.task.classes[:8], factors[:8], strict=True)
-        )
-        more = ", ..." if len(factors) > 8 else ""
-        reasons = (*reasons, f"labels: decided by probability times a factor, for {learned.task.metric}: {told}{more}")
-    if parts.calibration is not None:
-        told = f"predictions: {parts.calibration.told()}: better on out-of-fold rows that it was not found on"
-        reasons = (*reasons, told)
+    reasons = (
+        *ending.reasons,
+        *(_told_alone(store, limited=result.limited) if alone else ()),
+        *(f"models: {line}" for line in lost),
+        *_told_parts(parts),
+    )
     with writing(folder):
         predictor_folder = write_predictor(parts, folder, versions(registry))
     weights = {} if result.ensemble is None else dict(result.ensemble.weights)
     trials = [trial for trial in result.history if trial.kind not in UNCOUNTED]
-    store.set_weights(weights, {"score": None} if result.ensemble is None else result.ensemble.facts(score))
+    store.set_weights(weights, {"score": None} if result.ensemble is None else result.ensemble.facts(ending.score))
     for name in ("data", "cache"):
         shutil.rmtree(folder / name, ignore_errors=True)
-    seconds = clock.elapsed()
-    store.set_facts(
-        {
-            "only_baseline": only_baseline,
-            "limits_kept": limits_kept,
-            "reasons": reasons,
-            "interrupted": result.interrupted,
-            "seconds": seconds,
-            "status": "done",
-        }
-    )
-    return FitOutcome(
+    outcome = FitOutcome(
         folder=folder,
         predictor=Predictor.load(predictor_folder, registry=registry),
         leaderboard=leaderboard_rows(trials, weights),
-        findings=learned.findings,
+        findings=ending.learned.findings,
         reasons=reasons,
-        seconds=seconds,
+        seconds=clock.elapsed(),
         trials=len(trials),
         failed=sum(trial.status == "failed" for trial in trials),
-        only_baseline=only_baseline,
-        metric=learned.task.metric,
-        score=score,
+        only_baseline=parts.only_baseline,
+        metric=ending.learned.task.metric,
+        score=ending.score,
         interrupted=result.interrupted,
-        nothing_learned=nothing_learned,
-        limits_kept=limits_kept,
+        nothing_learned=alone and not result.limited,
+        limits_kept=ending.limits_kept,
         lost_models=lost,
     )
+    told = ("only_baseline", "limits_kept", "reasons", "interrupted", "seconds")
+    store.set_facts({**{name: getattr(outcome, name) for name in told}, "status": "done"})
+    return outcome
+
+
+def _told_alone(store: Store, *, limited: bool) -> tuple[str]:
+    """Why the predictor is a baseline although models were fitted: an event of the run, and a reason."""
+    if limited:
+        code, note = "limits", "no model keeps the limits on latency and size: the predictor is the baseline"
+    else:
+        code, note = (
+            "nothing-learned",
+            "no model was better than the baseline out of fold: the predictor is the baseline",
+        )
+    store.event("warning", code, note)
+    return (f"predictor: {note}",)
+
+
+def _told_parts(parts: Parts) -> Iterator[str]:
+    """What is done to the probabilities or values of the members, in words."""
+    if parts.factors:
+        labels = zip(parts.task.classes[:8], parts.factors[:8], strict=True)
+        told = ", ".join(f"{label} x {factor:.2g}" for label, factor in labels)
+        more = ", ..." if len(parts.factors) > 8 else ""
+        yield f"labels: decided by probability times a factor, for {parts.task.metric}: {told}{more}"
+    if parts.calibration is not None:
+        yield f"predictions: {parts.calibration.told()}: better on out-of-fold rows that it was not found on"

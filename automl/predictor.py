@@ -17,18 +17,17 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from automl.checksums import check_files
 from automl.decisions import decided
 from automl.errors import DataError, PredictorError
 from automl.joint_predict import weighted_sum
-from automl.member import MEMBER_FILE, Member, load_member
 from automl.metrics import load_metric
-from automl.predictor_file import PREDICTOR_FILE, MemberRecord, Parts, read_parts
+from automl.predictor_file import PREDICTOR_FILE, Parts, read_parts
+from automl.predictor_members import check_members, load_members
 from automl.registry import Registry, load_registry
 from automl.resources import usable_cores
+from automl.run_folder import DATABASE, PREDICTOR_FOLDER
 from automl.run_lock import who_works
 from automl.run_reader import open_run
-from automl.store import DATABASE, PREDICTOR_FOLDER
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -37,9 +36,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from automl.data.image_input import RawImages
-    from automl.data.matrix import MatrixEncoder
     from automl.data.records import Finding, ImageData, RawTable, TableData
     from automl.data.schema import Schema
+    from automl.member import Member
+    from automl.metrics import Metric
     from automl.task import Task
 
 LOGGER = logging.getLogger("automl")
@@ -122,16 +122,7 @@ class Predictor:
         import numpy as np
 
         raw = self.read(data)
-        table = raw.table
-        if self.parts.images is not None:
-            from automl.data.image_input import with_target
-
-            table = with_target(table, self.task.target)
-        if self.task.target not in table.column_names:
-            raise DataError(
-                f"scoring needs the target column {self.task.target!r}, which the table does not have; "
-                f"it has {', '.join(table.column_names[:8])}"
-            )
+        table = self._with_target(raw.table)
         truth, usable = self.parts.coding.encode(table.column(self.task.target))
         rows = np.flatnonzero(usable)
         if not len(rows):
@@ -139,11 +130,7 @@ class Predictor:
                 f"scoring needs values in the target column {self.task.target!r}: all {len(usable)} are missing"
             )
         weights = None if weight is None else _weights(table, weight)[rows]
-        function = load_metric(metric or self.task.metric, self._registry)
-        if self.task.problem_type not in function.spec.problem_types:
-            raise DataError(
-                f"metric {function.name!r} is not for {self.task.problem_type}; choose another with --metric"
-            )
+        function = self._metric(metric or self.task.metric)
         predictions: NDArray[np.floating] = self._predict_raw(raw, allow_missing=False)
         if self.last_faults:  # images that cannot be read are told, not judged
             read = ~np.isin(rows, list(self.last_faults))
@@ -153,6 +140,26 @@ class Predictor:
         if function.spec.needs == "labels":
             predictions = decided(predictions, self.parts.factors)
         return function.score(truth[rows], predictions[rows], weights)
+
+    def _with_target(self, table: Any) -> Any:
+        """A table that holds the target, as it came or as the names of image folders say; DataError where it does not."""
+        if self.parts.images is not None:
+            from automl.data.image_input import with_target
+
+            table = with_target(table, self.task.target)
+        if self.task.target not in table.column_names:
+            raise DataError(
+                f"scoring needs the target column {self.task.target!r}, which the table does not have; "
+                f"it has {', '.join(table.column_names[:8])}"
+            )
+        return table
+
+    def _metric(self, name: str) -> Metric:
+        """A metric that can judge this task; DataError for one that cannot."""
+        metric = load_metric(name, self._registry)
+        if self.task.problem_type not in metric.spec.problem_types:
+            raise DataError(f"metric {metric.name!r} is not for {self.task.problem_type}; choose another with --metric")
+        return metric
 
     def leaderboard(self) -> list[dict[str, Any]]:
         """Rows of the run's leaderboard; PredictorError when the predictor was moved out of its run."""
@@ -182,8 +189,7 @@ class Predictor:
         elif (path / DATABASE).is_file():
             raise PredictorError(_why_none(path))
         predictor = cls(read_parts(path), path, registry or load_registry())
-        for record in predictor.parts.members:
-            predictor._check(record)
+        check_members(predictor.parts.members, path, predictor._registry)
         return predictor
 
     def open_members(self) -> None:
@@ -192,36 +198,8 @@ class Predictor:
 
     def _open(self) -> list[tuple[float, Sequence[Member]]]:
         if self._members is None:
-            check_files(self.folder, self.parts.files)
-            encoders = _load_encoders(self.folder)
-            self._members = [
-                (record.weight, [self._load(record, folder, encoders) for folder in record.folders])
-                for record in self.parts.members
-            ]
+            self._members = load_members(self.parts, self.folder, self._registry)
         return self._members
-
-    def _check(self, record: MemberRecord) -> None:
-        """PredictorError when a member's plugin or files are not there."""
-        if record.model not in self._registry.models:
-            raise PredictorError(
-                f"the predictor needs model {record.model!r} of plugin {record.plugin!r}, which is not installed or is "
-                f"switched off: pip install {record.distribution or record.plugin}"
-            )
-        for folder in record.folders:
-            if not (self.folder / folder).resolve().is_relative_to(self.folder.resolve()):
-                raise PredictorError(
-                    f"{PREDICTOR_FILE} names {folder!r}, which is outside its folder; do not use this predictor"
-                )
-            if not (self.folder / folder / MEMBER_FILE).is_file():
-                raise PredictorError(
-                    f"{self.folder / folder} of the predictor is missing ({MEMBER_FILE}); copy the whole folder again"
-                )
-
-    def _load(self, record: MemberRecord, folder: str, encoders: Mapping[str, MatrixEncoder]) -> Member:
-        factory = self._registry.models[record.model].load()
-        return load_member(
-            self.folder / folder, factory, config=record.config, task=self.task, seed=0, encoders=encoders
-        )
 
     def read(self, data: Any) -> RawTable | RawImages:
         """A table or images as found, nothing interpreted yet: `score` takes it, too, several times if need be."""
@@ -305,12 +283,3 @@ def _weights(table: Any, column: str) -> NDArray[np.float64]:
     if column not in table.column_names:
         raise DataError(f"the weight column {column!r} is not in the table")
     return read_weights(table.column(column), column)
-
-
-def _load_encoders(folder: Path) -> dict[str, MatrixEncoder]:
-    parent = folder / "encoders"
-    if not parent.is_dir():
-        return {}
-    from automl.data.matrix import MatrixEncoder
-
-    return {path.name: MatrixEncoder.load(path) for path in sorted(parent.iterdir()) if path.is_dir()}

@@ -14,7 +14,8 @@ from automl.data.image_schema import ImageSchema
 from automl.data.schema import Schema
 from automl.data.target import TargetCoding
 from automl.errors import PredictorError
-from automl.store import PREDICTOR_FOLDER, dumps, link_tree
+from automl.run_folder import PREDICTOR_FOLDER, link_tree
+from automl.store import dumps
 from automl.task import Task
 
 if TYPE_CHECKING:

@@ -15,6 +15,7 @@ from automl.data.target import TargetCoding, fit_target
 from automl.data.weights import read_weights
 from automl.errors import DataError, SettingsError
 from automl.metrics import Metric, default_metric_name, load_metric
+from automl.prepare_rows import Rows, usable_rows, with_validation, without_last
 from automl.task import Task
 
 if TYPE_CHECKING:
@@ -72,50 +73,24 @@ def prepare(raw: RawTable, settings: Settings, registry: Registry) -> Prepared:
         raw=raw,
     )
     findings = [*raw.findings, *found, *_ignored_target(settings)]
-    if validation is not None:
-        findings += [_of_validation(one) for one in validation.findings]
-    values, table = _usable_rows(raw.table, coding, settings)
+    values, table = usable_rows(raw.table, coding)
     if len(values) < LEAST_ROWS:
         raise DataError(
             f"{raw.source or 'the table'} has {len(values)} usable rows; at least {LEAST_ROWS} are needed to train and judge"
         )
-    roles = Roles(
-        target=settings.target,
-        weight=settings.weight,
-        group=settings.group,
-        time=settings.time_column,
-        split=settings.split_column,
-        drop=settings.drop,
-        ignore=settings.ignore,
-        columns=settings.columns,
-    )
     raw = RawTable(table=table, findings=raw.findings, source=raw.source)
-    schema, found = fit_schema(raw, roles, strict=settings.strict)
-    codes = {column.name: "number" for column in schema.columns if column.kind == "integer_code"}
-    ordered = {name: kind for name, kind in codes.items() if name in settings.monotone}
-    if ordered:  # as a category besides, a column would not be bound by its constraint
-        roles = replace(roles, columns={**roles.columns, **ordered})
-        schema, found = fit_schema(raw, roles, strict=settings.strict)
+    schema, roles, found = _fit_schema(raw, settings)
     findings += found
     _check_monotone(settings, schema, coding)
     data, found = schema.encode(table)
     findings += found
-    validation_rows = 0
+    rows = Rows(data=data, values=values, table=table)
     if validation is not None:
-        _check_validation(validation, schema, settings)
-        extra_values, extra_table = _usable_rows(validation.table, coding, settings)
-        if not len(extra_values):
-            raise DataError(f"validation file {settings.validation} has no rows with a target")
-        extra, found = schema.encode(extra_table)
-        findings += [_of_validation(one) for one in found]
-        import numpy as np
-
-        data, values = _stack(data, extra), np.concatenate([values, extra_values])
-        validation_rows = len(extra_values)
-        table = _stack_columns(table, extra_table, settings)
-    weight = None if settings.weight is None else read_weights(table.column(settings.weight), settings.weight)
-    data = replace(data, target=values, weight=weight)
-    findings += check_table(raw, schema, _head(data, validation_rows), roles)
+        rows, found = with_validation(rows, validation, schema, coding, settings)
+        findings += found
+    weight = None if settings.weight is None else read_weights(rows.table.column(settings.weight), settings.weight)
+    data = replace(rows.data, target=rows.values, weight=weight)
+    findings += check_table(raw, schema, without_last(data, rows.validation), roles)
     if settings.strict:
         refuse_if_strict(findings)
     task = _task(coding, schema, data, settings, metric)
@@ -127,12 +102,33 @@ def prepare(raw: RawTable, settings: Settings, registry: Registry) -> Prepared:
         schema=schema,
         coding=coding,
         data=data,
-        table=table.select([name for name in table.column_names if name in used]),
+        table=rows.table.select([name for name in rows.table.column_names if name in used]),
         findings=tuple(findings),
-        constant=constant_of(task, values, weight),
-        sample=_sample(raw.table, settings),
-        validation_rows=validation_rows,
+        constant=constant_of(task, rows.values, weight),
+        sample=_sample(table, settings),
+        validation_rows=rows.validation,
     )
+
+
+def _fit_schema(raw: RawTable, settings: Settings) -> tuple[Schema, Roles, tuple[Finding, ...]]:
+    """What the columns hold, and the roles by which that was decided."""
+    roles = Roles(
+        target=settings.target,
+        weight=settings.weight,
+        group=settings.group,
+        time=settings.time_column,
+        split=settings.split_column,
+        drop=settings.drop,
+        ignore=settings.ignore,
+        columns=settings.columns,
+    )
+    schema, found = fit_schema(raw, roles, strict=settings.strict)
+    codes = {column.name: "number" for column in schema.columns if column.kind == "integer_code"}
+    ordered = {name: kind for name, kind in codes.items() if name in settings.monotone}
+    if ordered:  # as a category besides, a column would not be bound by its constraint
+        roles = replace(roles, columns={**roles.columns, **ordered})
+        schema, found = fit_schema(raw, roles, strict=settings.strict)
+    return schema, roles, found
 
 
 def _sample(table: pa.Table, settings: Settings) -> pa.Table | None:
@@ -141,10 +137,6 @@ def _sample(table: pa.Table, settings: Settings) -> pa.Table | None:
         return None
     rows = min(table.num_rows, settings.latency_rows)
     return table.drop_columns([settings.target]).take(list(range(rows)))
-
-
-def _of_validation(finding: Finding) -> Finding:
-    return replace(finding, message=f"validation file: {finding.message}")
 
 
 def check_columns(raw: RawTable, settings: Settings) -> None:
@@ -178,20 +170,6 @@ def _ignored_target(settings: Settings) -> list[Finding]:
     return [Finding(level="warning", code="target-ignored", column=settings.target, message=message)]
 
 
-def _check_validation(validation: RawTable, schema: Schema, settings: Settings) -> None:
-    """DataError naming the columns that a validation file lacks."""
-    there = set(validation.table.column_names)
-    needed = [settings.target, *(column.name for column in schema.columns if column.used)]
-    absent = [name for name in needed if name not in there]
-    if absent:
-        shown = ", ".join(repr(name) for name in absent[:10])
-        more = f" and {len(absent) - 10} more" if len(absent) > 10 else ""
-        raise DataError(
-            f"validation file {settings.validation} lacks columns of the training table: {shown}{more}; add them, or drop "
-            "them from both tables with --ignore (ignore=)"
-        )
-
-
 def _check_monotone(settings: Settings, schema: Schema, coding: TargetCoding) -> None:
     """Only numbers rise, and only one value or probability can rise with them."""
     if settings.monotone and coding.problem_type == "multiclass":
@@ -204,55 +182,6 @@ def _check_monotone(settings: Settings, schema: Schema, coding: TargetCoding) ->
                 f"monotone constraint for {column.name!r}, which is a {column.kind} and has no order; "
                 f"use --column {column.name}=number if it holds numbers"
             )
-
-
-def _usable_rows(table: pa.Table, coding: TargetCoding, settings: Settings) -> tuple[NDArray[Any], pa.Table]:
-    """Target values and rows where there is a target."""
-    import numpy as np
-    import pyarrow as pa
-
-    if settings.target not in table.column_names:
-        raise DataError(f"the validation file has no target column {settings.target!r}")
-    values, usable = coding.encode(table.column(settings.target))
-    if usable.all():
-        return values, table
-    return values[usable], table.filter(pa.array(np.asarray(usable, dtype=bool)))
-
-
-def _stack(first: TableData, second: TableData) -> TableData:
-    import numpy as np
-
-    text = None
-    if first.text is not None:
-        from scipy.sparse import vstack
-
-        text = vstack([first.text, second.text], format="csr")
-    return replace(
-        first,
-        numbers=np.concatenate([first.numbers, second.numbers]),
-        codes=np.concatenate([first.codes, second.codes]),
-        text=text,
-    )
-
-
-def _stack_columns(table: pa.Table, extra: pa.Table, settings: Settings) -> pa.Table:
-    """The weight column of both tables; nothing else of the raw rows is needed behind a validation file."""
-    import pyarrow as pa
-
-    if settings.weight is None:
-        return table
-    if settings.weight not in extra.column_names:
-        raise DataError(f"the validation file has no weight column {settings.weight!r}")
-    both = [
-        part.select([settings.weight]).cast(pa.schema([(settings.weight, pa.float64())])) for part in (table, extra)
-    ]
-    return pa.concat_tables(both)
-
-
-def _head(data: TableData, without_last: int) -> TableData:
-    import numpy as np
-
-    return data if not without_last else data.take(np.arange(len(data) - without_last))
 
 
 def _task(coding: TargetCoding, schema: Schema, data: TableData, settings: Settings, metric: Metric | None) -> Task:

@@ -9,7 +9,7 @@ from automl.admission import LONGEST_JOB_SECONDS
 from automl.fold_data import REFIT_FOLD
 from automl.fold_jobs import JOB_CALL, make_fold_job
 from automl.protocols import Job
-from automl.store import Store, fold_folder
+from automl.run_folder import fold_folder
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from automl.history import Trial
     from automl.run import Search
     from automl.search_result import SearchResult
+    from automl.store import Store
 
 
 def refit_members(

@@ -9,28 +9,25 @@ from automl.admission import Admission
 from automl.answers import CheckedExecutor
 from automl.errors import RunError
 from automl.fidelity import FOLDS
+from automl.fold_count import FoldCount
 from automl.fold_jobs import RunContext, keep_folds, partial_training
-from automl.history import Candidate, History, Trial
 from automl.judging import Judging
 from automl.open_trials import OpenTrial, OpenTrials
 from automl.patience import patience_ends
 from automl.proposals import SKIPS_IN_A_ROW, Proposals
-from automl.replan import affordable_folds, cost_of_kinds
+from automl.search_record import SearchRecord
 from automl.search_result import SearchResult
-from automl.store import KEPT, SKIPPED, Store
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from automl.evaluate import FoldResult
     from automl.goals import Cost, Goals
+    from automl.history import Candidate, History, Trial
     from automl.protocols import Executor, JobResult
+    from automl.store import Store
     from automl.strategy import Start, Strategy
     from automl.tracking import TrackerGroup
-
-
-FITS_THAT_TELL = 2
-"""Folds that must be back before the number of folds is settled."""
 
 
 class Search:
@@ -46,24 +43,23 @@ class Search:
         trackers: TrackerGroup,
     ) -> None:
         self.context = context
-        self.history = History()
-        self._store = store
-        self.executor = CheckedExecutor(executor, warn=lambda message: store.event("warning", "executor", message))
+        self._record = SearchRecord(store, trackers)
+        self.executor = CheckedExecutor(executor, warn=lambda message: self._record.warn("executor", message))
         """The executor, whose faults end the search and not the run."""
-        self._trackers = trackers
         self._admission = Admission(context, self.executor.workers)
         self._open = OpenTrials(context, self.executor, self._admission)
         self._proposals = Proposals(
-            context, strategy, baselines, warn=lambda message: store.event("warning", "strategy", message)
+            context, strategy, baselines, warn=lambda message: self._record.warn("strategy", message)
         )
         self._judging = Judging(context, store, self._proposals.is_baseline)
         self._results: dict[int, dict[int, FoldResult]] = {}
-        self._folds_settled = context.least_folds is None
-        self._fit_seconds: list[float] = []
-        """What the first fits took, until the folds are settled."""
+        self._fold_count = FoldCount(context, self.executor.workers)
         self._notes: tuple[str, ...] = ()
-        self._told: set[tuple[str, str]] = set()
-        """Models and why they were passed over, as recorded."""
+
+    @property
+    def history(self) -> History:
+        """All trials so far."""
+        return self._record.history
 
     # -- the loop ---------------------------------------------------------------------------------
 
@@ -75,7 +71,7 @@ class Search:
         except KeyboardInterrupt:
             interrupted = True
             self._proposals.stop("stopped by the user")
-            self._store.event("warning", "interrupted", "stopped by the user; the best so far is kept")
+            self._record.warn("interrupted", "stopped by the user; the best so far is kept")
         self._abandon("the search was stopped before all its folds were done")
         self._rescue()
         self._judging.update(self.history, final=True)
@@ -101,7 +97,7 @@ class Search:
             grace = 0.0 if left == float("inf") else 0.4 * (self.context.clock.left() - left)
             result = self.executor.wait(min(left + grace, 0.5) if left != float("inf") else 0.5)
             if result is not None:
-                self._record(result)
+                self._job_back(result)
                 self._check_patience()
             if self.executor.fault:
                 self._proposals.stop(self.executor.fault)
@@ -133,35 +129,16 @@ class Search:
             if not reason:
                 self._begin(start)
                 return True
-            self._skip(start, reason)
+            self._record.skip(start, reason)
             if not self._open.running and (why := self._admission.why_nothing_is_left(self.history)):
                 self._proposals.stop(why)
         self._proposals.pass_over()
         return False
 
-    def _skip(self, start: Start, reason: str) -> None:
-        """Pass over a suggestion. Strategies see each one that was, the record each reason once."""
-        trial = Trial(
-            id=self.history.next_id,
-            candidate=start.candidate,
-            budget=start.budget,
-            status="failed",
-            kind=SKIPPED,
-            message=reason,
-            parent=start.parent,
-        )
-        self.history = self.history.with_trial(trial)
-        if (start.candidate.model, reason) not in self._told:
-            self._told.add((start.candidate.model, reason))
-            self._store.trial_finished(trial)
-
     def _begin(self, start: Start) -> None:
-        trial = Trial(id=self.history.next_id, candidate=start.candidate, budget=start.budget, parent=start.parent)
-        self.history = self.history.with_trial(trial)
+        trial = self._record.begin(start)
         partial = partial_training(self.context, trial.candidate.model, trial.budget)
         active = self._open.open(trial, partial.folds)
-        self._store.trial_started(trial)
-        self._trackers.trial_started(trial)
         if trial.parent is not None and partial.fidelity == FOLDS.name:
             self._continue_folds(active, trial.parent)
         self._open.enqueue(trial.id, [fold for fold in range(partial.folds) if fold not in active.folds])
@@ -172,92 +149,61 @@ class Search:
         """Where folds are the fidelity, those of the trial that is continued count and are not fitted again."""
         active.folds.update(self._results[parent])
         keep_folds(self.context, parent, active.trial.id, active.folds)
-        for fold, result in active.folds.items():
-            self._store.job_finished(active.trial.id, fold, kind=KEPT, loss=result.loss, facts=result.facts)
+        self._record.folds_kept(active.trial.id, active.folds)
 
     # -- recording --------------------------------------------------------------------------------
 
-    def _record(self, result: JobResult) -> None:
+    def _job_back(self, result: JobResult) -> None:
         active, fold, soft = self._open.job_back(result.id)
         if active is None:  # its trial failed already; this is a cancelled sibling
             return
-        trial_id = active.trial.id
         active.seconds += result.seconds
         if result.kind != "done":
-            self._store.job_finished(
-                trial_id,
-                fold,
-                kind=result.kind,
-                seconds=result.seconds,
-                message=result.message,
-                traceback=result.traceback,
-            )
+            self._record.fold_failed(active.trial.id, fold, result)
             self._fail(active, result.kind, f"fold {fold}: {result.message}")
             return
         value: FoldResult = result.value
-        self._store.job_finished(
-            trial_id,
-            fold,
-            kind="done",
-            loss=value.loss,
-            seconds=result.seconds,
-            parts=(value.prepare_seconds, value.fit_seconds, value.predict_seconds),
-            facts=value.facts,
-        )
+        self._record.fold_done(active.trial.id, fold, value, result.seconds)
         active.folds[fold] = value
         self._admission.job_done(active.trial, result.seconds, soft)
-        if not self._folds_settled and active.trial.is_full and not self._proposals.is_baseline(active.trial):
-            self._fit_seconds.append(self._admission.usual_seconds(active.trial, result.seconds, soft))
-            # The quicker of two: other work on the machine may have held up one of them.
-            if len(self._fit_seconds) >= min(FITS_THAT_TELL, self.executor.workers) or active.complete:
-                self._settle_folds(min(self._fit_seconds))
+        if not self._fold_count.settled and active.trial.is_full and not self._proposals.is_baseline(active.trial):
+            seconds = self._admission.usual_seconds(active.trial, result.seconds, soft)
+            settled = self._fold_count.fit_done(seconds, last=active.complete)
+            if settled is not None:
+                self._use_folds(*settled)
         for one in self._open.all():  # with fewer folds than before, others may be complete, too
             if one.complete:
                 self._finish(one)
 
-    def _settle_folds(self, fit_seconds: float) -> None:
-        """The first fits have told what fits cost: how many folds does the time allow?"""
-        self._folds_settled = True
-        planned, least = len(self.context.splits), self.context.least_folds
-        assert least is not None
-        folds = affordable_folds(
-            folds=planned,
-            least=least,
-            fit_seconds=fit_seconds,
-            kinds_cost=cost_of_kinds(
-                self.context.models.values(), self.context.task.features, self.context.task.outputs
-            ),
-            core_seconds=self.context.clock.search_left() * self.executor.workers,
-        )
+    def _use_folds(self, folds: int, note: str) -> None:
+        """Go on with the first `folds` folds."""
+        planned = len(self.context.splits)
         self.context = replace(self.context, splits=self.context.splits[:folds])
         self._admission.use_folds(self.context)
         if folds == planned:
             return
         self._open.use_folds(self.context)
         self._judging.use_folds(self.context)
-        note = f"validation: {folds} of the {planned} folds: a usual fit takes about {fit_seconds:.1f} s here"
         self._notes = (*self._notes, note)
         again = []
         for trial in self.history.full():  # baselines: they are judged by the same rows as all others
             results = {fold: result for fold, result in self._results[trial.id].items() if fold < folds}
             again.append(self._judged(trial, results))
-        self._store.folds_settled(folds, note, again)
-        for trial in again:
-            self._settle(trial)
+        self._record.folds_settled(folds, note, again)
 
     def _fail(self, active: OpenTrial, kind: str, message: str) -> None:
         trial = replace(active.trial, status="failed", kind=kind, message=message, seconds=active.seconds)
         self._open.close(trial.id)
-        self._settle(trial)
+        self._record.settle(trial)
 
     def _finish(self, active: OpenTrial) -> None:
         self._open.close(active.trial.id)
         trial = self._judged(replace(active.trial, seconds=active.seconds), active.folds)
         if trial.status == "done":
             trial = replace(trial, facts=active.mean_facts())
-            if not trial.is_full or not self._folds_settled:
+            if not trial.is_full or not self._fold_count.settled:
                 self._results[trial.id] = dict(active.folds)
-        self._settle(trial)
+        self._record.settle(trial)
 
     def _judged(self, trial: Trial, results: Mapping[int, FoldResult]) -> Trial:
         """The trial with what these folds say of it; failed where the metric says nothing about them."""
@@ -279,15 +225,6 @@ class Search:
             megabytes=self._judging.costs[trial.id].megabytes,
         )
 
-    def _settle(self, trial: Trial) -> None:
-        self.history = self.history.with_trial(trial)
-        self._store.trial_finished(trial)
-        self._trackers.trial_finished(trial, self._best_score())
-
-    def _best_score(self) -> float | None:
-        incumbent = self.history.incumbent()
-        return None if incumbent is None else incumbent.score
-
     # -- stopping ---------------------------------------------------------------------------------
 
     def _check_patience(self) -> None:
@@ -307,7 +244,7 @@ class Search:
             elif self.context.clock.end is None and trial.status == "done":
                 # It ran only because there were several workers: one worker would not have begun it.
                 self._judging.discard(trial.id)
-                self._settle(replace(trial, status="failed", kind="cancelled", message="patience was over"))
+                self._record.settle(replace(trial, status="failed", kind="cancelled", message="patience was over"))
 
     def _abandon(self, reason: str) -> None:
         """Cancel what is open; trials with some folds done stay open for `_rescue`."""
@@ -323,8 +260,7 @@ class Search:
         for active in open_trials:
             if not done and not self._proposals.is_baseline(active.trial):
                 folds, total = len(active.folds), len(self.context.splits)
-                self._store.event(
-                    "warning",
+                self._record.warn(
                     "partial-trial",
                     f"trial {active.trial.id}: time allowed {folds} of {total} folds; it counts",
                 )
@@ -333,7 +269,7 @@ class Search:
             else:
                 self._fail(active, "cancelled", "the search ended before all its folds were done")
         for trial in self.history.running():  # Ctrl+C came just as its last fold was taken in
-            self._settle(replace(trial, status="failed", kind="cancelled", message="the search was stopped"))
+            self._record.settle(replace(trial, status="failed", kind="cancelled", message="the search was stopped"))
 
     # -- ensemble ---------------------------------------------------------------------------------
 

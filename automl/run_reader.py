@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any, Self
 
 from automl.errors import RunError
 from automl.history import Candidate, Trial
+from automl.run_folder import DATABASE, PREDICTOR_FOLDER
 from automl.run_lock import who_works
 from automl.rungs import rung_rows
-from automl.store import DATABASE, PREDICTOR_FOLDER, UNCOUNTED
+from automl.store import UNCOUNTED
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

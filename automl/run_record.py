@@ -12,8 +12,9 @@ from automl.data.records import Finding
 from automl.data.schema import Schema
 from automl.data.target import TargetCoding
 from automl.errors import RunError
+from automl.run_folder import DATABASE
 from automl.run_reader import open_run
-from automl.store import DATABASE, KEPT, SETTLED_FOLDS
+from automl.store import KEPT, SETTLED_FOLDS
 from automl.task import Task
 
 if TYPE_CHECKING:

@@ -22,15 +22,16 @@ from automl.history import History, Trial
 from automl.live_ensemble import LiveEnsemble
 from automl.member import MEMBER_FILE, MODEL_FOLDER
 from automl.metrics import load_metric
-from automl.outcome import FitOutcome, finish_run, member_records
+from automl.outcome import Ending, FitOutcome, finish_run, member_records
 from automl.predictor import Predictor
 from automl.predictor_file import PREDICTOR_FILE
 from automl.registry import Registry, load_registry
+from automl.run_folder import PREDICTOR_FOLDER, fold_folder
 from automl.run_reader import RunReader, leaderboard_rows, open_run
 from automl.run_record import RunRecord, read_record
 from automl.search_result import SearchResult
 from automl.settings import Settings
-from automl.store import PREDICTOR_FOLDER, UNCOUNTED, Store, fold_folder
+from automl.store import UNCOUNTED, Store
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -73,16 +74,14 @@ def finish_folder(folder: Path, registry: Registry | None = None) -> FitOutcome:
             found = replace(
                 found, notes=(*found.notes, "limits: kept by estimate only, the predictor was not measured")
             )
-        return finish_run(
-            store,
-            record,
-            result,
-            member_records(result, registry, folder, ()),
-            registry=registry,
-            clock=Clock.make(time.monotonic() - record.seconds, None),
+        ending = Ending(
+            learned=record,
+            result=result,
+            members=member_records(result, registry, folder, ()),
             reasons=tuple(dict.fromkeys((*record.reasons, note, *found.notes))),
             score=found.score,
         )
+        return finish_run(store, ending, registry=registry, clock=Clock.make(time.monotonic() - record.seconds, None))
 
 
 def _ended_run(reader: RunReader, registry: Registry) -> FitOutcome:

@@ -42,7 +42,7 @@ from automl.oof import OutOfFold
 from automl.predictor import Predictor
 from automl.predictor_file import MemberRecord, Parts
 from automl.registry import load_registry
-from automl.store import fold_folder
+from automl.run_folder import fold_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable

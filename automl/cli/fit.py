@@ -179,7 +179,7 @@ def interrupt_on_signals() -> Iterator[list[int]]:
 def _told_how_to_finish(folder: Path) -> Iterator[None]:
     """Whoever stops a run twice, so that it ends at once, is told that nothing found is lost."""
     from automl.cli.fit_report import program
-    from automl.store import DATABASE
+    from automl.run_folder import DATABASE
 
     try:
         yield

@@ -17,8 +17,8 @@ import pytest
 
 import automl
 from automl import RunError
+from automl.run_folder import DATABASE
 from automl.run_reader import open_run
-from automl.store import DATABASE
 
 SCRIPT = Path(sys.executable).with_name("automl")
 pytestmark = pytest.mark.slow

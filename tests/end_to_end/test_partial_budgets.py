@@ -8,8 +8,8 @@ from automl import Done, Promote, Sample, SchedulerSpec, Wait, hookimpl
 from automl.api import fit_run, make_settings
 from automl.errors import UnknownNameError
 from automl.registry import load_registry
+from automl.run_folder import fold_folder
 from automl.run_reader import open_run
-from automl.store import fold_folder
 
 
 class Steps:

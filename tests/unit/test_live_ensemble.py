@@ -12,8 +12,8 @@ from automl.evaluate import PREDICTIONS_FILE, FoldResult
 from automl.history import Candidate, Trial
 from automl.live_ensemble import LiveEnsemble
 from automl.metrics import Metric
+from automl.run_folder import fold_folder
 from automl.specs import MetricSpec
-from automl.store import fold_folder
 
 ROWS = 400
 asked = []

@@ -6,8 +6,9 @@ from contextlib import closing
 import pytest
 
 from automl import Candidate, RunError, Trial
+from automl.run_folder import check_new_folder
 from automl.run_reader import open_run
-from automl.store import Store, check_new_folder
+from automl.store import Store
 
 
 def _trial(number, **changes):

@@ -16,9 +16,10 @@ from automl import PredictorError, RunError
 from automl.api import fit_run, make_settings
 from automl.interrupts import held_back
 from automl.registry import load_registry
+from automl.run_folder import DATABASE, PREDICTOR_FOLDER, check_new_folder
 from automl.run_lock import LOCK_FILE, who_works
 from automl.run_reader import open_run
-from automl.store import DATABASE, PREDICTOR_FOLDER, Store, check_new_folder
+from automl.store import Store
 from automl.unfinished import finish_folder
 
 

@@ -1,0 +1,60 @@
+"""The fitted members of a saved predictor: looked at, and loaded from their files."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from automl.checksums import check_files
+from automl.errors import PredictorError
+from automl.member import MEMBER_FILE, Member, load_member
+from automl.predictor_file import PREDICTOR_FILE, MemberRecord, Parts
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from pathlib import Path
+
+    from automl.data.matrix import MatrixEncoder
+    from automl.registry import Registry
+
+
+def check_members(records: Iterable[MemberRecord], folder: Path, registry: Registry) -> None:
+    """PredictorError when a member's plugin or files are not there, or lie outside of the predictor's folder."""
+    for record in records:
+        if record.model not in registry.models:
+            raise PredictorError(
+                f"the predictor needs model {record.model!r} of plugin {record.plugin!r}, which is not installed or is "
+                f"switched off: pip install {record.distribution or record.plugin}"
+            )
+        for name in record.folders:
+            if not (folder / name).resolve().is_relative_to(folder.resolve()):
+                raise PredictorError(
+                    f"{PREDICTOR_FILE} names {name!r}, which is outside its folder; do not use this predictor"
+                )
+            if not (folder / name / MEMBER_FILE).is_file():
+                raise PredictorError(
+                    f"{folder / name} of the predictor is missing ({MEMBER_FILE}); copy the whole folder again"
+                )
+
+
+def load_members(parts: Parts, folder: Path, registry: Registry) -> list[tuple[float, Sequence[Member]]]:
+    """Each member's weight and its fitted models; PredictorError when a file is damaged."""
+    check_files(folder, parts.files)
+    encoders = _load_encoders(folder)
+    members: list[tuple[float, Sequence[Member]]] = []
+    for record in parts.members:
+        factory = registry.models[record.model].load()
+        models = [
+            load_member(folder / name, factory, config=record.config, task=parts.task, seed=0, encoders=encoders)
+            for name in record.folders
+        ]
+        members.append((record.weight, models))
+    return members
+
+
+def _load_encoders(folder: Path) -> dict[str, MatrixEncoder]:
+    parent = folder / "encoders"
+    if not parent.is_dir():
+        return {}
+    from automl.data.matrix import MatrixEncoder
+
+    return {path.name: MatrixEncoder.load(path) for path in sorted(parent.iterdir()) if path.is_dir()}

@@ -1,0 +1,97 @@
+"""What a search knows and what it writes down, kept in step: its history, the store and the listeners."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from automl.history import History, Trial
+from automl.store import KEPT, SKIPPED
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from automl.evaluate import FoldResult
+    from automl.protocols import JobResult
+    from automl.store import Store
+    from automl.strategy import Start
+    from automl.tracking import TrackerGroup
+
+
+class SearchRecord:
+    """The trials of a search. Whatever changes one of them changes it everywhere."""
+
+    def __init__(self, store: Store, trackers: TrackerGroup) -> None:
+        self.history = History()
+        self._store = store
+        self._trackers = trackers
+        self._told: set[tuple[str, str]] = set()
+        """Models and why they were passed over, as recorded."""
+
+    def warn(self, code: str, message: str) -> None:
+        """Something that the user should know of the run."""
+        self._store.event("warning", code, message)
+
+    def begin(self, start: Start) -> Trial:
+        """A trial that starts now."""
+        trial = Trial(id=self.history.next_id, candidate=start.candidate, budget=start.budget, parent=start.parent)
+        self.history = self.history.with_trial(trial)
+        self._store.trial_started(trial)
+        self._trackers.trial_started(trial)
+        return trial
+
+    def skip(self, start: Start, reason: str) -> None:
+        """Pass over a suggestion. Strategies see each one that was, the store each reason once."""
+        trial = Trial(
+            id=self.history.next_id,
+            candidate=start.candidate,
+            budget=start.budget,
+            status="failed",
+            kind=SKIPPED,
+            message=reason,
+            parent=start.parent,
+        )
+        self.history = self.history.with_trial(trial)
+        if (start.candidate.model, reason) not in self._told:
+            self._told.add((start.candidate.model, reason))
+            self._store.trial_finished(trial)
+
+    def settle(self, trial: Trial) -> None:
+        """What came of a trial."""
+        self.history = self.history.with_trial(trial)
+        self._store.trial_finished(trial)
+        incumbent = self.history.incumbent()
+        self._trackers.trial_finished(trial, None if incumbent is None else incumbent.score)
+
+    def fold_failed(self, trial: int, fold: int, result: JobResult) -> None:
+        """What went wrong in a job."""
+        self._store.job_finished(
+            trial,
+            fold,
+            kind=result.kind,
+            seconds=result.seconds,
+            message=result.message,
+            traceback=result.traceback,
+        )
+
+    def fold_done(self, trial: int, fold: int, result: FoldResult, seconds: float) -> None:
+        """What a job found, and how long it took in all."""
+        self._store.job_finished(
+            trial,
+            fold,
+            kind="done",
+            loss=result.loss,
+            seconds=seconds,
+            parts=(result.prepare_seconds, result.fit_seconds, result.predict_seconds),
+            facts=result.facts,
+        )
+
+    def folds_kept(self, trial: int, folds: Mapping[int, FoldResult]) -> None:
+        """Folds that a trial has from the one that it continues."""
+        for fold, result in folds.items():
+            self._store.job_finished(trial, fold, kind=KEPT, loss=result.loss, facts=result.facts)
+
+    def folds_settled(self, folds: int, note: str, again: list[Trial]) -> None:
+        """The search goes on with its first `folds` folds; what they say of trials that were done before."""
+        self._store.folds_settled(folds, note, again)
+        for trial in again:
+            self.settle(trial)
