@@ -7,14 +7,10 @@ from typing import TYPE_CHECKING
 
 from automl_plugins.torch_image.model import ImageNetwork, Shape
 from automl_plugins.torch_image.scaling import Scale, scale_repeats
-from automl_plugins.torch_image.spaces import Extra, scratch_space
 from torch import nn
 
 if TYPE_CHECKING:
-    from ConfigSpace import ConfigurationSpace
     from torch import Tensor
-
-    from automl import Task
 
 LEAST_MAP = 4
 """Pixels of the side that pooling leaves of the base input."""
@@ -63,12 +59,6 @@ class CNN(nn.Module):
         hidden = self.body(images)  # (rows, width * 2^(blocks - 1), side / 2^pools, ...)
         hidden = hidden.mean((2, 3))  # (rows, width * 2^(blocks - 1))
         return self.classifier(self.dropout(hidden))  # type: ignore[no-any-return]
-
-
-def space(task: Task) -> ConfigurationSpace:
-    """Width, depth, dropout, and what all networks share."""
-    extras = [Extra("blocks", 2, 4, 3), Extra("convolutions", 1, 3, 2)]
-    return scratch_space(task, extras, width=24, dropout=0.2, scaled=False)
 
 
 class CNNModel(ImageNetwork):

@@ -10,24 +10,18 @@ from typing import TYPE_CHECKING
 import torch
 from automl_plugins.torch_image.model import ImageNetwork, Shape
 from automl_plugins.torch_image.scaling import Scale, scale_channels, scale_repeats
-from automl_plugins.torch_image.spaces import Extra, network_space
 from torch import nn
 from torch.nn import functional
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ConfigSpace import ConfigurationSpace
     from torch import Tensor
-
-    from automl import Task
 
 EPSILON = 1e-3
 STEM, HEAD = 32, 1280
 SMALL_SIDE = 64
 """Inputs below it keep their resolution in the stem, as the published 32-fold reduction would leave less than 2 x 2."""
-SMALL_DEFAULT = 32
-"""Images up to here begin with a network of a third of B0's width and depth."""
 LEAST_MAP = 4
 """Pixels that strides leave of a small input."""
 
@@ -281,22 +275,6 @@ def _initialise(module: nn.Module) -> None:
         bound = module.in_features**-0.5
         nn.init.uniform_(module.weight, -bound, bound)
         nn.init.zeros_(module.bias)
-
-
-def space(task: Task) -> ConfigurationSpace:
-    """B0 has width and depth 1; the search is among smaller ones, and phi makes the winner larger."""
-    small = max(task.height, task.width) <= SMALL_DEFAULT
-    return network_space(
-        task,
-        [
-            Extra("width", 0.25, 1.0, 0.35 if small else 0.5, log=True),
-            Extra("depth", 0.25, 1.0, 0.34 if small else 0.5, log=True),
-            Extra("dropout", 0.0, 0.5, 0.2),
-            Extra("drop_connect", 0.0, 0.3, 0.1),
-        ],
-        learning_rate=(1e-3, 2e-2, 5e-3),
-        scaled=True,
-    )
 
 
 class EfficientNetModel(ImageNetwork):

@@ -6,16 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 from automl_plugins.torch_common.optimisers import usual_groups
 from automl_plugins.torch_image.bodies import Architecture, body_state
-from automl_plugins.torch_image.heads import SIDES, side_of
 from automl_plugins.torch_image.model import ImageNetwork, Shape
-from automl_plugins.torch_image.spaces import add_augmentation
 from automl_plugins.torch_image.weights import load_weights
 from torch import nn
 
 if TYPE_CHECKING:
     from automl_plugins.torch_image.pixels import Images, Normalisation
     from automl_plugins.torch_image.scaling import Scale
-    from ConfigSpace import ConfigurationSpace
     from torch import Tensor
 
     from automl import Effort, ImageData, Task
@@ -64,37 +61,6 @@ class Tuned(nn.Module):
 
 def _is_tuned(module: nn.Module) -> bool:
     return any(parameter.requires_grad for parameter in module.parameters())
-
-
-def space(task: Task) -> ConfigurationSpace:
-    """Few epochs, the body at 1e-3 and below and slower than the head."""
-    from ConfigSpace import Categorical, ConfigurationSpace, Constant, EqualsCondition, Float, Integer
-
-    usual = side_of(task)
-    made = ConfigurationSpace()
-    tuned = Categorical("tuned", ["all", "top"], default="all")
-    blocks = Integer("blocks", (1, 12), default=4)
-    made.add(
-        Constant("weights", task.pretrained),
-        Categorical("side", list(SIDES), default=usual, weights=[3.0 if side == usual else 1.0 for side in SIDES]),
-        tuned,
-        blocks,
-        Categorical("unfreezing", ["at_once", "gradual"], default="at_once", weights=[2, 1]),
-        Categorical("frozen_statistics", [False, True], default=False),
-        Float("learning_rate", (1e-3, 3e-2), default=5e-3, log=True),
-        Float("body_rate", (1e-5, 1e-3), default=5e-4, log=True),
-        Constant("optimiser", "adamw"),
-        Float("weight_decay", (1e-5, 0.1), default=1e-2, log=True),
-        Categorical("batch_size", [16, 32, 64], default=32),
-        Categorical("schedule", ["one_cycle", "cosine"], default="one_cycle"),
-        Float("dropout", (0.0, 0.5), default=0.2),
-        Categorical("average_weights", [False, True], default=False, weights=[2, 1]),
-    )
-    if task.is_classification:
-        made.add(Float("label_smoothing", (0.0, 0.2), default=0.0))
-    made.add(EqualsCondition(blocks, tuned, "top"))
-    add_augmentation(made, task)
-    return made
 
 
 class FineTuned(ImageNetwork):

@@ -9,15 +9,11 @@ from typing import TYPE_CHECKING
 
 from automl_plugins.torch_image.model import ImageNetwork, Shape
 from automl_plugins.torch_image.scaling import Scale, scale_repeats
-from automl_plugins.torch_image.spaces import Extra, scratch_space
 from torch import nn
 from torch.nn import functional
 
 if TYPE_CHECKING:
-    from ConfigSpace import ConfigurationSpace
     from torch import Tensor
-
-    from automl import Task
 
 SMALL_SIDE = 64
 LEAST_MAP = 4
@@ -110,12 +106,6 @@ def _initialise(module: nn.Module) -> None:
     elif isinstance(module, Block):
         # A block begins as the identity: deep networks train more steadily (Goyal et al. 2017, section 5.1).
         nn.init.zeros_(module.bn2.weight)
-
-
-def space(task: Task) -> ConfigurationSpace:
-    """ResNet-18 has width 64, four stages and two blocks in each."""
-    extras = [Extra("stages", 2, 4, 3), Extra("blocks", 1, 3, 1)]
-    return scratch_space(task, extras, width=16, dropout=0.1, scaled=True)
 
 
 class ResNetModel(ImageNetwork):

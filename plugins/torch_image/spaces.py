@@ -1,10 +1,14 @@
-"""Search spaces: what all networks on images share, and each network's own beside it."""
+"""Search spaces: what all networks on images share, and each network's own. Imports no torch: `automl models` and the
+driver of a run make them.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from automl_plugins.torch_image.heads import SIDES as PRETRAINED_SIDES
+from automl_plugins.torch_image.heads import side_of
 from automl_plugins.torch_image.scaling import ALPHA, BETA
 
 if TYPE_CHECKING:
@@ -21,6 +25,8 @@ USUAL_SIDE = 64
 """Default for larger images: a CPU trains on a few hundred such images in a minute; dearer ones are for the search."""
 TINY_SIDE = 16
 """Images up to here may also be looked at enlarged: networks of 3 x 3 kernels see more of them."""
+SMALL_DEFAULT = 32
+"""Images up to here begin with an EfficientNet of a third of B0's width and depth."""
 
 
 @dataclass(frozen=True)
@@ -115,3 +121,67 @@ def add_augmentation(space: ConfigurationSpace, task: Task) -> None:
         Float("cutout", (0.0, 0.5), default=0.0),
     )
     space.add(EqualsCondition(at_test, flip, value=True), GreaterThanCondition(magnitude, operations, 0))
+
+
+def cnn(task: Task) -> ConfigurationSpace:
+    """Width, depth, dropout, and what all networks share."""
+    extras = [Extra("blocks", 2, 4, 3), Extra("convolutions", 1, 3, 2)]
+    return scratch_space(task, extras, width=24, dropout=0.2, scaled=False)
+
+
+def resnet(task: Task) -> ConfigurationSpace:
+    """ResNet-18 has width 64, four stages and two blocks in each."""
+    extras = [Extra("stages", 2, 4, 3), Extra("blocks", 1, 3, 1)]
+    return scratch_space(task, extras, width=16, dropout=0.1, scaled=True)
+
+
+def efficientnet(task: Task) -> ConfigurationSpace:
+    """B0 has width and depth 1; the search is among smaller ones, and phi makes the winner larger."""
+    small = max(task.height, task.width) <= SMALL_DEFAULT
+    return network_space(
+        task,
+        [
+            Extra("width", 0.25, 1.0, 0.35 if small else 0.5, log=True),
+            Extra("depth", 0.25, 1.0, 0.34 if small else 0.5, log=True),
+            Extra("dropout", 0.0, 0.5, 0.2),
+            Extra("drop_connect", 0.0, 0.3, 0.1),
+        ],
+        learning_rate=(1e-3, 2e-2, 5e-3),
+        scaled=True,
+    )
+
+
+def finetune(task: Task) -> ConfigurationSpace:
+    """Few epochs, the body at 1e-3 and below and slower than the head."""
+    from ConfigSpace import Categorical, ConfigurationSpace, Constant, EqualsCondition, Float, Integer
+
+    usual = side_of(task)
+    made = ConfigurationSpace()
+    tuned = Categorical("tuned", ["all", "top"], default="all")
+    blocks = Integer("blocks", (1, 12), default=4)
+    made.add(
+        Constant("weights", task.pretrained),
+        Categorical(
+            "side",
+            list(PRETRAINED_SIDES),
+            default=usual,
+            weights=[3.0 if side == usual else 1.0 for side in PRETRAINED_SIDES],
+        ),
+        tuned,
+        blocks,
+        Categorical("unfreezing", ["at_once", "gradual"], default="at_once", weights=[2, 1]),
+        Categorical("frozen_statistics", [False, True], default=False),
+        Float("learning_rate", (1e-3, 3e-2), default=5e-3, log=True),
+        Float("body_rate", (1e-5, 1e-3), default=5e-4, log=True),
+        Constant("optimiser", "adamw"),
+        Float("weight_decay", (1e-5, 0.1), default=1e-2, log=True),
+        Categorical("batch_size", [16, 32, 64], default=32),
+        Categorical("schedule", ["one_cycle", "cosine"], default="one_cycle"),
+        Float("dropout", (0.0, 0.5), default=0.2),
+        Categorical("average_weights", [False, True], default=False, weights=[2, 1]),
+    )
+    if task.is_classification:
+        made.add(Float("label_smoothing", (0.0, 0.2), default=0.0))
+    made.add(EqualsCondition(blocks, tuned, "top"))
+    add_augmentation(made, task)
+    return made

@@ -8,7 +8,7 @@ from torch_tools import need_torch
 need_torch()
 
 import torch
-from automl_plugins.torch_image import cnn, efficientnet, finetune, heads, resnet
+from automl_plugins.torch_image import cnn, efficientnet, heads, resnet, spaces
 
 from automl.changed_space import change_space
 from automl.registry import load_registry
@@ -67,7 +67,7 @@ def _weights(tmp_path_factory):
 
 
 def small_efficientnet(task):
-    return _changed("efficientnet", efficientnet.space(task))
+    return _changed("efficientnet", spaces.efficientnet(task))
 
 
 def small_features(task):
@@ -75,7 +75,7 @@ def small_features(task):
 
 
 def small_finetune(task):
-    return _changed("finetune", finetune.space(replace(task, pretrained=_weights.path)))
+    return _changed("finetune", spaces.finetune(replace(task, pretrained=_weights.path)))
 
 
 SPACES = {"efficientnet": "small_efficientnet", "pretrained_features": "small_features", "finetune": "small_finetune"}

@@ -123,7 +123,7 @@ def test_example_of_register_fidelities(example):
     fidelity = example("register_fidelities")
 
     assert isinstance(fidelity, Fidelity)
-    assert 112 == fidelity.value(0.25)
+    assert 512 == fidelity.value(0.25)
 
 
 def test_example_of_register_samplers(example):
