@@ -250,6 +250,8 @@ class Predictor:
         made, faults = each_batch(raw.pictures, self.parts.images, self._predict_encoded, outputs)
         self.last_images, self.last_faults = tuple(raw.pictures.names), faults
         self.last_findings = tuple(not_predicted(faults, raw.pictures.names))
+        for finding in self.last_findings:
+            LOGGER.warning("%s", finding.message)
         return made
 
     def _predict_encoded(self, encoded: TableData | ImageData) -> NDArray[np.float64]:
