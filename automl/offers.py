@@ -1,7 +1,7 @@
 """The registry record: what the enabled plugins offer, by kind and name, put together from all of them.
 
-Everything is sorted by name, so the order of installation or registration never matters. Two plugins
-that claim one name are refused until one is switched off.
+Everything is sorted by name, so the order of installation or registration never matters. `clashes` says what comes of
+names that several plugins claim.
 """
 
 from __future__ import annotations
@@ -10,12 +10,13 @@ import difflib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
+from automl.clashes import SINGULAR, Clash, settle_defaults, table_of, without_twins
 from automl.errors import PluginError, UnknownNameError
-from automl.fidelity import ENGINE_FIDELITIES, Fidelity
-from automl.plugin_discovery import PluginSource, describe
+from automl.plugin_discovery import describe
 from automl.plugin_loading import LoadedPlugin, hook_types, kind_of, load_local
 
 if TYPE_CHECKING:
+    from automl.fidelity import Fidelity
     from automl.specs import (
         CommandSpec,
         ExecutorSpec,
@@ -30,20 +31,6 @@ if TYPE_CHECKING:
         TrackerSpec,
     )
 
-DISABLE_VARIABLE = "AUTOML_DISABLE_PLUGINS"
-SINGULAR = {
-    "models": "model",
-    "fidelities": "fidelity",
-    "samplers": "sampler",
-    "schedulers": "scheduler",
-    "strategies": "strategy",
-    "executors": "executor",
-    "metrics": "metric",
-    "portfolios": "portfolio",
-    "trackers": "tracker",
-    "commands": "command",
-    "report_sections": "report section",
-}
 KINDS = tuple(SINGULAR)
 """The kinds of things that plugins add, as the attributes of a `Registry` are called."""
 
@@ -96,7 +83,9 @@ class Registry:
     plugins: tuple[PluginInfo, ...] = ()
     """Every plugin found, sorted by name: used, broken and switched off."""
     clashes: tuple[str, ...] = ()
-    """Names claimed twice, a message each; nobody has them. Only with ``allow_clashes``."""
+    """What several plugins claim and what came of it, a message each."""
+    contested: dict[tuple[str, str], str] = field(default_factory=dict, repr=False)
+    """Kind and name -> why nobody has it, or only one of those who claim it."""
     loaded: tuple[LoadedPlugin, ...] = field(default=(), repr=False)
 
     @property
@@ -119,6 +108,8 @@ class Registry:
         for spec in table.values():
             if name in getattr(spec, "aliases", ()):
                 return spec
+        if (plural, name) in self.contested:
+            raise UnknownNameError(self.contested[plural, name])
         raise UnknownNameError(self._unknown(SINGULAR[plural], name, list(table)))
 
     def default(self, kind: str) -> Any:
@@ -160,86 +151,48 @@ class Registry:
 # -- putting plugins together ---------------------------------------------------------------------
 
 
-def assemble(loaded: tuple[LoadedPlugin, ...], *, off: tuple[PluginInfo, ...], allow_clashes: bool = False) -> Registry:
-    """One registry of all plugins; raises PluginError when two claim one name, unless that is allowed."""
+def assemble(loaded: tuple[LoadedPlugin, ...], *, off: tuple[PluginInfo, ...], strict: bool = False) -> Registry:
+    """One registry of all plugins. Of what several claim, the engine's own keep theirs and strangers lose theirs;
+    PluginError when that hits a plugin that was registered in this process, and for each such clash when `strict`.
+    """
     ordered = tuple(sorted(loaded, key=lambda plugin: (plugin.source.name, plugin.source.distribution)))
-    ordered, clashes = _without_twins(ordered)
+    ordered, clashes = without_twins(ordered)
     tables: dict[str, dict[str, Any]] = {}
     for kind in (kind_of(hook) for hook in hook_types()):
-        tables[kind], more = _table(kind, ordered)
-        clashes += more
-        clashes += _rival_defaults(kind, tables[kind])
-    if clashes and not allow_clashes:
-        raise PluginError("\n".join(clashes))
-    infos = [*off, *(_info(plugin, tables) for plugin in ordered)]
+        tables[kind], more = table_of(kind, ordered)
+        clashes += [*more, *settle_defaults(kind, tables[kind], ordered)]
+    raised = [clash.message for clash in clashes if strict or clash.deliberate]
+    if raised:
+        raise PluginError("\n".join(raised))
+    infos = [*off, *(_info(plugin, tables, clashes) for plugin in ordered)]
     infos.sort(key=lambda info: (info.name, info.distribution))
-    return Registry(**tables, plugins=tuple(infos), clashes=tuple(clashes), loaded=ordered)
+    told = tuple(clash.message for clash in clashes)
+    return Registry(**tables, plugins=tuple(infos), clashes=told, contested=_contested(clashes), loaded=ordered)
 
 
-def _without_twins(ordered: tuple[LoadedPlugin, ...]) -> tuple[tuple[LoadedPlugin, ...], list[str]]:
-    """`ordered` with plugins of one name emptied, and a message for each such name."""
-    clashes, kept = [], []
-    for plugin in ordered:
-        name = plugin.source.name
-        twins = [other.source for other in ordered if other.source.name == name]
-        if len(twins) == 1:
-            kept.append(plugin)
-            continue
-        switch = f"{name}@{next(twin.distribution for twin in reversed(twins) if twin.distribution)}"
-        message = f"two plugins are called {name!r}: {twins[0]} and {twins[-1]}; {_switch_off(switch)}"
-        kept.append(LoadedPlugin(source=plugin.source, problem=message))
-        if plugin.source is twins[0]:
-            clashes.append(message)
-    return tuple(kept), clashes
+def _contested(clashes: list[Clash]) -> dict[tuple[str, str], str]:
+    return {claim: clash.message for clash in reversed(clashes) for claim in clash.names}
 
 
-def _table(kind: str, plugins: tuple[LoadedPlugin, ...]) -> tuple[dict[str, Any], list[str]]:
-    """Name -> spec of one kind, and a message for each name (or alias) that two plugins claim."""
-    claims: dict[str, list[tuple[PluginSource | None, Any]]] = {}
-    if kind == "fidelities":
-        claims = {fidelity.name: [(None, fidelity)] for fidelity in ENGINE_FIDELITIES}
-    for plugin in plugins:
-        for spec in plugin.offers.get(kind, ()):
-            for name in {spec.name, *getattr(spec, "aliases", ())}:
-                claims.setdefault(name, []).append((plugin.source, spec))
-    table, clashes = {}, []
-    for name, owners in sorted(claims.items()):
-        if len(owners) == 1:
-            if owners[0][1].name == name:
-                table[name] = owners[0][1]
-            continue
-        first, second = owners[0][0], owners[1][0]
-        whose = "the engine itself" if first is None else str(first)
-        names = [source.name for source in (first, second) if source is not None]
-        clashes.append(f"two plugins offer the {SINGULAR[kind]} {name!r}: {whose} and {second}; {_switch_off(*names)}")
-    return table, clashes
+def _owns(plugin: LoadedPlugin, found: Any, spec: Any) -> bool:
+    """Whether `found`, which has the name of the plugin's `spec`, is this plugin's."""
+    if found is None or not hasattr(spec, "plugin"):  # a fidelity is the one that was returned, or another's
+        return found is spec
+    return (found.plugin, found.distribution) == (plugin.source.name, plugin.source.distribution)
 
 
-def _rival_defaults(kind: str, table: dict[str, Any]) -> list[str]:
-    """A message when two specs of one kind want to be the default."""
-    rivals = [spec for spec in table.values() if getattr(spec, "default", False)]
-    if len(rivals) < 2:
-        return []
-    first, second = rivals[:2]
-    told = " and ".join(f"{spec.name!r} of plugin {spec.plugin!r} ({spec.distribution})" for spec in (first, second))
-    return [f"two would be the default {SINGULAR[kind]}: {told}; {_switch_off(first.plugin, second.plugin)}"]
-
-
-def _switch_off(*names: str) -> str:
-    options = " or ".join(f"--disable-plugin {name}" for name in dict.fromkeys(names))
-    return f"switch one off with {options}, or with {DISABLE_VARIABLE}={names[-1]}"
-
-
-def _info(plugin: LoadedPlugin, tables: dict[str, dict[str, Any]]) -> PluginInfo:
+def _info(plugin: LoadedPlugin, tables: dict[str, dict[str, Any]], clashes: list[Clash]) -> PluginInfo:
     provides = {
-        kind: tuple(spec.name for spec in specs if spec.name in tables[kind]) for kind, specs in plugin.offers.items()
+        kind: tuple(spec.name for spec in specs if _owns(plugin, tables[kind].get(spec.name), spec))
+        for kind, specs in plugin.offers.items()
     }
+    lost = [clash.message for clash in clashes if plugin.source in clash.losers]
     return PluginInfo(
         name=plugin.source.name,
         distribution=plugin.source.distribution,
         version=plugin.source.version,
         status="broken" if plugin.problem else "ok",
-        message=plugin.problem or "; ".join(plugin.warnings),
+        message=plugin.problem or "; ".join((*plugin.warnings, *lost)),
         provides={kind: names for kind, names in provides.items() if names},
         details=plugin.details,
         seconds=plugin.seconds,

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 GROUP = "automl"
+ENGINE_DISTRIBUTION = "automl-pluggy"
+"""Whose plugins keep their names and defaults, whatever strangers claim."""
 
 
 class WrongPluginError(PluginError):
@@ -40,6 +42,11 @@ class PluginSource:
 
     def __str__(self) -> str:
         return describe(self.name, self.distribution, self.version)
+
+    @property
+    def is_own(self) -> bool:
+        """Whether the engine itself brings it."""
+        return _normal(self.distribution) == ENGINE_DISTRIBUTION
 
     def is_named(self, name: str) -> bool:
         """Whether `name` means this plugin: its name, or ``NAME@DISTRIBUTION``."""

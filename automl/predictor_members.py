@@ -20,7 +20,12 @@ if TYPE_CHECKING:
 def check_members(records: Iterable[MemberRecord], folder: Path, registry: Registry) -> None:
     """PredictorError when a member's plugin or files are not there, or lie outside of the predictor's folder."""
     for record in records:
-        if record.model not in registry.models:
+        spec, contested = registry.models.get(record.model), registry.contested.get(("models", record.model), "")
+        if contested and (spec is None or spec.distribution != record.distribution):
+            raise PredictorError(
+                f"the predictor needs model {record.model!r} of plugin {record.plugin!r}, but {contested}"
+            )
+        if spec is None:
             raise PredictorError(
                 f"the predictor needs model {record.model!r} of plugin {record.plugin!r}, which is not installed or is "
                 f"switched off: pip install {record.distribution or record.plugin}"

@@ -13,8 +13,9 @@ import sys
 import threading
 from typing import TYPE_CHECKING, Any
 
+from automl.clashes import DISABLE_VARIABLE
 from automl.errors import PluginError
-from automl.offers import DISABLE_VARIABLE, KINDS, PluginInfo, Registry, assemble
+from automl.offers import KINDS, PluginInfo, Registry, assemble
 from automl.plugin_discovery import PluginSource, installed_sources
 from automl.plugin_loading import (
     LoadedPlugin,
@@ -48,32 +49,29 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _told: set[str] = set()
 
 
-def load_registry(
-    *, disabled: Iterable[str] = (), refresh: bool = False, allow_clashes: bool = False, quiet: bool = False
-) -> Registry:
+def load_registry(*, disabled: Iterable[str] = (), refresh: bool = False, quiet: bool = False) -> Registry:
     """The registry of all installed plugins and those of `register_plugin`, made once and then kept.
 
     Args:
         disabled: plugins to switch off, beside those in ``AUTOML_DISABLE_PLUGINS``: a plugin's name, or
             ``NAME@DISTRIBUTION`` when two distributions use one name.
         refresh: look again at what is installed.
-        allow_clashes: leave names that two plugins claim to nobody, and list them in `Registry.clashes`,
-            so that ``automl plugins`` and ``automl --help`` still work.
-        quiet: print no line about broken plugins; for workers, as their parent has told.
+        quiet: print no line about broken plugins and clashes; for workers, as their parent has told.
 
-    Raises PluginError when two plugins claim one name, and under ``AUTOML_STRICT_PLUGINS=1`` for a broken one.
+    What is wrong with installed plugins is told and passed over (`Registry.broken`, `Registry.clashes`); under
+    ``AUTOML_STRICT_PLUGINS=1`` it raises PluginError, as does a plugin of `register_plugin` whose name is taken.
     """
     if getattr(inside, "plugin", None):
         raise PluginError("a hook must not load the registry; it only returns what its plugin adds")
     names = frozenset(_names(disabled) | _names([os.environ.get(DISABLE_VARIABLE, "")]))
     strict = os.environ.get(STRICT_VARIABLE, "").strip().lower() not in ("", "0", "false", "no")
-    key = (names, strict, allow_clashes, limit_seconds())
+    key = (names, strict, limit_seconds())
     with _lock:
         if refresh:
             _cache.clear()
             _told.clear()
         if key not in _cache:
-            _cache[key] = _load(names, strict=strict, allow_clashes=allow_clashes)
+            _cache[key] = _load(names, strict=strict)
         registry, lines = _cache[key]
         if not quiet:
             _tell(lines)
@@ -114,7 +112,7 @@ def _names(texts: Iterable[str]) -> set[str]:
     return {name.strip() for text in texts for name in text.split(",") if name.strip()}
 
 
-def _load(names: frozenset[str], *, strict: bool, allow_clashes: bool) -> tuple[Registry, list[str]]:
+def _load(names: frozenset[str], *, strict: bool) -> tuple[Registry, list[str]]:
     """The registry, and the lines to print about it."""
     seconds = limit_seconds()
     sources = installed_sources()
@@ -141,7 +139,8 @@ def _load(names: frozenset[str], *, strict: bool, allow_clashes: bool) -> tuple[
         PluginInfo(name=source.name, distribution=source.distribution, version=source.version, status="off")
         for source in off
     )
-    return assemble(tuple(loaded), off=switched_off, allow_clashes=allow_clashes), lines
+    registry = assemble(tuple(loaded), off=switched_off, strict=strict)
+    return registry, [*lines, *registry.clashes]
 
 
 def _tell(lines: list[str]) -> None:

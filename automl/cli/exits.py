@@ -18,7 +18,7 @@ MEANINGS = {
     INPUT: "wrong input: an option, a table, or a metric that cannot be computed on it",
     BASELINE: "a predictor was saved, but only the dummy could be fitted",
     RUN: "a run folder or predictor cannot be read or written",
-    PLUGIN: "a plugin is broken or clashes, or a package that it needs is missing",
+    PLUGIN: "a plugin that is asked for is broken or clashes, or a package that it needs is missing",
     LIMITS: "a predictor was saved, but nothing that keeps --max-latency-ms and --max-size-mb was found",
     HANGUP: "stopped as the terminal was closed (SIGHUP); what `fit` had found by then is saved",
     INTERRUPTED: "stopped by Ctrl+C; what `fit` had found by then is saved",

@@ -156,7 +156,7 @@ def plugins_command(output: Output) -> None:
     """List plugins with what they add; broken ones and clashes with the reason."""
     from automl.registry import load_registry
 
-    registry = load_registry(allow_clashes=True, quiet=True)
+    registry = load_registry(quiet=True)
     if output.as_json:
         output.document({"plugins": [info.to_dict() for info in registry.plugins], "clashes": list(registry.clashes)})
         return
@@ -166,7 +166,9 @@ def plugins_command(output: Output) -> None:
     rows = []
     for info in registry.plugins:
         provides = "; ".join(f"{kind}: {', '.join(names)}" for kind, names in info.provides.items())
-        rows.append((info.name, info.distribution, info.version, info.status, info.message or provides))
+        rows.append(
+            (info.name, info.distribution, info.version, info.status, "; ".join(filter(None, (provides, info.message))))
+        )
     output.table(("plugin", "distribution", "version", "status", "what it adds"), rows)
     for clash in registry.clashes:
         output.say(f"clash: {clash}")

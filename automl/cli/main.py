@@ -70,7 +70,7 @@ class Commands(click.Group):
 def _plugin_commands() -> Mapping[str, CommandSpec]:
     from automl.registry import load_registry
 
-    return load_registry(allow_clashes=True).commands
+    return load_registry().commands
 
 
 def _checked_command(spec: CommandSpec) -> click.Command:
@@ -89,7 +89,7 @@ def _disable(context: click.Context, parameter: click.Parameter, names: tuple[st
     """Switch plugins off through the environment, so that worker processes switch the same ones off."""
     del context, parameter
     if names:
-        from automl.offers import DISABLE_VARIABLE
+        from automl.clashes import DISABLE_VARIABLE
 
         before = os.environ.get(DISABLE_VARIABLE, "")
         os.environ[DISABLE_VARIABLE] = ",".join(name for name in (before, *names) if name)

@@ -56,7 +56,7 @@ def test_loading_the_registry_imports_nothing_heavy():
     code = f"""
 import sys
 from automl.registry import load_registry
-load_registry(allow_clashes=True)
+load_registry()
 print(*[module for module in {HEAVY!r} if module in sys.modules])
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

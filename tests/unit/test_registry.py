@@ -2,15 +2,18 @@
 
 import json
 import pickle
+import re
 import types
 from dataclasses import replace
 
 import pytest
 
 from automl import ModelSpec, Settings, hookimpl, register_plugin, registry, unregister_plugin
-from automl.errors import InputError, PluginError, SettingsError, UnknownNameError
+from automl.errors import InputError, PluginError, PredictorError, SettingsError, UnknownNameError
 from automl.fidelity import FOLDS, ROWS
 from automl.plugin_loading import hook_types
+from automl.predictor_file import MemberRecord
+from automl.predictor_members import check_members
 from automl.ready import with_defaults
 from automl.registry import KINDS, load_registry
 from automl.strategy import strategy_parts
@@ -86,17 +89,79 @@ def test_other_entry_points_are_left_alone(site):
 # -- clashes --------------------------------------------------------------------------------------
 
 
-def test_two_plugins_with_one_model_are_refused(site):
+def test_a_model_that_two_strangers_bring_is_nobodys(site, monkeypatch):
     site.add_model("automl-one", "knn", plugin="one", version="1.1")
     site.add_model("automl-two", "knn", plugin="two", version="2.2")
-
-    with pytest.raises(PluginError) as caught:
-        site.load()
-
-    assert (
+    site.add_model("automl-three", "other", plugin="three")
+    told = (
         "two plugins offer the model 'knn': plugin 'one' (automl-one 1.1) and plugin 'two' (automl-two 2.2); "
         "switch one off with --disable-plugin one or --disable-plugin two, or with AUTOML_DISABLE_PLUGINS=two"
-    ) == str(caught.value)
+    )
+
+    found = site.load()
+
+    assert ["other"] == list(found.models)
+    assert [f"automl: {told}"] == site.lines
+    assert (told,) == found.clashes
+    assert [(info.name, info.message, info.provides) for info in found.plugins] == [
+        ("one", told, {}),
+        ("three", "", {"models": ("other",)}),
+        ("two", told, {}),
+    ]
+    with pytest.raises(UnknownNameError) as caught:
+        found.get("models", "knn")
+    assert told == str(caught.value)
+
+    monkeypatch.setenv("AUTOML_STRICT_PLUGINS", "1")
+    with pytest.raises(PluginError) as caught:
+        site.load()
+    assert told == str(caught.value)
+
+
+def test_the_engines_own_plugins_keep_their_names(site):
+    """A stranger breaks nothing, and changes nothing, merely by being installed."""
+    site.add_model("automl-pluggy", "linear", plugin="linear", version="0.1")
+    site.add_model("automl-a", "linear", plugin="a")
+    site.add_model("automl-z", "linear", plugin="z")
+
+    found = site.load()
+
+    assert "automl-pluggy" == found.get("models", "linear").distribution
+    assert 1 == len(site.lines)
+    assert (
+        "plugin 'a' (automl-a 1.0) is left out, plugin 'linear' (automl-pluggy 0.1) keeps it, "
+        "plugin 'z' (automl-z 1.0) is left out"
+    ) in site.lines[0]
+    assert [False, True, False] == [bool(info.provides) for info in found.plugins]
+    assert "a" == site.load(disabled=["linear", "z"]).get("models", "linear").plugin
+
+
+def test_a_predictor_is_not_opened_by_another_plugin_of_the_same_name(site):
+    site.add_model("automl-pluggy", "knn", plugin="own")
+    site.add_model("automl-other", "knn", plugin="other")
+    record = MemberRecord(
+        trial=1, weight=1.0, model="knn", plugin="other", distribution="automl-other", config={}, folders=()
+    )
+
+    with pytest.raises(
+        PredictorError, match="needs model 'knn' of plugin 'other', but two plugins offer the model 'knn'"
+    ):
+        check_members([record], site.folder, site.load())
+    check_members([record], site.folder, site.load(disabled=["own"]))
+    check_members([replace(record, plugin="own", distribution="automl-pluggy")], site.folder, site.load())
+
+
+def test_the_engines_own_plugin_is_kept_whoever_takes_its_name(site):
+    site.add_model("automl-pluggy", "a", plugin="trees")
+    site.add_model("automl-other", "b", plugin="trees")
+
+    found = site.load()
+
+    assert ["a"] == list(found.models)
+    assert ["broken", "ok"] == [info.status for info in found.plugins]
+    assert "plugin 'trees' (automl-other 1.0) is left out" in site.lines[0]
+    assert "--disable-plugin trees@automl-other" in site.lines[0]
+    assert ["b"] == list(site.load(disabled=["trees@automl-pluggy"]).models)
 
 
 def test_clash_ends_when_one_is_switched_off(site):
@@ -107,32 +172,19 @@ def test_clash_ends_when_one_is_switched_off(site):
     assert "two" == site.load(disabled=["one"]).models["knn"].plugin
 
 
-def test_clash_can_be_listed_instead_of_raised(site):
-    """So that the command that lists plugins works when it is needed most."""
-    site.add_model("automl-one", "knn", plugin="one")
-    site.add_model("automl-two", "knn", plugin="two")
-    site.add_model("automl-three", "other", plugin="three")
-
-    found = site.load(allow_clashes=True)
-
-    assert ["other"] == list(found.models)
-    assert 1 == len(found.clashes)
-    assert [{}, {"models": ("other",)}, {}] == [info.provides for info in found.plugins]
-
-
-def test_two_plugins_of_one_name_are_refused(site):
+def test_two_plugins_of_one_name_are_not_used(site):
     site.add_model("automl-one", "a", plugin="toy")
     site.add_model("automl-two", "b", plugin="toy")
 
-    with pytest.raises(
-        PluginError, match=r"two plugins are called 'toy'.*automl-one 1\.0.*automl-two 1\.0.*toy@automl-two"
-    ):
-        site.load()
+    assert [] == list(site.load().models)
+    assert re.search(
+        r"two plugins are called 'toy'.*automl-one 1\.0.*automl-two 1\.0.*toy@automl-two", "\n".join(site.lines)
+    )
 
     assert ["a"] == list(site.load(disabled=["toy@automl-two"]).models)
     assert ["b"] == list(site.load(disabled=["toy@automl_one"]).models)
     assert [] == list(site.load(disabled=["toy"]).models)
-    assert ["broken", "broken"] == [info.status for info in site.load(allow_clashes=True).plugins]
+    assert ["broken", "broken"] == [info.status for info in site.load().plugins]
 
 
 def test_alias_of_a_metric_clashes_with_a_name(site):
@@ -147,8 +199,11 @@ def test_alias_of_a_metric_clashes_with_a_name(site):
     site.add("automl-two", code.format("neg_mse", "other"), plugin="two")
 
     assert "mse" == site.load(disabled=["two"]).get("metrics", "neg_mse").name
-    with pytest.raises(PluginError, match="two plugins offer the metric 'neg_mse'"):
-        site.load()
+    found = site.load()
+    assert {} == found.metrics
+    for name in ("mse", "neg_mse"):
+        with pytest.raises(UnknownNameError, match="two plugins offer the metric 'neg_mse'"):
+            found.get("metrics", name)
 
 
 EXECUTOR = """
@@ -159,20 +214,37 @@ EXECUTOR = """
 """
 
 
-def test_two_defaults_are_refused_and_one_is_used(site):
+def test_of_two_strangers_neither_is_the_default(site):
     site.add("automl-one", EXECUTOR.format("near", True), plugin="one")
     site.add("automl-two", EXECUTOR.format("far", True), plugin="two")
 
-    with pytest.raises(PluginError) as caught:
-        site.load()
+    found = site.load()
 
-    assert (
-        "two would be the default executor: 'far' of plugin 'two' (automl-two) and 'near' of plugin 'one' (automl-one); "
-        "switch one off with --disable-plugin two or --disable-plugin one, or with AUTOML_DISABLE_PLUGINS=one"
-    ) == str(caught.value)
+    told = (
+        "automl: two would be the default executor: 'far' of plugin 'two' (automl-two 1.0) and 'near' of plugin 'one' "
+        "(automl-one 1.0); switch one off with --disable-plugin two or --disable-plugin one, or with "
+        "AUTOML_DISABLE_PLUGINS=one"
+    )
+    assert [told] == site.lines
+    assert found.default("executors") is None
+    assert ["far", "near"] == list(found.executors)
     assert "near" == site.load(disabled=["two"]).default("executors").name
-    listed = site.load(allow_clashes=True)
-    assert (None, 1) == (listed.default("executors"), len(listed.clashes))
+
+
+def test_the_engines_own_default_stays_the_default(site):
+    site.add("automl-pluggy", EXECUTOR.format("near", True), plugin="own")
+    site.add("automl-two", EXECUTOR.format("far", True), plugin="two")
+
+    found = site.load()
+
+    assert "near" == found.default("executors").name
+    assert "far" == found.get("executors", "far").name
+    assert (
+        "'far' of plugin 'two' (automl-two 1.0) must be named, 'near' of plugin 'own' (automl-pluggy 1.0) stays it"
+        in site.lines[0]
+    )
+    assert [{"executors": ("near",)}, {"executors": ("far",)}] == [info.provides for info in found.plugins]
+    assert "far" == site.load(disabled=["own"]).default("executors").name
 
 
 def test_without_a_default_one_must_be_named(site):
@@ -207,8 +279,8 @@ def test_plugin_cannot_take_a_fidelity_of_the_engine(site):
         """,
     )
 
-    with pytest.raises(PluginError, match="the fidelity 'rows': the engine itself and plugin 'toy'"):
-        site.load()
+    assert ROWS is site.load().fidelities["rows"]
+    assert "the fidelity 'rows': the engine itself keeps it, plugin 'toy'" in site.lines[0]
 
 
 def test_one_name_in_two_kinds_is_no_clash(site):
@@ -403,6 +475,18 @@ def test_plugin_of_the_process_clashes_with_an_installed_one_of_its_name(site):
         load_registry()
 
     assert ["b"] == list(load_registry(disabled=["toy@automl-toy"]).models)
+
+
+def test_plugin_of_the_process_that_loses_its_name_is_told_at_once(site):
+    site.add_model("automl-pluggy", "linear", plugin="linear")
+    register_plugin(toy_plugin("linear"), "toy")
+
+    with pytest.raises(PluginError, match=r"'toy' \(registered in this process\) is left out"):
+        load_registry()
+
+    register_plugin(toy_plugin("other"), "linear")
+    with pytest.raises(PluginError, match=r"'linear' \(registered in this process\) is left out"):
+        load_registry(disabled=["toy"])
 
 
 def test_unregistering_what_is_not_there_is_refused(site):

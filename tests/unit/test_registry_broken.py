@@ -239,7 +239,7 @@ def test_each_line_is_told_once_in_a_process(site, capsys):
 
     site.add("automl-bad", "raise RuntimeError", plugin="bad")
     site.load()
-    load_registry(disabled=["toy"], allow_clashes=True)
+    load_registry(disabled=["toy"])
     load_registry()
 
     assert 0 == capsys.readouterr().err.count("'bad'")
