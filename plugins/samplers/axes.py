@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 Kind = Literal["number", "choice", "rank", "fixed"]
 TRIES = (8, 200, 1000)  # a new configuration comes at once in an endless space, late in a small one
+FEWEST_IN_BATCH = 64  # rows drawn at once where some may be forbidden
+MOST_BATCHES = 200
 
 
 class ModelAxes:
@@ -166,13 +168,28 @@ class ModelAxes:
         return float(parameter.to_vector(parameter.to_value(min(max(position, 0.0), 1.0))))
 
     def draw(self, count: int, seed: int) -> Row:
-        """Random rows ``(count, hyperparameters)`` from the space's own priors; a function of the seed."""
+        """Random rows ``(count, hyperparameters)`` from the space's own priors; a function of the seed.
+
+        As ConfigSpace samples, a column at a time and what is forbidden left out, but in whole batches and without an
+        object for each row: that takes a tenth of the time, or less. Where nearly everything is forbidden some rows
+        come several times.
+        """
         if not len(self):
             return np.empty((count, 0))
-        self._space.seed(seed % (2**32 - 1))
-        # Asked for one, ConfigSpace returns a configuration and not a list.
-        drawn = self._space.sample_configuration(max(count, 2))[:count]
-        return np.array([configuration.get_array() for configuration in drawn])
+        random = np.random.RandomState(seed % (2**32 - 1))
+        rows = np.empty((0, len(self)))
+        for _ in range(MOST_BATCHES):
+            if len(rows) >= count:
+                break
+            batch = max(count - len(rows), FEWEST_IN_BATCH) if self._forbidden else count - len(rows)
+            table = np.array([one.sample_vector(batch, seed=random) for one in self._parameters])
+            drawn = self.repaired(table.T)
+            # Row by row: ConfigSpace 1.2.2 asks for the contrary when it asks "less or equal" of a whole array.
+            legal = [not self.is_forbidden(row) for row in drawn] if self._forbidden else slice(None)
+            rows = np.vstack([rows, drawn[legal]])
+        if not len(rows):
+            rows = self.default[None, :]
+        return rows[np.arange(count) % len(rows)]
 
 
 class Axes:

@@ -38,10 +38,10 @@ class Density:
     def _bandwidth(self, column: int, dimensions: int) -> float:
         centres = self._centres[:, column]
         known = centres[~np.isnan(centres)]
-        if not len(known):
-            return 1.0  # every kernel is uniform here
-        shrink = float(len(known) ** (-1.0 / (4 + dimensions)))
         size = self._sizes[column]
+        if not len(known):  # every kernel is uniform here
+            return float((size - 1.0) / size) if self._choice[column] else 1.0
+        shrink = float(len(known) ** (-1.0 / (4 + dimensions)))
         if self._choice[column]:
             return float((size - 1.0) / size * shrink**2)
         # An integer or a rank is known to half the distance between two of its values.

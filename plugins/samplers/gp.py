@@ -88,8 +88,8 @@ class GaussianProcesses:
         """The candidate with the highest expected improvement; None when the space is exhausted."""
         asked = self._axes.asked(history)
         rng = generator(self._seed, history.next_id)
+        self._results.follow(history)  # also before a random one: a long record is read at the first question, once
         if rng.random() >= RANDOM_SHARE:
-            self._results.follow(history)
             # Threads of small matrices only wait for each other, and for the cores that the workers have.
             with self._threads.limit(limits=1, user_api="blas"):
                 promising = self._promising(history, rng)

@@ -43,8 +43,8 @@ class KernelDensities:
         """The most promising of the draws that was not asked yet; None when the space is exhausted."""
         asked = self._axes.asked(history)
         rng = generator(self._seed, history.next_id)
+        self._results.follow(history)  # also before a random one: a long record is read at the first question, once
         if rng.random() >= RANDOM_SHARE:
-            self._results.follow(history)
             model = self._choose_model(rng)
             if model is not None:
                 axes = self._axes.of[model]

@@ -40,27 +40,24 @@ def scattered(axes: ModelAxes, rows: Row, count: int, steps: Sequence[float], rn
     return axes.repaired(made)
 
 
-def exchanged(axes: ModelAxes, row: Row, moves: int, rng: np.random.Generator) -> Row:
-    """Rows that differ from `row` in one active hyperparameter each, not repaired yet, ``(moves, hyperparameters)``.
+def exchanged(axes: ModelAxes, rows: Row, moves: int, rng: np.random.Generator) -> tuple[Row, Row]:
+    """Rows that differ from one of `rows` in one active hyperparameter each, not repaired yet, ``(neighbours,
+    hyperparameters)``, and the number of that one, ``(neighbours,)``.
 
     `moves` of them for each number, one for each choice and each rank.
     """
-    columns = np.array(
-        [
-            column
-            for column, kind in enumerate(axes.kinds)
-            if kind != "fixed" and not np.isnan(row[column])
-            for _ in range(moves if kind == "number" else 1)
-        ],
-        dtype=int,
-    )
-    made = np.repeat(row[None, :], len(columns), axis=0)
-    if not len(columns):
-        return made
-    here = row[columns]
-    there = np.abs(here + rng.normal(0.0, SPREAD, size=len(columns)))
+    numbers = np.array([kind == "number" for kind in axes.kinds], dtype=bool)
+    free = [column for column, kind in enumerate(axes.kinds) if kind != "fixed"]
+    columns = np.repeat(np.array(free, dtype=int), [moves if numbers[column] else 1 for column in free])
+    owners, places = (part.ravel() for part in np.indices((len(rows), len(columns))))
+    moved = columns[places]
+    active = ~np.isnan(rows[owners, moved])
+    owners, moved = owners[active], moved[active]
+    made = rows[owners]
+    here = made[np.arange(len(made)), moved]
+    there = np.abs(here + rng.normal(0.0, SPREAD, size=len(made)))
     there = np.clip(np.where(there > 1.0, 2.0 - there, there), 0.0, 1.0)
-    sizes = np.array([float(axes.sizes[column]) if axes.kinds[column] != "number" else 1.0 for column in columns])
-    other = (here + 1.0 + np.floor(rng.random(len(columns)) * (sizes - 1.0))) % sizes
-    made[np.arange(len(columns)), columns] = np.where(sizes > 1.0, other, there)
-    return made
+    sizes = np.where(numbers, 1.0, axes.sizes)[moved]
+    other = (here + 1.0 + np.floor(rng.random(len(made)) * (sizes - 1.0))) % sizes
+    made[np.arange(len(made)), moved] = np.where(sizes > 1.0, other, there)
+    return made, owners

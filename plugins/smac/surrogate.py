@@ -1,7 +1,8 @@
 """SMAC's random forest and expected improvement over rows of the joint space, with a search that heeds NaN.
 
 The names of SMAC that are used: `smac.model.random_forest.RandomForest` (constructor, `train`,
-`predict_marginalized`) and `smac.acquisition.function.EI` (constructor, `update`, `_compute`). No scenario, so nothing
+`_rf`, `_impute_inactive`, `_var_threshold`; `predict_marginalized` is the standard in the tests) and
+`smac.acquisition.function.EI` (constructor, `update`, `_compute`). No scenario, so nothing
 is written to disk and nothing asks questions.
 """
 
@@ -70,35 +71,42 @@ class Surrogate:
             for candidate, loss in results
             if (row := self._axes.encode(candidate)) is not None
         ]
-        points: list[Point] = [(model, row) for model, row, _ in known]
+        rows = self._rows([(model, row) for model, row, _ in known])
         values = log_losses(np.array([loss for *_, loss in known]))
-        running: list[Point] = [
-            (candidate.model, row) for candidate in pending if (row := self._axes.encode(candidate)) is not None
-        ]
-        forest = self._trained(self._rows(points), values, seed)
+        running = self._rows(
+            [(candidate.model, row) for candidate in pending if (row := self._axes.encode(candidate)) is not None]
+        )
+        forest = self._trained(rows, values, seed)
         if len(running) > 1:  # for a single one, staying away from it does as well, at half the cost
-            believed = forest.predict_marginalized(self._rows(running))[0][:, 0]
-            points, values = points + running, np.concatenate([values, believed])
-            forest = self._trained(self._rows(points), values, seed)
+            believed = forest.predict_marginalized(running)[0][:, 0]
+            rows, values = np.vstack([rows, running]), np.concatenate([values, believed])
+            forest = self._trained(rows, values, seed)
         score = Score(forest, float(values.min()))
-        order = np.argsort(values, kind="stable")[:STARTS].tolist()
-        found = self._search(score, [points[index] for index in order], rng)
+        found = self._search(score, rows[np.argsort(values, kind="stable")[:STARTS]], rng)
+        tried = {candidate.id for candidate, _ in results}
+        return self._unlike(found, running, tried, count)
+
+    def _unlike(self, found: Row, running: Row, tried: set[str], count: int) -> list[Candidate]:
+        """The first `count` new ones of the rows `found` that are not near each other or what is running."""
         ranked: list[Candidate] = []
-        seen: set[str] = set()
-        chosen: list[Point] = [*running]
-        for model, row in found:
-            if any(name == model and near(row, other) for name, other in chosen):
+        chosen, taken = np.vstack([running, np.empty((count, self._width))]), len(running)
+        models = {code: model for model, code in self._codes.items()}
+        for row in found:
+            if near(row, chosen[:taken]).any():
                 continue
-            candidate = self._axes.of[model].decode(row, "smac")
-            if candidate is not None and candidate.id not in seen:
-                seen.add(candidate.id)
-                chosen.append((model, row))
+            model = models[row[self._root]]
+            candidate = self._axes.of[model].decode(row[self._columns[model]], "smac")
+            if candidate is not None and candidate.id not in tried:
+                tried.add(candidate.id)
+                chosen[taken] = row
+                taken += 1
                 ranked.append(candidate)
             if len(ranked) == count:
                 break
         return ranked
 
-    def _trained(self, rows: Row, values: Row, seed: int) -> Any:
+    def _trained(self, rows: Row, values: Row, seed: int) -> Forest:
+        from sklearn import config_context
         from smac.model.random_forest import RandomForest
 
         forest = RandomForest(
@@ -112,7 +120,10 @@ class Surrogate:
             n_jobs=1,  # threads of a forest of ten trees cost more than they bring, and workers need the cores
             max_leaf_nodes=None,
         )
-        return forest.train(rows, values[:, None])
+        # The rows are made here and legal: to check them again for each tree takes as long as to grow it.
+        with config_context(assume_finite=True, skip_parameter_validation=True):
+            forest.train(rows, values[:, None])
+        return Forest(forest)
 
     def _rows(self, points: Sequence[Point]) -> Row:
         """Rows of the joint space ``(points, hyperparameters)``."""
@@ -123,39 +134,46 @@ class Surrogate:
             rows[np.ix_(numbers, self._columns[model])] = np.array([points[number][1] for number in numbers])
         return rows
 
-    def _search(self, score: Score, starts: list[Point], rng: np.random.Generator) -> list[Point]:
-        """Points by falling expected improvement: a random pool, improved from its best and from `starts`."""
-        pool = self._axes.draw(POOL, rng)
-        gains = score(self._rows(pool))
+    def _search(self, score: Score, starts: Row, rng: np.random.Generator) -> Row:
+        """Rows by falling expected improvement: a random pool, improved from its best and from `starts`."""
+        pool = self._rows(self._axes.draw(POOL, rng))
+        gains = score(pool)
         best = np.argsort(-gains, kind="stable")
-        front = [pool[index] for index in best[:STARTS].tolist()] + starts
-        front_gains = np.concatenate([gains[best[:STARTS]], score(self._rows(starts))])
+        front = np.vstack([pool[best[:STARTS]], starts])
+        front_gains = np.concatenate([gains[best[:STARTS]], score(starts)])
         for _ in range(STEPS):
             neighbours, owners = self._neighbours(front, rng)
+            their_gains = score(neighbours)
             moved = False
-            for gain, point, owner in zip(score(self._rows(neighbours)).tolist(), neighbours, owners, strict=True):
-                if gain > front_gains[owner]:
-                    front[owner], front_gains[owner], moved = point, gain, True
+            for number in range(len(front)):
+                own = np.flatnonzero(owners == number)
+                leading = own[np.argmax(their_gains[own])] if len(own) else -1
+                if len(own) and their_gains[leading] > front_gains[number]:
+                    front[number], front_gains[number], moved = neighbours[leading], their_gains[leading], True
             if not moved:
                 break
-        order = np.argsort(-front_gains, kind="stable").tolist()
-        return [front[index] for index in order] + [pool[index] for index in best.tolist()]
+        return np.vstack([front[np.argsort(-front_gains, kind="stable")], pool[best]])
 
-    def _neighbours(self, front: list[Point], rng: np.random.Generator) -> tuple[list[Point], list[int]]:
-        """Points that differ from one of `front` in one hyperparameter, and the number of that one."""
-        neighbours: list[Point] = []
-        owners: list[int] = []
-        for model in sorted({model for model, _ in front}):
-            numbers = [number for number, (name, _) in enumerate(front) if name == model]
-            parts = [exchanged(self._axes.of[model], front[number][1], NUMBER_MOVES, rng) for number in numbers]
-            neighbours += [(model, row) for row in self._axes.of[model].repaired(np.vstack(parts))]
-            owners += [number for number, part in zip(numbers, parts, strict=True) for _ in range(len(part))]
-        return neighbours, owners
+    def _neighbours(self, front: Row, rng: np.random.Generator) -> tuple[Row, Row]:
+        """Rows that differ from one of `front` in one hyperparameter, and the number of that one."""
+        neighbours, owners = [np.empty((0, self._width))], [np.empty(0, dtype=int)]
+        for model, code in self._codes.items():
+            numbers = np.flatnonzero(front[:, self._root] == code)
+            columns = self._columns[model]
+            made, own = exchanged(self._axes.of[model], front[np.ix_(numbers, columns)], NUMBER_MOVES, rng)
+            rows = np.full((len(made), self._width), np.nan)
+            rows[:, self._root] = code
+            rows[:, columns] = self._axes.of[model].repaired(made)
+            neighbours.append(rows)
+            owners.append(numbers[own])
+        return np.vstack(neighbours), np.concatenate(owners)
 
 
-def near(row: Row, other: Row) -> bool:
-    """Whether two rows of a model are so alike that trying both at once would say little more than trying one."""
-    return bool(np.all((np.abs(row - other) < NEAR) | (np.isnan(row) & np.isnan(other))))
+def near(row: Row, others: Row) -> Row:
+    """Which of `others` ``(rows, hyperparameters)`` are so like a row that trying both at once would say little more
+    than trying one.
+    """
+    return np.asarray(np.all((np.abs(others - row) < NEAR) | (np.isnan(row) & np.isnan(others)), axis=1))
 
 
 def _without_bells(space: ConfigurationSpace) -> ConfigurationSpace:
@@ -173,6 +191,23 @@ def _without_bells(space: ConfigurationSpace) -> ConfigurationSpace:
         for name in ("mu", "sigma", "alpha", "beta"):
             one.pop(name, None)
     return Space.from_serialized_dict(plain)
+
+
+class Forest:
+    """SMAC's forest, asked tree by tree: its own way there goes through scikit-learn's checks and joblib, which take
+    several times as long as the trees for the few rows of a local search.
+    """
+
+    def __init__(self, forest: Any) -> None:
+        self._forest = forest
+        self._trees = [one.tree_ for one in forest._rf.estimators_]
+
+    def predict_marginalized(self, rows: Row) -> tuple[Row, Row]:
+        """Mean and variance over the trees, ``(rows, 1)`` each, as SMAC's method of this name."""
+        filled = self._forest._impute_inactive(rows).astype(np.float32)
+        answers = np.hstack([tree.predict(filled) for tree in self._trees])
+        variance = np.maximum(answers.var(axis=1, keepdims=True), self._forest._var_threshold)
+        return answers.mean(axis=1, keepdims=True), variance
 
 
 class Score:

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from automl_plugins.samplers.axes import Axes
+from automl_plugins.samplers.axes import Axes, ModelAxes
 from automl_plugins.samplers.densities import Density
 from automl_plugins.samplers.evolution import POPULATION, Evolution
 from automl_plugins.samplers.gp import GaussianProcesses
@@ -22,6 +22,7 @@ from ConfigSpace import (
     Float,
     ForbiddenAndConjunction,
     ForbiddenEqualsClause,
+    ForbiddenGreaterThanClause,
     ForbiddenLessThanRelation,
     GreaterThanCondition,
     Integer,
@@ -108,6 +109,27 @@ def mean_best(sampler, seeds=10, trials=60, workers=1):
 
 
 # -- rows -----------------------------------------------------------------------------------------
+
+
+def test_draws_are_distributed_as_those_of_configspace():
+    space = awkward()
+    rows = ModelAxes("m", space).draw(4000, 1)
+    space.seed(2)
+    theirs = np.array([one.get_array() for one in space.sample_configuration(4000)])
+
+    assert (4000, len(space)) == rows.shape
+    np.testing.assert_allclose(np.isnan(rows).mean(axis=0), np.isnan(theirs).mean(axis=0), atol=0.04)
+    np.testing.assert_allclose(np.nanmean(rows, axis=0), np.nanmean(theirs, axis=0), atol=0.06)
+    np.testing.assert_allclose(np.nanstd(rows, axis=0), np.nanstd(theirs, axis=0), atol=0.06)
+
+
+def test_draws_end_where_nearly_everything_is_forbidden():
+    space = ConfigurationSpace()
+    number = Integer("number", (0, 10**9), default=0)
+    space.add(number, ForbiddenGreaterThanClause(number, 0))
+    rows = ModelAxes("m", space).draw(3, 1)
+
+    assert [[0.0]] * 3 == rows.tolist()
 
 
 def test_rows_go_there_and_back():
