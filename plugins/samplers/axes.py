@@ -100,8 +100,10 @@ class ModelAxes:
     def repaired(self, rows: Row) -> Row:
         """A row or rows with inactive hyperparameters made NaN, and active ones that lack a value at their default."""
         rows = np.where(np.isnan(rows), self._defaults, rows)
+        if not self._conditions:  # also where there are no hyperparameters at all
+            return rows
         table = rows.reshape(-1, len(self)).T  # ConfigSpace wants ``(hyperparameters, rows)``; a view of `rows`
-        for column in self.order if self._conditions else ():
+        for column in self.order:
             for condition in self._conditions.get(column, ()):
                 table[column, ~condition.satisfied_by_vector_array(table)] = np.nan
         return rows

@@ -458,6 +458,18 @@ def test_candidates_from_elsewhere_do_no_harm(made):
 
 
 @pytest.mark.parametrize("made", CLASSES)
+def test_a_model_without_hyperparameters_is_one_configuration(made):
+    other = ConfigurationSpace(space=[Float("x", (0.0, 1.0))])
+    space = JointSpace({"bare": ConfigurationSpace(), "m": other})
+    count = 6 if made is GridSearch else 30  # five values and the bare model
+    history = drive(made(space, 2), count, loss=lambda c, b: c.config.get("x", 0.5))
+    bare = [trial for trial in history if trial.candidate.model == "bare"]
+
+    assert count == len(history.config_ids())
+    assert len(bare) <= 1
+
+
+@pytest.mark.parametrize("made", CLASSES)
 def test_all_spaces_are_searched_legally(made):
     space = JointSpace({"m": awkward()})
     history = drive(
