@@ -27,7 +27,7 @@ from automl.protocols import Executor, ExecutorSettings, RunSummary, Tracker
 from automl.ready import check_names, get_ready, stretch_fidelity, with_defaults
 from automl.registry import Registry, load_registry
 from automl.run import Search
-from automl.run_folder import check_new_folder
+from automl.run_folder import DATA_FOLDER, check_new_folder
 from automl.run_lock import LOCK_FILE
 from automl.settings import Settings
 from automl.store import Store, writing
@@ -213,7 +213,7 @@ def _clock(started: float, settings: Settings) -> Clock:
 
 def _search_and_save(run: Run, store: Store, executor: Executor) -> FitOutcome:
     from automl.data.storage import save_data
-    from automl.evaluate import DATA_FOLDER, save_splits
+    from automl.evaluate import save_splits
 
     prepared, resampling, folder = run.ready.prepared, run.ready.resampling, store.folder
     course = build_strategy(run)

@@ -16,6 +16,7 @@ from automl.fold_data import REFIT_FOLD, forms_of
 from automl.latency import folder_megabytes, time_rows
 from automl.member import Member, fit_member
 from automl.protocols import Config, Effort
+from automl.run_folder import DATA_FOLDER, SPLITS_FILE
 from automl.specs import load_object
 
 if TYPE_CHECKING:
@@ -30,8 +31,6 @@ if TYPE_CHECKING:
     from automl.metrics import Metric
     from automl.task import Task
 
-DATA_FOLDER = "data"
-SPLITS_FILE = "splits.npz"
 PREDICTIONS_FILE = "predictions.npy"
 
 

@@ -62,6 +62,31 @@ def who_works(folder: Path) -> str | None:
         return None
 
 
+def is_free(folder: Path) -> bool:
+    """Whether it is beyond doubt that no process works in `folder`: where no locks are known, the process that wrote its
+    number there must have ended.
+    """
+    try:
+        with (folder / LOCK_FILE).open("r", encoding="ascii") as file:
+            taken = _lock(file, shared=True)
+            return is_dead(file.read(20)) if taken is None else taken
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False
+
+
+def is_dead(number: str) -> bool:
+    """Whether the process of this number has ended; False for what is no number."""
+    try:
+        os.kill(int(number), 0)
+    except ProcessLookupError:
+        return True
+    except (ValueError, OSError):
+        return False
+    return False
+
+
 def _is_there(file: IO[str], path: Path) -> bool:
     """Whether `path` still names this file."""
     try:
@@ -72,16 +97,21 @@ def _is_there(file: IO[str], path: Path) -> bool:
 
 def _try(file: IO[str], *, shared: bool = False) -> bool:
     """Lock the file if nobody has it; it is let go when the file is closed. `shared` locks stand beside each other."""
+    return _lock(file, shared=shared) is not False
+
+
+def _lock(file: IO[str], *, shared: bool) -> bool | None:
+    """Whether the file could be locked; None where locks are not known."""
     try:
         import fcntl
     except ImportError:  # Windows
-        return True
+        return None
     try:
         fcntl.flock(file, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     except OSError:  # a network file system without locks
-        return True
+        return None
     return True
 
 

@@ -59,7 +59,7 @@ def read_record(folder: Path) -> RunRecord:
         if "coding" not in meta:
             raise RunError(
                 f"the run in {folder} was interrupted before its search began: there is nothing to make a predictor of; "
-                "start it again in another folder"
+                "start it again, in this folder if you like"
             )
         try:
             trials = tuple(reader.trials())

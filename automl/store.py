@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from automl.errors import RunError
-from automl.run_folder import DATABASE, TRIALS_FOLDER, check_new_folder
+from automl.run_folder import DATABASE, TRIALS_FOLDER, check_new_folder, nothing_found, remove_leftovers
 from automl.run_lock import RunLock
 
 if TYPE_CHECKING:
@@ -98,8 +98,8 @@ class Store:
         check_new_folder(folder)
         self._made = not folder.exists()
         try:
-            (folder / TRIALS_FOLDER).mkdir(parents=True, exist_ok=True)
-            self._open(folder)
+            folder.mkdir(parents=True, exist_ok=True)
+            self._open(folder, new=True)
         except (OSError, sqlite3.Error) as error:
             raise RunError(f"the run folder {folder} cannot be written: {error}") from error
         try:
@@ -111,17 +111,26 @@ class Store:
             raise RunError(f"the run folder {folder} cannot be written: {error}") from error
         self.set_facts({"schema_version": SCHEMA_VERSION, "status": "running"})
 
-    def _open(self, folder: Path) -> None:
+    def _open(self, folder: Path, *, new: bool = False) -> None:
         self._found = False
         self._lock = RunLock(folder)
         self.folder = folder
         try:
+            if new:
+                self._take_over()
             self._db = sqlite3.connect(folder / DATABASE, isolation_level=None)
             # A crash of the process loses nothing; only a power cut may lose the last trials.
             self._db.execute("PRAGMA synchronous=NORMAL")
-        except sqlite3.Error:
+        except BaseException:
             self._lock.release()
             raise
+
+    def _take_over(self) -> None:
+        """Make room for a new run. Nobody else can come in now, but somebody may have been here since we looked."""
+        if not nothing_found(self.folder):
+            raise RunError(f"{self.folder} was taken by another run; give another name with --out, nothing was changed")
+        remove_leftovers(self.folder)
+        (self.folder / TRIALS_FOLDER).mkdir()
 
     @classmethod
     def reopen(cls, folder: Path) -> Store:

@@ -16,7 +16,7 @@ from automl.clock import Clock
 from automl.data.records import Finding
 from automl.ensemble import Ensemble
 from automl.errors import RunError
-from automl.evaluate import DATA_FOLDER, FoldResult, read_splits
+from automl.evaluate import FoldResult, read_splits
 from automl.goals import Goals
 from automl.history import History, Trial
 from automl.live_ensemble import LiveEnsemble
@@ -26,7 +26,7 @@ from automl.outcome import Ending, FitOutcome, finish_run, member_records
 from automl.predictor import Predictor
 from automl.predictor_file import PREDICTOR_FILE
 from automl.registry import Registry, load_registry
-from automl.run_folder import PREDICTOR_FOLDER, fold_folder
+from automl.run_folder import DATA_FOLDER, PREDICTOR_FOLDER, fold_folder
 from automl.run_reader import RunReader, leaderboard_rows, open_run
 from automl.run_record import RunRecord, read_record
 from automl.search_result import SearchResult

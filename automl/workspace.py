@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from automl.run_lock import LOCK_FILE, RunLock, who_works
+from automl.run_lock import LOCK_FILE, RunLock, is_dead, who_works
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -67,20 +67,13 @@ def remove_stale(parent: Path, prefix: str) -> None:
             lock = path / LOCK_FILE
             about = lock.stat()
             mine = not hasattr(os, "getuid") or about.st_uid == os.getuid()
-            if mine and time.time() - about.st_mtime > STALE_SECONDS and who_works(path) is None and _is_dead(lock):
+            if (
+                mine
+                and time.time() - about.st_mtime > STALE_SECONDS
+                and who_works(path) is None
+                and is_dead(lock.read_text(encoding="ascii"))
+            ):
                 shutil.rmtree(path, ignore_errors=True)
-
-
-def _is_dead(lock: Path) -> bool:
-    """Whether the process that wrote its number there has ended; where locks do not work, nothing else tells."""
-    number = lock.read_text(encoding="ascii")
-    try:
-        os.kill(int(number), 0)
-    except ProcessLookupError:
-        return True
-    except (ValueError, OSError):
-        return False
-    return False
 
 
 @contextmanager

@@ -145,3 +145,17 @@ def test_a_second_run_in_a_folder_in_use_is_refused(folder, start):
     assert f"in use by a run (process {process.pid})" in second.stderr
     assert 4 == finish.returncode
     assert "wait until it is over" in finish.stderr
+
+
+def test_a_run_killed_before_its_first_trial_does_not_stand_in_the_way(tmp_path):
+    """At many instants of its first moments: the same command works again, until there is a trial."""
+    script = Path(__file__).with_name("killed_early.py")
+    done = subprocess.run(
+        [sys.executable, str(script), str(tmp_path), "70", "19"], capture_output=True, text=True, check=True
+    )
+    told = [json.loads(line) for line in done.stdout.splitlines()]
+
+    assert len(told) > 5
+    assert {"2 trials"} == {one["again"] for one in told[:-1]}, told
+    assert any("data" in (one["left"] or ()) for one in told[:-1])
+    assert f"automl finish {tmp_path}/at-{told[-1]['at']}, or delete" in told[-1]["again"]

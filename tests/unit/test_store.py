@@ -1,6 +1,8 @@
 """The run folder."""
 
 import sqlite3
+import subprocess
+import sys
 from contextlib import closing
 
 import pytest
@@ -48,10 +50,68 @@ def test_failures_stand_last_with_their_reason(tmp_path):
 
 
 def test_a_run_is_never_written_over(tmp_path):
-    Store(tmp_path / "run").close()
+    store = Store(tmp_path / "run")
+    store.trial_started(_trial(1))
+    store.close()
 
-    with pytest.raises(RunError, match="holds a run already"):
+    with pytest.raises(RunError, match="holds a run already that was interrupted.* automl finish .*run, or delete"):
         Store(tmp_path / "run")
+
+    (tmp_path / "run" / "predictor").mkdir()
+    with pytest.raises(RunError, match="holds a run already; give another name with --out, or delete"):
+        Store(tmp_path / "run")
+
+
+def test_a_run_without_a_trial_makes_room_for_the_next(tmp_path):
+    first = Store(tmp_path)
+    first.set_facts({"left": "behind"})
+    (tmp_path / "data").mkdir()
+    with pytest.raises(RunError, match="in use by a run"):
+        Store(tmp_path)
+    first.close()
+
+    check_new_folder(tmp_path)
+    assert (tmp_path / "data").is_dir()  # looking changes nothing
+    Store(tmp_path).close()
+
+    assert ["run.db", "trials"] == sorted(path.name for path in tmp_path.iterdir())
+    with closing(sqlite3.connect(tmp_path / "run.db")) as database:
+        assert [] == database.execute("SELECT * FROM meta WHERE key = 'left'").fetchall()
+
+
+@pytest.mark.parametrize(
+    ("name", "content"), [("notes.txt", b"mine"), ("run.db", b"no database"), ("trials/0001/file", b"of a trial")]
+)
+def test_what_is_not_a_leftover_is_left_alone(tmp_path, name, content):
+    Store(tmp_path).close()
+    (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / name).write_bytes(content)
+
+    for refused in (check_new_folder, Store):
+        with pytest.raises(RunError, match="nothing was changed"):
+            refused(tmp_path)
+    assert content == (tmp_path / name).read_bytes()
+
+
+def test_a_database_of_somebody_else_is_left_alone(tmp_path):
+    with closing(sqlite3.connect(tmp_path / "run.db")) as database:
+        database.execute("CREATE TABLE poems (line TEXT)")
+        database.commit()
+
+    with pytest.raises(RunError, match="nothing was changed"):
+        Store(tmp_path)
+
+
+def test_where_locks_are_not_known_the_process_must_have_ended(tmp_path, monkeypatch):
+    monkeypatch.setattr("automl.run_lock._lock", lambda file, shared: None)
+    store = Store(tmp_path)
+    with pytest.raises(RunError, match="holds a run already that was interrupted"):
+        check_new_folder(tmp_path)
+    ended = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, check=True)
+    (tmp_path / "run.lock").write_bytes(ended.stdout.strip())
+
+    check_new_folder(tmp_path)
+    store.close()
 
 
 def test_foreign_files_are_left_alone(tmp_path):

@@ -196,8 +196,7 @@ def test_a_folder_in_use_is_refused(tmp_path):
     store.close()
 
     assert who_works(folder) is None
-    with pytest.raises(RunError, match=r"was interrupted \(automl finish .*\); give another name"):
-        Store(folder)
+    Store(folder).close()
 
 
 def test_a_lock_left_by_a_killed_process_locks_nobody_out(tmp_path):
