@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from automl.space import JointSpace
 
 
+MOST_REPEATS = 20
+"""Suggestions in a row that were all tried before; one more means that the sampler goes round in a circle."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Start:
     """Start this candidate at this budget, continuing trial `parent` when there is one."""
@@ -52,7 +56,7 @@ class Strategy:
                 if queued is not None:
                     return Start(candidate=queued, budget=budget if self._has_full_default(history) else 1.0)
                 suggested = self._sampler.suggest(history)
-                if suggested is not None:
+                if suggested is not None and not _goes_round(history, suggested, budget):
                     return Start(candidate=suggested, budget=budget)
                 return self._without_samples(history)
             case Promote(trial=trial, budget=budget):
@@ -82,6 +86,25 @@ class Strategy:
 
     def _next_queued(self, history: History) -> Candidate | None:
         return next((candidate for candidate in self._queue if not history.was_asked(candidate.id)), None)
+
+
+def _goes_round(history: History, suggested: Candidate, budget: float) -> bool:
+    """Whether a sampler has nothing new any more: this one and MOST_REPEATS suggestions before it were all tried before
+    with as much training. A few repeats are no fault: in a small space a sampler may come back to its best.
+    """
+    try:
+        if not history.was_asked(suggested.id):
+            return False
+    except (AttributeError, TypeError, ValueError):  # no candidate at all: `checked_step` says so
+        return False
+    largest: dict[str, float] = {}
+    repeats = 0
+    begun = [(trial.candidate.id, trial.budget, trial.parent) for trial in history]
+    for name, share, parent in (*begun, (suggested.id, budget, None)):
+        if parent is None:
+            repeats = repeats + 1 if largest.get(name, 0.0) >= share else 0
+        largest[name] = max(largest.get(name, 0.0), share)
+    return repeats > MOST_REPEATS
 
 
 def _promotion(history: History, trial: int, budget: float) -> Start:

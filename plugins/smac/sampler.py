@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 INITIAL = 10  # finished trials, the stored candidates' included, before there is anything to learn
 RANDOM_SHARE = 0.2  # as in SMAC: a forest is sure of itself where it has few points, and would stay with one model
-AHEAD = 64  # ranked configurations per training; what was asked meanwhile is skipped
+SPARE = 7  # ranked configurations beside those that a training serves; what was asked meanwhile is skipped
 SUGGESTIONS_FOR_ONE_MORE = 16  # a training serves one more suggestion for each so many that were made; SMAC's serves 8
 MOST_RESULTS = 1000  # training on more takes longer than a short job
 WARM_UP_SECONDS = 1.0  # the import takes seconds of a core: it waits until the first jobs are out
@@ -41,6 +41,8 @@ class Knowledge:
     failed: tuple[int, ...]
     pending: tuple[int, ...]
     """Ids of trials that were running then, that one included."""
+    serves: int
+    """How many suggestions are made from it, those that turn out random included."""
 
 
 class SmacSampler:
@@ -103,7 +105,8 @@ class SmacSampler:
         own = own_suggestions(history)
         if not own or generator(self._seed, own[-1].id).random() < RANDOM_SHARE:
             return None
-        previous = own[last_training(len(own)) - 1]
+        closed = last_training(len(own))
+        previous = own[closed - 1]
         match = ORIGIN.fullmatch(previous.candidate.origin)
         pending = {previous.id, *map(int, ((match and match[1]) or "").split())}
         known = [trial for trial in history if trial.id < previous.id and trial.id not in pending]
@@ -123,6 +126,7 @@ class SmacSampler:
             done=tuple(sorted(done)),
             failed=tuple(trial.id for trial in self._axes.inside(failed[-MOST_RESULTS // 4 :])),
             pending=tuple(sorted(number for number in pending if _has(history, number))),
+            serves=1 + closed // SUGGESTIONS_FOR_ONE_MORE,
         )
 
     def _rank(self, knowledge: Knowledge, history: History) -> list[Candidate]:
@@ -148,7 +152,7 @@ class SmacSampler:
             return self._surrogate.ranked(
                 losses,
                 [candidate for candidate in pending if candidate.id not in known],
-                count=AHEAD,
+                count=knowledge.serves + SPARE,
                 seed=int(generator(self._seed, knowledge.after, 1).integers(2**31)),
             )
 

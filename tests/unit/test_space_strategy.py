@@ -10,7 +10,7 @@ from automl.errors import MissingDependencyError
 from automl.registry import load_registry
 from automl.space import model_space
 from automl.specs import ModelSpec
-from automl.strategy import Start, Strategy, make_strategy
+from automl.strategy import MOST_REPEATS, Start, Strategy, make_strategy
 from automl.testing import toy_task
 
 
@@ -167,6 +167,26 @@ def test_an_exhausted_sampler_leaves_promotions_to_the_scheduler():
     start = Strategy(sampler, scheduler).ask(History([small]))
 
     assert (1, 1.0) == (start.parent, start.budget)
+
+
+def test_a_sampler_that_goes_round_ends_the_search():
+    """A few repeats are let through, also between new configurations; a larger budget is no repeat."""
+    known = Candidate(model="first", config={"rate": 0.5})
+    new = [Candidate(model="first", config={"rate": 0.1 + 0.01 * number}) for number in range(5)]
+    sampler = _Says(None)
+    sampler.suggest = lambda history: known
+    strategy = Strategy(sampler, _Says(Sample(budget=1.0)))
+    often = [known] * (MOST_REPEATS + 1)
+
+    def record(candidates, budget=1.0):
+        return History(
+            [Trial(id=n, candidate=one, budget=budget, status="done", loss=0.5) for n, one in enumerate(candidates, 1)]
+        )
+
+    assert isinstance(strategy.ask(record(often[1:])), Start)
+    assert isinstance(strategy.ask(record(often)), Done)
+    assert isinstance(strategy.ask(record([*often, new[0], *often[:5]])), Start)
+    assert isinstance(strategy.ask(record(often, budget=0.5)), Start)
 
 
 def test_waiting_for_nothing_is_an_error():
