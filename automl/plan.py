@@ -100,7 +100,8 @@ def _why_not(spec: ModelSpec, registry: Registry, task: Task, memory_bytes: int 
     if task.problem_type not in spec.problem_types:
         return f"does not do {task.problem_type} (it does {', '.join(spec.problem_types)})"
     if spec.modality not in (task.modality, "any"):
-        return f"is for {spec.modality}, not for {task.modality}"
+        kinds = {"table": "tables"}
+        return f"is for {kinds.get(spec.modality, spec.modality)}, not for {kinds.get(task.modality, task.modality)}"
     if spec.needs_text and not task.texts:
         return "is for tables with text columns"
     if task.monotone and not spec.is_baseline and task.problem_type not in spec.monotone:

@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any
 from automl.data.amount import READ_SHARE, SAMPLED, ReadLimit
 from automl.data.checks import refuse_if_strict
 from automl.data.image_checks import BothPictures, repeated_images
+from automl.data.image_columns import absent_images, image_column
 from automl.data.image_faults import left_out
 from automl.data.image_fill import Decoded, Look, choose_side, decode_all, look_at
 from automl.data.image_input import (
     CLASS,
+    IMAGE,
     ImageOptions,
     RawImages,
-    image_column,
     is_images,
     of_table,
     read_images,
@@ -61,9 +62,10 @@ def prepare_any(
         raw = read_images(source, replace(options, work=work.folder()))
     else:
         table = read_training(source, settings)
-        column = _unclaimed_image_column(table, settings)
+        free = _unclaimed(table, settings)
+        column = image_column(free)
         if column is None:
-            return prepare(table, settings, registry)
+            return _prepare_table(table, absent_images(free), settings, registry)
         raw = of_table(table, replace(options, column=column))
         told = (
             f"column {column!r} holds paths of images: these are learned from (--drop {column} if they are not meant)"
@@ -74,11 +76,22 @@ def prepare_any(
     return _Preparation(settings=settings, registry=registry, options=options, work=work, clock=clock).make(source, raw)
 
 
-def _unclaimed_image_column(table: RawTable, settings: Settings) -> str | None:
-    """The column of image paths, unless the user said what it is for."""
+def _unclaimed(table: RawTable, settings: Settings) -> RawTable:
+    """The columns of which the user did not say what they are for."""
     claimed = {*settings.drop, *settings.ignore, *settings.columns, settings.target, settings.group}
     free = [name for name in table.table.column_names if name not in claimed]
-    return image_column(replace(table, table=table.table.select(free)))
+    return replace(table, table=table.table.select(free))
+
+
+def _prepare_table(table: RawTable, absent: str | None, settings: Settings, registry: Registry) -> Prepared:
+    """A table as such; `absent` says why it is none of images although it looks like one."""
+    if absent is None:
+        return prepare(table, settings, registry)
+    finding = Finding(level="warning", code="absent-images", message=absent)
+    try:
+        return prepare(replace(table, findings=(*table.findings, finding)), settings, registry)
+    except DataError as error:
+        raise DataError(f"{error}; {absent}") from error
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,6 +108,11 @@ class _Preparation:
         if settings.monotone:
             raise SettingsError("monotone constraints are for columns of numbers; images have none")
         raw, asked = self._with_classes(source, raw)
+        if raw.table.column_names == [IMAGE]:
+            raise DataError(
+                f"{raw.source} holds images and no target {settings.target!r}; write an .npz file with both, "
+                f"numpy.savez(path, X=images, {settings.target}=labels), or give a table with a column of paths"
+            )
         around = RawTable(table=raw.table, findings=raw.findings, source=raw.source, written=raw.written)
         check_columns(around, settings)
         metric = None if settings.metric is None else load_metric(settings.metric, self.registry)

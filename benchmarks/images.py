@@ -1,24 +1,29 @@
 """What networks on images reach in how many seconds: a search over phi, with and without, and pretrained weights.
 
-    python benchmarks/images.py digits   [--seconds 120] [--seeds 3] [--out images.jsonl]
+    python benchmarks/images.py digits   [--seconds 120] [--seeds 3] [--data FOLDER] [--cores 2] [--out images.jsonl]
     python benchmarks/images.py phi      [--seconds 120] [--seeds 3] [--phi-max 2]
-    python benchmarks/images.py transfer [--seconds 15,30,60] [--seeds 3]
-    python benchmarks/images.py show
+    python benchmarks/images.py transfer [--seconds 15,30,60] [--per-class 5,20,60] [--seeds 3]
+    python benchmarks/images.py show     [--out images.jsonl]
 
-With `--cpu-time` the seconds are those of one core and everything runs in one process: for a machine that is busy.
+`digits`: `automl fit train.npz --strategy hyperband --fidelity phi`, then `automl score` on held-out rows, both on the command
+line; exit code 1 below 0.985. `phi`: three searches at equal seconds, of full-sized networks only, under Hyperband over
+epochs, and under Hyperband over phi: seconds until the best validated score of the first was reached. `transfer`: 32 x 32
+patches of ten photographs, of which a few a class are learned from: features of pretrained weights, fine-tuning, and
+networks from scratch, at equal seconds.
 
-`digits`: held-out accuracy on scikit-learn's 8 x 8 digits after a Hyperband search over phi; exit code 1 below 0.985.
-`phi`: the same search at full size only, and under Hyperband over phi: seconds until the best validated score of the
-former was reached. `transfer`: 32 x 32 patches of ten photographs of scikit-image and scikit-learn, of which 20 a class are
-learned from: features of pretrained weights, fine-tuning, and networks from scratch, at equal seconds.
+FOLDER holds SEED/img_digits8 and SEED/img_photo_patches with train.npz and test.npz (arrays X and y). Without it the digits are
+scikit-learn's and the patches are cut from photographs of scikit-image and scikit-learn. `--models` narrows `digits` and `phi`.
 
-Each finished measurement is a line of the file; what is there already is not measured again. Needs the extras images and
-pretrained, and for `transfer` scikit-image's photographs.
+Each finished measurement is a line of the file; what is there already is not measured again. With `--cpu-time` the seconds
+are those of one core and everything runs in one process: for a machine that is busy.
 """
 
 import argparse
 import importlib.util
 import json
+import os
+import statistics
+import subprocess
 import sys
 import tempfile
 import time
@@ -30,12 +35,17 @@ import automl
 from automl.api import fit_run, make_settings
 
 BAR = 0.985
-OPTIONS = {}
-"""For every run."""
-SCRATCH = ("cnn", "resnet")
+SCRATCH = ("cnn", "resnet", "efficientnet")
+"""Networks that have phi."""
+SIDES = {
+    "full": {"strategy": "random"},
+    "epochs": {"strategy": "hyperband", "fidelity": "epochs"},
+    "phi": {"strategy": "hyperband", "fidelity": "phi"},
+}
+WAYS = {"pretrained_features": ("pretrained_features",), "finetune": ("finetune",), "scratch": ("cnn", "resnet")}
 PATCH = 32
-FEW = 20
-"""Patches of a class to learn from: with all of them everything is right, as colours tell the photographs apart."""
+MOST = 100
+"""Patches of a class on each side of the split."""
 PHOTOGRAPHS = {
     "astronaut": ("skimage", "data/astronaut.png"),
     "cat": ("skimage", "data/chelsea.png"),
@@ -71,19 +81,28 @@ class Curve:
         pass
 
 
+def data_of(name, seed, folder):
+    """Images and labels to learn from, then those that judge."""
+    if folder is None:
+        return {"img_digits8": digits, "img_photo_patches": patches}[name](seed)
+    place = folder / str(seed) / name
+    parts = [np.load(place / f"{part}.npz", allow_pickle=False) for part in ("train", "test")]
+    return tuple(part[array] for part in parts for array in ("X", "y"))
+
+
 def digits(seed):
-    """Three quarters to learn from, one to judge."""
+    """Two thirds to learn from, one to judge."""
     from sklearn.datasets import load_digits
 
     found = load_digits()
     images, target = (found.images * 15).astype(np.uint8), found.target
     order = np.random.default_rng(seed).permutation(len(images))
-    train, test = np.split(order, [3 * len(order) // 4])
+    train, test = np.split(order, [2 * len(order) // 3])
     return images[train], target[train], images[test], target[test]
 
 
 def patches(seed):
-    """A few patches of each photograph to learn from, up to a hundred others to judge."""
+    """Up to a hundred patches of each photograph to learn from, and as many others to judge."""
     from PIL import Image
 
     rng = np.random.default_rng(seed)
@@ -98,96 +117,145 @@ def patches(seed):
         cut = pixels[: down * PATCH, : right * PATCH].reshape(down, PATCH, right, PATCH, 3).swapaxes(1, 2)
         cut = cut.reshape(-1, PATCH, PATCH, 3)
         cut = rng.permutation(cut[cut.reshape(len(cut), -1).std(axis=1) >= 4.0])
-        train += [(patch, label) for patch in cut[:FEW]]
-        test += [(patch, label) for patch in cut[FEW : FEW + 100]]
+        train += [(patch, label) for patch in cut[: len(cut) // 2][:MOST]]
+        test += [(patch, label) for patch in cut[len(cut) // 2 :][:MOST]]
     return tuple(np.array(column) for part in (train, test) for column in zip(*part, strict=True))
 
 
-def measure(data, seconds, seed, **options):
+def few(data, per_class, seed):
+    """The same with so many images of each class to learn from."""
+    images, target, *rest = data
+    order = np.random.default_rng(seed).permutation(len(target))
+    kept = np.concatenate([order[target[order] == label][:per_class] for label in np.unique(target)])
+    return (images[kept], target[kept], *rest)
+
+
+def measure(data, seed, args, seconds, **options):
     """Held-out accuracy, what was done until then, and the curve of validated scores."""
     images, target, test_images, test_target = data
     curve = Curve()
+    options = {"time": seconds, "seed": seed, "metric": "accuracy", "jobs": args.cores, **options}
+    if args.cpu_time:
+        options["executor"] = "inline"
     with tempfile.TemporaryDirectory() as folder:
-        settings = make_settings("y", {"time": seconds, "seed": seed, "metric": "accuracy", **options, **OPTIONS})
+        settings = make_settings("y", options)
         outcome = fit_run({"X": images, "y": target}, settings, out=Path(folder) / "run", listeners={"curve": curve})
-        found = np.asarray(outcome.predictor.predict(test_images))
-        trials = len(curve.points)
-    return {"accuracy": float(np.mean(found == test_target)), "trials": trials, "curve": curve.points}
+        found = np.asarray(outcome.predictor.predict(test_images)).astype(str)
+        members = sorted({row["model"] for row in outcome.leaderboard if row["weight"]})
+    accuracy = float(np.mean(found == np.asarray(test_target).astype(str)))
+    return {"accuracy": accuracy, "trials": len(curve.points), "curve": curve.points, "members": members}
 
 
-def run_digits(seconds, seed, phi_max):
-    """Hyperband over phi."""
-    options = {"strategy": "hyperband", "fidelity": "phi", "fidelity_max": phi_max, "models": SCRATCH}
-    return measure(digits(seed), seconds, seed, **options)
-
-
-def run_phi(seconds, seed, phi_max):
-    """Full size only, then with small networks first, until the best score of the former."""
-    data, common = digits(seed), {"fidelity": "phi", "fidelity_max": phi_max, "models": SCRATCH}
-    full = measure(data, seconds, seed, strategy="random", **common)
-    small = measure(data, seconds, seed, strategy="hyperband", **common)
-    best = max((score for _, score in full["curve"]), default=float("nan"))
-    reached = {
-        name: next((at for at, score in found["curve"] if score >= best), None)
-        for name, found in (("full", full), ("phi", small))
-    }
-    return {"full": full, "phi": small, "best_of_full": best, "seconds_to_it": reached}
-
-
-def run_transfer(seconds, seed, model):
-    """One way to learn from few patches."""
-    models = SCRATCH if model == "scratch" else (model,)
-    return measure(patches(seed), seconds, seed, models=models)
+def on_the_command_line(data, seed, args, seconds):
+    """Hyperband over phi as a user asks for it."""
+    program = [sys.executable, "-m", "automl.cli.main"]
+    with tempfile.TemporaryDirectory() as work:
+        for part, images, target in (("train", *data[:2]), ("test", *data[2:])):
+            np.savez(Path(work) / f"{part}.npz", X=images, y=target)
+        fit = [*program, "fit", "train.npz", "--time", f"{seconds:g}s", "--seed", str(seed), "--jobs", str(args.cores)]
+        fit += ["--metric", "accuracy", "--task", "classification", "--out", "run", "--json"]
+        fit += ["--strategy", "hyperband", "--fidelity", "phi", "--phi-max", f"{args.phi_max:g}"]
+        fit += ["--models", args.models] if args.models else []
+        started = time.monotonic()
+        told = json.loads(subprocess.run(fit, cwd=work, capture_output=True, text=True, check=True).stdout)
+        wall = time.monotonic() - started
+        score = [*program, "score", "run", "test.npz", "--json"]
+        scored = json.loads(subprocess.run(score, cwd=work, capture_output=True, text=True, check=True).stdout)
+    members = sorted({row["model"] for row in told["leaderboard"] if row["weight"]})
+    return {"accuracy": scored["score"], "trials": told["trials"], "wall_seconds": round(wall, 1), "members": members}
 
 
 def jobs(args):
     """What is to be measured: a name and a call for each."""
-    seconds = [float(part) for part in args.seconds.split(",")]
+    models = args.models.split(",") if args.models else None
     for seed in range(args.seeds):
-        for each in seconds:
+        for seconds in (float(part) for part in args.seconds.split(",")):
+            about = f"{seconds:g}s{' cpu' if args.cpu_time else ''}"
+            if args.what == "transfer":
+                for per_class in (int(part) for part in args.per_class.split(",")):
+                    for way, used in WAYS.items():
+                        yield (
+                            f"transfer {about} {per_class} a class {way} seed {seed}",
+                            lambda s=seed, e=seconds, n=per_class, m=used: measure(
+                                few(data_of("img_photo_patches", s, args.data), n, s), s, args, e, models=m
+                            ),
+                        )
+                continue
+            name = f"{args.what} {about} phi<={args.phi_max:g}{' ' + args.models if args.models else ''}"
+            for side, options in SIDES.items() if args.what == "phi" else ():
+                most = {"fidelity": "phi", "fidelity_max": args.phi_max} if side == "full" else {}
+                most = {"fidelity_max": args.phi_max} if side == "phi" else most
+                yield (
+                    f"{name} {side} seed {seed}",
+                    lambda s=seed, e=seconds, o={"models": models or SCRATCH, **options, **most}: measure(
+                        data_of("img_digits8", s, args.data), s, args, e, **o
+                    ),
+                )
             if args.what == "digits":
-                yield (
-                    f"digits {each:g}s phi<={args.phi_max:g} seed {seed}",
-                    lambda e=each, s=seed: run_digits(e, s, args.phi_max),
-                )
-            elif args.what == "phi":
-                yield (
-                    f"phi {each:g}s phi<={args.phi_max:g} seed {seed}",
-                    lambda e=each, s=seed: run_phi(e, s, args.phi_max),
-                )
-            else:
-                for model in ("pretrained_features", "finetune", "scratch"):
-                    name = f"transfer {each:g}s {model} seed {seed}"
-                    yield name, lambda e=each, s=seed, m=model: run_transfer(e, s, m)
+                yield f"{name} seed {seed}", lambda s=seed, e=seconds: measure_digits(s, args, e)
+
+
+def measure_digits(seed, args, seconds):
+    data = data_of("img_digits8", seed, args.data)
+    if not args.cpu_time:
+        return on_the_command_line(data, seed, args, seconds)
+    options = {"strategy": "hyperband", "fidelity": "phi", "fidelity_max": args.phi_max}
+    if args.models:
+        options["models"] = args.models.split(",")
+    return measure(data, seed, args, seconds, **options)
+
+
+def show(done):
+    """Each kind of measurement by the mean over seeds; of `phi`, when the best score of full-sized networks was reached."""
+    groups = {}
+    for name, line in done.items():
+        groups.setdefault(name.rpartition(" seed ")[0], {})[name.rpartition(" ")[2]] = line
+    print(f"{'':58} seeds  accuracy   least  trials")
+    for name, lines in groups.items():
+        found = [line["accuracy"] for line in lines.values()]
+        trials = statistics.mean(line["trials"] for line in lines.values())
+        print(f"{name:58} {len(found):5}    {statistics.mean(found):.4f}  {min(found):.4f}  {trials:6.1f}")
+    for name, lines in groups.items():
+        if not (name.startswith("phi ") and name.endswith(" full")):
+            continue
+        for seed, line in lines.items():
+            best = max((score for _, score in line["curve"]), default=float("nan"))
+            told = []
+            for side in SIDES:
+                other = groups.get(f"{name.removesuffix(' full')} {side}", {}).get(seed, {"curve": []})
+                reached = next((at for at, score in other["curve"] if score >= best), None)
+                told.append(f"{side} {'never' if reached is None else f'{reached:.0f} s'}")
+            print(f"{name.removesuffix(' full')} seed {seed}: validated {best:.4f} reached by {', '.join(told)}")
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", choices=("digits", "phi", "transfer", "show"))
     parser.add_argument("--seconds", help="default 120; of transfer 15,30,60")
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--phi-max", type=float, default=0.0)
+    parser.add_argument("--phi-max", type=float, help="default 0; of phi 2")
+    parser.add_argument("--per-class", default="5,20,60", help="images of a class that transfer learns from")
+    parser.add_argument("--models", default="", help="of digits: default all; of phi: those that have phi")
+    parser.add_argument("--cores", type=int, default=2)
+    parser.add_argument("--data", type=Path, help="folder of SEED/img_digits8 and SEED/img_photo_patches")
     parser.add_argument("--cpu-time", action="store_true", help="count seconds of one core, for a machine that is busy")
     parser.add_argument("--out", type=Path, default=Path("images.jsonl"))
     args = parser.parse_args()
     args.seconds = args.seconds or ("15,30,60" if args.what == "transfer" else "120")
+    args.phi_max = (2.0 if args.what == "phi" else 0.0) if args.phi_max is None else args.phi_max
     if args.cpu_time:
         time.monotonic = time.process_time  # all in this process: the clock of the run is its own CPU time
-        OPTIONS["executor"] = "inline"
+        args.cores = 1
     lines = args.out.read_text().splitlines() if args.out.is_file() else []
     done = {line["name"]: line for line in map(json.loads, lines)}
-    if args.what != "show":
-        for name, call in jobs(args):
-            if name not in done:
-                done[name] = {"name": name, "automl": automl.__version__, **call()}
-                with args.out.open("a") as file:
-                    file.write(json.dumps(done[name]) + "\n")
-    for name, line in done.items():
-        told = f"accuracy {line['accuracy']:.4f} in {line['trials']} full trials" if "accuracy" in line else (
-            f"best of full size {line['best_of_full']:.4f}, seconds to it {line['seconds_to_it']}; "
-            f"held out {line['full']['accuracy']:.4f} and with phi {line['phi']['accuracy']:.4f}"
-        )  # fmt: skip
-        print(f"{name}: {told}")
+    for name, call in jobs(args) if args.what != "show" else ():
+        if name not in done:
+            done[name] = {"name": name, "automl": automl.__version__, "cores": args.cores, **call()}
+            done[name]["load"] = round(os.getloadavg()[0], 1)
+            with args.out.open("a") as file:
+                file.write(json.dumps(done[name]) + "\n")
+            print(f"{name}: {done[name]['accuracy']:.4f} in {done[name]['trials']} full trials", flush=True)
+    show(done)
     wanted = [line["accuracy"] for name, line in done.items() if name.startswith("digits 120s")]
     return int(args.what == "digits" and any(accuracy < BAR for accuracy in wanted))
 

@@ -24,7 +24,7 @@ class PictureError(DataError):
 
 def faults_in_words(faults: Mapping[int, str], names: Sequence[str]) -> str:
     """Names with reasons, the first few."""
-    told = "; ".join(f"{names[row]}: {reason}" for row, reason in list(faults.items())[:SHOWN])
+    told = "; ".join(f"{names[row]}: {reason}" for row, reason in sorted(faults.items())[:SHOWN])
     more = len(faults) - SHOWN
     return told + (f"; and {more:,} more" if more > 0 else "")
 

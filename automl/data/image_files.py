@@ -7,7 +7,9 @@ images are grey, colours become grey (0.299 R + 0.587 G + 0.114 B); where they a
 
 from __future__ import annotations
 
+import warnings
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +18,7 @@ from automl.data.image_faults import PictureError
 from automl.errors import MissingDependencyError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     import numpy as np
     from numpy.typing import NDArray
@@ -54,7 +56,7 @@ class PictureFiles:
         import numpy as np
 
         need_pillow()
-        with ThreadPoolExecutor(self.threads) as pool:
+        with _quiet(), ThreadPoolExecutor(self.threads) as pool:
             found = list(pool.map(lambda row: _shape(self.paths[row]), rows.tolist()))
         return np.array(found, dtype=np.int64).reshape(-1, 3)
 
@@ -72,7 +74,7 @@ class PictureFiles:
             except PictureError as fault:
                 faults[place] = str(fault)
 
-        with ThreadPoolExecutor(self.threads) as pool:
+        with _quiet(), ThreadPoolExecutor(self.threads) as pool:
             list(pool.map(load_one, range(len(rows))))
         return made, dict(sorted(faults.items()))
 
@@ -86,6 +88,14 @@ def need_pillow() -> None:
             "image files are read with Pillow, which is not installed: pip install 'automl-pluggy[images]' "
             "(arrays in .npz files need no Pillow)"
         ) from error
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without the warnings of Pillow, on damaged headers and large pictures: what matters of it is told by picture."""
+    with warnings.catch_warnings():  # of all threads, so around the pool and not inside it
+        warnings.simplefilter("ignore")
+        yield
 
 
 def decode(path: str, side: int, channels: int) -> NDArray[np.uint8]:
@@ -124,6 +134,8 @@ def _shape(path: str) -> tuple[int, int, int]:
 
 def _checked(path: str) -> str:
     """The path; PictureError, in plain words, where there is no file to open."""
+    if not path:
+        raise PictureError("the cell is empty")
     place = Path(path)
     if not place.is_file():
         raise PictureError("is a folder" if place.is_dir() else "there is no such file")

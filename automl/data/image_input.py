@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from automl.data.image_columns import LOOKED_AT, folder_of, image_column
 from automl.data.image_files import ENDINGS, PictureFiles
 from automl.data.nearest import nearest
 from automl.errors import DataError, SettingsError
@@ -23,9 +24,8 @@ IMAGE = "image"
 """Column of names where the source is no table."""
 CLASS = "class"
 """Target of a folder: the folder's name."""
-LOOKED_AT = 200
-"""Values of a column that are looked at to see whether it holds paths of images, and what they are relative to."""
-MOSTLY = 0.5
+ADDRESSES = ("http://", "https://", "s3://", "gs://", "ftp://")
+"""How values begin that are not on this machine."""
 
 
 class Pictures(Protocol):
@@ -100,28 +100,6 @@ def default_target(source: Any) -> str | None:
     return "y" if isinstance(source, Mapping) and is_images(source, None) else None
 
 
-def image_column(raw: RawTable) -> str | None:
-    """The column of a table whose values are mostly paths of images that are there, or None.
-
-    A column that is not text, or whose values do not end like images, costs no look at the disk.
-    """
-    import pyarrow as pa
-
-    names: list[str] = list(raw.table.column_names)
-    for name in names:
-        column = raw.table.column(name)
-        if not (pa.types.is_string(column.type) or pa.types.is_large_string(column.type)):
-            continue
-        values = [str(value) for value in column.slice(0, LOOKED_AT).to_pylist() if value]
-        like = [value for value in values if value.lower().endswith(ENDINGS)]
-        if not values or len(like) <= MOSTLY * len(values):
-            continue
-        base = _base(like, raw.source)
-        if sum((base / value).is_file() for value in like) > MOSTLY * len(values):
-            return name
-    return None
-
-
 def read_images(source: Any, options: ImageOptions) -> RawImages:
     """Find the pictures of a source; nothing is decoded. DataError for what holds none."""
     if isinstance(source, str | Path):
@@ -177,11 +155,16 @@ def of_table(raw: RawTable, options: ImageOptions) -> RawImages:
     if column not in names:
         raise DataError(f"image column {column!r} is not in {raw.source}; {nearest(column, names)}")
     values = ["" if value is None else str(value) for value in raw.table.column(column).to_pylist()]
-    base = _base([value for value in values[:LOOKED_AT] if value], raw.source)
+    address = next((value for value in values if value.startswith(ADDRESSES)), None)
+    if address is not None:
+        raise DataError(
+            f"image column {column!r} of {raw.source} holds addresses ({address}); download the images, and give their paths"
+        )
+    base = folder_of([value for value in values[:LOOKED_AT] if value], raw.source)
     return RawImages(
         pictures=PictureFiles(
-            paths=[str(base / value) for value in values],
-            names=[value or f"row {row}, which names none" for row, value in enumerate(values, 1)],
+            paths=[str(base / value) if value else "" for value in values],
+            names=[value or f"row {row}" for row, value in enumerate(values, 1)],
             threads=options.threads,
         ),
         table=raw.table,
@@ -190,13 +173,6 @@ def of_table(raw: RawTable, options: ImageOptions) -> RawImages:
         written=raw.written,
         source=raw.source,
     )
-
-
-def _base(values: Sequence[str], source: str) -> Path:
-    """The folder that paths are relative to: the table's or the current one, whichever holds more of them."""
-    beside = Path(source).expanduser().parent
-    there = [sum((folder / value).is_file() for value in values) for folder in (beside, Path())]
-    return (beside if there[0] >= there[1] else Path()).absolute()
 
 
 def _of_folder(folder: Path, options: ImageOptions) -> RawImages:

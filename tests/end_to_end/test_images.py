@@ -278,6 +278,38 @@ def test_a_missing_image_column_names_the_nearest(table_file):
         automl.check(table_file, target="label", image_column="pictures")
 
 
+def write_paths(path, names):
+    pacsv.write_csv(pa.table({"file": names, "y": [row % 2 for row in range(len(names))]}), path)
+    return path
+
+
+def test_paths_that_lead_nowhere_are_told_of(tmp_path):
+    path = write_paths(tmp_path / "absent.csv", [f"nowhere/{row % 9}.png" for row in range(40)])
+
+    told = {finding.code: finding.message for finding in automl.check(path, target="y").findings}
+
+    assert "column 'file' end like images (nowhere/0.png), but most are not there" in told["absent-images"]
+    path = write_paths(tmp_path / "absent.csv", [f"nowhere/{row}.png" for row in range(40)])
+    with pytest.raises(automl.DataError, match=r"no usable feature is left.*end like images.*mend the paths"):
+        automl.check(path, target="y")
+
+
+def test_addresses_are_refused(tmp_path):
+    path = write_paths(tmp_path / "web.csv", [f"https://example.org/{row}.png" for row in range(40)])
+
+    with pytest.raises(automl.DataError, match=r"holds addresses \(https://example.org/0.png\); download the images"):
+        automl.check(path, target="y", image_column="file")
+
+
+def test_rows_without_a_path_are_named_in_order(photos, tmp_path):
+    names = [str(path) for path in sorted(photos.rglob("*.png"))]
+    names[2], names[7] = "", ""
+
+    told = automl.check(write_paths(tmp_path / "some.csv", names), target="y").findings
+
+    assert any("left out: row 3: the cell is empty; row 8: the cell is empty" in finding.message for finding in told)
+
+
 # -- arrays ---------------------------------------------------------------------------------------
 
 
@@ -323,6 +355,13 @@ def test_odd_arrays(images, words):
 
 
 # -- what cannot be had ---------------------------------------------------------------------------
+
+
+def test_images_without_a_target_are_refused(tmp_path):
+    np.save(tmp_path / "x.npy", np.zeros((8, 6, 6), np.uint8))
+
+    with pytest.raises(automl.DataError, match=r"holds images and no target 'kind'; .*X=images, kind=labels"):
+        automl.check(tmp_path / "x.npy", target="kind")
 
 
 def test_limits_on_arrays_are_refused(tmp_path):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import struct
 import sys
+import warnings
 import zlib
 
 import numpy as np
@@ -123,6 +124,20 @@ def test_what_is_no_picture_says_why(tmp_path, content, reason):
     assert [[0, 0, 0]] == PictureFiles(paths=[str(path)], names=["one"]).shapes(
         np.arange(1)
     ).tolist() or b"IHDR" in content
+
+
+def test_what_pillow_warns_of_is_told_once_by_picture(tmp_path):
+    path = tmp_path / "one.png"
+    path.write_bytes(png_header(10_000, 10_000))
+    files = PictureFiles(paths=[str(path)], names=["one"])
+
+    with warnings.catch_warnings(record=True) as seen:
+        warnings.simplefilter("always")
+        files.shapes(np.arange(1))
+        _, faults = files.load(np.arange(1), 8, 3)
+
+    assert [] == seen
+    assert "has 10000 x 10000 pixels" in faults[0]
 
 
 def test_without_pillow_the_pip_line_is_told(monkeypatch):
