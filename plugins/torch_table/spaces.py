@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from automl_plugins.torch_common.metric_kinds import BALANCED
+from automl_plugins.torch_common.metric_kinds import BALANCED, is_of_labels
 
 if TYPE_CHECKING:
     from ConfigSpace import ConfigurationSpace
@@ -60,7 +60,8 @@ def realmlp(task: Task) -> ConfigurationSpace:
         Categorical("activation", ["selu", "mish"], default="selu" if classes else "mish"),
         Categorical("schedule", ["coslog4", "flat", "cosine"], default="coslog4", weights=[0.8, 0.1, 0.1]),
     )
-    _for_classes(made, task, smoothing=0.1)
+    # Smoothed labels make probabilities too careful: they pay where only the label counts (as in AutoGluon's RealMLP).
+    _for_classes(made, task, smoothing=0.1 if is_of_labels(task.metric) else 0.0)
     return made
 
 

@@ -77,17 +77,14 @@ def test_the_command_line_says_so_in_one_line_and_leaves_nothing_behind(tmp_path
     assert not (tmp_path / "run").exists()
 
 
-def test_the_spaces_import_no_torch():
-    code = """
-import sys
-from automl.registry import load_registry
-from automl.space import model_space
-from automl.testing import toy_task
-for name in ("mlp", "realmlp", "tabm", "ft_transformer"):
-    model_space(load_registry().models[name], toy_task("binary"))
-assert "torch" not in sys.modules
-"""
-    subprocess.run([sys.executable, "-c", code], check=True)
+def test_labels_are_smoothed_where_only_the_label_counts():
+    spec = load_registry().models["realmlp"]
+
+    def smoothing(metric):
+        return model_space(spec, toy_task("binary", metric=metric)).get_default_configuration()["label_smoothing"]
+
+    assert [0.1] * 4 == [smoothing(name) for name in ("accuracy", "balanced_accuracy", "f1_macro", "mcc")]
+    assert [0.0] * 4 == [smoothing(name) for name in ("log_loss", "roc_auc", "brier", "mine.py:profit")]
 
 
 @pytest.mark.parametrize(
