@@ -73,6 +73,7 @@ _HOMES = {
     "read_arrays": "automl.data.arrays",
     "inner_parts": "automl.data.inner_parts",
     "boosting_patience": "automl.data.tree_columns",
+    "boosting_rate": "automl.data.tree_columns",
     "categories_without_twins": "automl.data.twins",
     "with_channels": "automl.data.image_arrays",
     "Candidate": "automl.history",
@@ -154,6 +155,7 @@ __all__ = [
     "Wait",
     "__version__",
     "boosting_patience",
+    "boosting_rate",
     "categories_without_twins",
     "check",
     "finish",
@@ -180,7 +182,7 @@ if TYPE_CHECKING:
     from automl.data.records import ImageData, MatrixData, TableData, TableLayout
     from automl.data.target_encoding import TargetEncoding
     from automl.data.text_features import TextFeatures
-    from automl.data.tree_columns import TreeColumns, boosting_patience
+    from automl.data.tree_columns import TreeColumns, boosting_patience, boosting_rate
     from automl.data.twins import categories_without_twins
     from automl.errors import (
         AutomlError,

@@ -10,7 +10,7 @@ from automl.fold_jobs import partial_training
 from automl.store import SKIPPED
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from automl.fold_jobs import RunContext
     from automl.history import History, Trial
@@ -27,6 +27,12 @@ CUT_SHARE = 0.85
 """A job that took this share of its time, or more, was ended by the clock: models keep a little for predicting."""
 LEAST_SHARE = 0.7
 """A model that can stop early starts when at least this share of its usual training fits into the time."""
+CUT = "cut"
+"""The fact by which a model says that the deadline ended its training."""
+FILL_SHARE = 0.05
+"""Share of the search time below which the rest of it is left alone when nothing fits into it."""
+FILL_MARGIN = 0.85
+"""Share of the time left that the last trials train in: predicting and saving follow."""
 USUAL_EXTRA_SECONDS = 3.0
 """What jobs get on top of their time once the libraries are there: for predicting and saving."""
 
@@ -42,6 +48,8 @@ class Admission:
         """Seconds of jobs by model and budget: early stopping and fixed costs keep them from being that share of
         a whole job's."""
         self._imported: set[str] = set()
+        self._last: set[int] = set()
+        """Trials that take all the time that is left."""
         # As many as start at once: they must not take the time of all others before the folds are settled.
         self._folds = min(max(context.least_folds or len(context.splits), workers), len(context.splits))
         """Folds among which a trial's time is divided."""
@@ -51,22 +59,22 @@ class Admission:
         self._context = context
         self._folds = len(context.splits)
 
-    def usual_seconds(self, trial: Trial, seconds: float, soft: float | None) -> float:
+    def usual_seconds(self, trial: Trial, seconds: float, cut: bool) -> float:
         """What a fit of relative cost 1 takes, as far as one job of this trial tells."""
         task = self._context.task
         stated = self._context.models[trial.candidate.model].cost_at(task.features, task.outputs)
-        return (BEYOND_CUT if _cut(seconds, soft) else 1.0) * seconds / max(stated * trial.candidate.cost, 1e-9)
+        return (BEYOND_CUT if cut else 1.0) * seconds / max(stated * trial.candidate.cost, 1e-9)
 
-    def job_done(self, trial: Trial, seconds: float, soft: float | None = None) -> None:
-        """A job of this trial took so long, of the `soft` seconds after which its model should have stopped. Continued
-        jobs tell little about whole ones, so they do not count.
+    def job_done(self, trial: Trial, seconds: float, cut: bool) -> None:
+        """A job of this trial took so long; `cut`: the clock ended it. Continued jobs tell little about whole ones, so
+        they do not count.
         """
         model = trial.candidate.model
         self._imported.add(model)
         if trial.parent is not None:
             return
         if partial_training(self._context, model, trial.budget).job_share >= 1.0:
-            self._costs.add(model, seconds, scale=trial.candidate.cost, cut=_cut(seconds, soft))
+            self._costs.add(model, seconds, scale=trial.candidate.cost, cut=cut)
         else:
             self._partial.setdefault((model, trial.budget), []).append(seconds)
 
@@ -100,6 +108,28 @@ class Admission:
             return ""
         return f"all trials of {', '.join(searched)} failed"
 
+    def fill(self, passed_over: Sequence[Start], running: int) -> Start | None:
+        """Of trials that do not fit into the time, the first one that is worth something when it takes all that is left;
+        None: the rest of the time is too short. `running` jobs are under way, on as many workers.
+        """
+        clock = self._context.clock
+        if clock.search_end is None or self._context.partial:
+            return None
+        left = FILL_MARGIN * clock.search_left()
+        if left < FILL_SHARE * (clock.search_end - clock.started):
+            return None
+        job = left / -(-len(self._context.splits) // max(self._workers - running, 1))
+        for start in passed_over:
+            spec = self._context.models[start.candidate.model]
+            usual = self._costs.job_seconds(spec.name, start.candidate.cost)
+            if spec.least_share < 1.0 and job >= spec.least_share * usual:
+                return start
+        return None
+
+    def take_the_rest(self, trial: int) -> None:
+        """This trial may take all the time that is left, and none follows it."""
+        self._last.add(trial)
+
     def _expected(self, start: Start, history: History) -> tuple[float, float]:
         """Seconds until the trial would be done if it had all workers, and seconds of one of its jobs."""
         partial = partial_training(self._context, start.candidate.model, start.budget)
@@ -119,9 +149,14 @@ class Admission:
     def _searches(self, trial: Trial) -> bool:
         return not self._context.models[trial.candidate.model].is_baseline
 
-    def soft_seconds(self) -> float | None:
-        """Seconds after which a model should stop with what it has; None without a budget."""
-        return soft_seconds(self._context.clock, workers=self._workers, folds=self._folds)
+    def soft_seconds(self, trial: int | None = None, jobs: int = 1, others: int = 0) -> float | None:
+        """Seconds after which a model should stop with what it has; None without a budget. `jobs` of this trial are not
+        done, with `others` of other trials under way.
+        """
+        clock = self._context.clock
+        if trial in self._last:
+            return FILL_MARGIN * max(clock.search_left(), 0.0) / -(-jobs // max(self._workers - others, 1))
+        return soft_seconds(clock, workers=self._workers, folds=self._folds)
 
     def hard_seconds(self, model: str, soft: float | None) -> float:
         """Seconds after which a job is killed: the user's limit, or what the time budget allows, or
@@ -144,6 +179,8 @@ def _failures_to_rest(model: str, asked: Sequence[Trial]) -> int:
     return failures if rests else 0
 
 
-def _cut(seconds: float, soft: float | None) -> bool:
-    """Whether the clock ended a job."""
-    return soft is not None and seconds >= CUT_SHARE * soft
+def was_cut(facts: Mapping[str, float], seconds: float, soft: float | None) -> bool:
+    """Whether the clock ended a job: its model says so, or it took about the time after which it should stop. Models
+    that train in long steps stop long before.
+    """
+    return facts.get(CUT, 0.0) > 0 or (soft is not None and seconds >= CUT_SHARE * soft)

@@ -156,6 +156,7 @@ def run_context(run: Run, folder: Path, splits: Sequence[Split], strategy: str) 
         fit_seconds=run.ready.plan.fit_seconds,
         least_folds=least_folds(run.settings, run.ready.resampling.kind, run.ready.prepared.task.rows),
         partial=strategy_parts(strategy, run.registry)[1].partial,
+        early_discard=run.settings.early_discard,
         fidelity=_wanted_fidelity(run, strategy),
         goals=Goals.of(run.settings, images=run.ready.prepared.task.modality == "images"),
     )

@@ -62,6 +62,8 @@ class RunContext:
     """Folds to which the engine may go down when fits turn out dear; None: their number is fixed."""
     partial: bool = False
     """Whether the scheduler gives less than the whole budget."""
+    early_discard: bool = False
+    """Whether trials whose first folds promise nothing are left, where there is a time budget."""
     fidelity: str | None = None
     """The fidelity that partial budgets scale where a model has it; None: each model's default."""
     goals: Goals = field(default_factory=Goals)

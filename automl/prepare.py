@@ -196,6 +196,7 @@ def _task(coding: TargetCoding, schema: Schema, data: TableData, settings: Setti
         categories=len(data.layout.categories),
         texts=len(data.layout.texts),
         monotone=dict(settings.monotone),
+        target_encoding=settings.target_encoding,
         reasons=(*coding.reasons, f"metric {name}: {why}"),
     )
 

@@ -64,7 +64,8 @@ class Model(Protocol):
 
         Targets are int64 codes 0..class_count-1, every class present in `train`, or float64 values.
         Returns facts worth keeping, such as ``{"rounds": 240}``; ``rounds``, ``trees`` or ``epochs`` under
-        the fidelity's name tell a refit how long to train.
+        the fidelity's name tell a refit how long to train. ``{"cut": 1}`` says that the deadline ended training, so that
+        a whole fit takes longer than this one.
         """
 
     def predict(self, data: TableData | MatrixData | ImageData) -> NDArray[np.floating[Any]]:

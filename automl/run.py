@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from automl.admission import Admission
+from automl.admission import Admission, was_cut
 from automl.answers import CheckedExecutor
+from automl.early_discard import EarlyDiscard
 from automl.errors import RunError
 from automl.fidelity import FOLDS
 from automl.fold_count import FoldCount
@@ -15,6 +17,7 @@ from automl.judging import Judging
 from automl.open_trials import OpenTrial, OpenTrials
 from automl.patience import patience_ends
 from automl.proposals import SKIPS_IN_A_ROW, Proposals
+from automl.run_folder import trial_folder
 from automl.search_record import SearchRecord
 from automl.search_result import SearchResult
 
@@ -52,6 +55,7 @@ class Search:
             context, strategy, baselines, warn=lambda message: self._record.warn("strategy", message)
         )
         self._judging = Judging(context, store, self._proposals.is_baseline)
+        self._early = EarlyDiscard(context)
         self._results: dict[int, dict[int, FoldResult]] = {}
         self._fold_count = FoldCount(context, self.executor.workers)
         self._notes: tuple[str, ...] = ()
@@ -81,7 +85,7 @@ class Search:
             folds=dict(self._judging.folds),
             interrupted=interrupted,
             ended=self._proposals.why_over(self.history),
-            notes=self._notes,
+            notes=(*self._notes, *self._early.saved.told()),
         )
 
     def _loop(self) -> None:
@@ -121,6 +125,7 @@ class Search:
         if start is not None:
             self._begin(start)
             return True
+        passed_over = []
         for _ in range(SKIPS_IN_A_ROW):
             start = self._proposals.next(self.history)
             if start is None:
@@ -130,8 +135,15 @@ class Search:
                 self._begin(start)
                 return True
             self._record.skip(start, reason)
+            passed_over.append(start)
             if not self._open.running and (why := self._admission.why_nothing_is_left(self.history)):
                 self._proposals.stop(why)
+        if self._open.running < self.executor.workers:
+            last = self._admission.fill(passed_over, self._open.running)
+            if last is not None:
+                self._admission.take_the_rest(self.history.next_id)
+                self._begin(last)
+                return True
         self._proposals.pass_over()
         return False
 
@@ -165,15 +177,36 @@ class Search:
         value: FoldResult = result.value
         self._record.fold_done(active.trial.id, fold, value, result.seconds)
         active.folds[fold] = value
-        self._admission.job_done(active.trial, result.seconds, soft)
+        cut = was_cut(value.facts, result.seconds, soft)
+        self._admission.job_done(active.trial, result.seconds, cut)
         if not self._fold_count.settled and active.trial.is_full and not self._proposals.is_baseline(active.trial):
-            seconds = self._admission.usual_seconds(active.trial, result.seconds, soft)
+            seconds = self._admission.usual_seconds(active.trial, result.seconds, cut)
             settled = self._fold_count.fit_done(seconds, last=active.complete)
             if settled is not None:
                 self._use_folds(*settled)
         for one in self._open.all():  # with fewer folds than before, others may be complete, too
             if one.complete:
                 self._finish(one)
+        if active.trial.id in self._open and self._fold_count.settled and self._is_hopeless(active):
+            self._leave(active)
+
+    def _is_hopeless(self, active: OpenTrial) -> bool:
+        ensemble = self._judging.current
+        weights = {} if ensemble is None else ensemble.weights
+        return self._early.hopeless(active.trial, active.folds, active.wanted, self.history.incumbent(), weights)
+
+    def _leave(self, active: OpenTrial) -> None:
+        """Early discard: the folds that are done are what the trial had; strategies learn from them as from any smaller
+        budget, and the ensemble does without it.
+        """
+        self._open.close(active.trial.id)
+        self._early.saved.trials += 1
+        self._early.saved.jobs += active.wanted - len(active.folds)
+        share = len(active.folds) / active.wanted
+        message = f"early discard after {len(active.folds)} of {active.wanted} folds"
+        trial = replace(active.trial, budget=share, seconds=active.seconds, message=message)
+        self._record.settle(self._judged(trial, active.folds))
+        shutil.rmtree(trial_folder(self.context.folder, trial.id), ignore_errors=True)
 
     def _use_folds(self, folds: int, note: str) -> None:
         """Go on with the first `folds` folds."""

@@ -121,6 +121,10 @@ class Settings:
     """Most pixels of the side at which images are kept; None: 256."""
     folds: int | None = None
     repeats: int | None = None
+    target_encoding: bool = True
+    """Show models categories of many levels as means of the target, found on other rows; otherwise as codes and counts."""
+    early_discard: bool = True
+    """Leave trials whose first folds promise nothing to the ensemble; in runs with a time budget."""
     monotone: Mapping[str, int] = field(default_factory=dict)
     """Column name -> 1 (rising) or -1 (falling), for the models that can."""
     preset: str = "best"

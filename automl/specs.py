@@ -124,6 +124,10 @@ class ModelSpec(Spec):
     cpu_share: float | None = None
     """On a CPU the plan uses the model, unasked, only where its default trial should take at most this share of the
     run; None: always. For models that pay in long runs only."""
+    least_share: float = 1.0
+    """Least share of its usual training time with which a fit is still worth something: for models that stop at the
+    deadline and learn faster, or grow fewer trees, where it is near. With such fits the rest of a run is filled when
+    nothing fits into it as a whole; 1: not with this model."""
     memory_factor: float = 3.0
     """Peak memory of a fit in multiples of its training data as float64."""
     max_rows: int | None = None

@@ -42,6 +42,8 @@ class Task:
     """Feature columns that are free text."""
     monotone: Mapping[str, int] = field(default_factory=dict)
     """Column name -> 1 (rising) or -1 (falling), as the user asked."""
+    target_encoding: bool = True
+    """Whether models may see categories of many levels as means of the target."""
     reasons: tuple[str, ...] = ()
     """Why this problem type and this metric."""
 

@@ -84,6 +84,16 @@ def _fidelity_names() -> set[str]:
     metavar="VALUE",
     help="Value of --fidelity at full training; --NAME-max VALUE, as --phi-max 3, says both.",
 )
+@click.option(
+    "--target-encoding/--no-target-encoding",
+    default=True,
+    help="Show models categories of many levels as means of the target (default), or as codes and counts.",
+)
+@click.option(
+    "--early-discard/--no-early-discard",
+    default=True,
+    help="Leave trials whose first folds promise nothing to the ensemble (default; with --time).",
+)
 @click.option("--executor", metavar="NAME", help="Where jobs run; `automl plugins` lists executors.")
 @click.option(
     "--preset",

@@ -36,8 +36,8 @@ class MatrixEncoder:
     """Fitted on the training rows of one fold; the same for all models of the form ``matrix``.
 
     Numbers: see `NumberScaling`. Categories with few levels: one-hot, missing being a level, rare and unseen ones
-    all zero. Categories with many levels: shrunken target means, out of fold on the training rows, and the logarithm
-    of how often the level occurs in other rows. Text: see `TextFeatures`.
+    all zero. Categories with many levels: shrunken target means, out of fold on the training rows (unless the task wants
+    none), and the logarithm of how often the level occurs in other rows. Text: see `TextFeatures`.
     """
 
     def __init__(self) -> None:
@@ -78,9 +78,10 @@ class MatrixEncoder:
         import numpy as np
 
         blocks: list[NDArray[Any]] = [self._numbers.transform(data.numbers), self._hot(data.codes)]
-        if self._target is not None:
+        if self._target_columns:
             codes = data.codes[:, self._target_columns]
-            blocks.append(self._scale_means(self._target.transform(codes)))
+            if self._target is not None:
+                blocks.append(self._scale_means(self._target.transform(codes)))
             blocks.append(self._frequency(codes, own=0))
         if self._text is not None:
             assert data.text is not None, "the encoder was fitted with text"
@@ -149,7 +150,7 @@ class MatrixEncoder:
         if self._target is not None:
             outputs = range(self._target.outputs)
             names += [f"{categories[place]} target {output}" for place in self._target_columns for output in outputs]
-            names += [f"{categories[place]} frequency" for place in self._target_columns]
+        names += [f"{categories[place]} frequency" for place in self._target_columns]
         if self._text is not None:
             names += [f"text {place}" for place in range(blocks[-1].shape[1])]
         return names or ["nothing"]
@@ -194,6 +195,21 @@ class MatrixEncoder:
         assert data.target is not None
         codes = data.codes[:, self._target_columns]
         levels = tuple(data.layout.levels[place] for place in self._target_columns)
+        means = self._fit_means(data, codes, levels, task, seed) if task.target_encoding else []
+        for place, count in enumerate(levels):
+            self._arrays[f"counts_{place}"] = np.bincount(codes[:, place] + 1, minlength=count + 2)
+        self._arrays["frequency_mean"], self._arrays["frequency_scale"] = np.zeros(len(levels)), np.ones(len(levels))
+        raw = self._frequency(codes, own=1)
+        self._arrays["frequency_mean"], self._arrays["frequency_scale"] = raw.mean(axis=0), raw.std(axis=0) + 1e-6
+        return [*means, self._frequency(codes, own=1)]
+
+    def _fit_means(
+        self, data: TableData, codes: NDArray[np.int32], levels: tuple[int, ...], task: Task, seed: int
+    ) -> list[NDArray[Any]]:
+        """Target means of the training rows, out of fold and scaled."""
+        import numpy as np
+
+        assert data.target is not None
         classes = task.class_count if task.is_classification else 0
         self._target = TargetEncoding(seed)
         # Encodings are float32, in which values near 1e9 that differ little would all be the same.
@@ -202,12 +218,7 @@ class MatrixEncoder:
         least = np.tile(SMALLEST_SCALE * self._target.spread, len(levels))
         self._arrays["target_mean"] = means.mean(axis=0)
         self._arrays["target_scale"] = np.maximum(np.maximum(means.std(axis=0), least), 1e-12)
-        for place, count in enumerate(levels):
-            self._arrays[f"counts_{place}"] = np.bincount(codes[:, place] + 1, minlength=count + 2)
-        self._arrays["frequency_mean"], self._arrays["frequency_scale"] = np.zeros(len(levels)), np.ones(len(levels))
-        raw = self._frequency(codes, own=1)
-        self._arrays["frequency_mean"], self._arrays["frequency_scale"] = raw.mean(axis=0), raw.std(axis=0) + 1e-6
-        return [self._scale_means(means), self._frequency(codes, own=1)]
+        return [self._scale_means(means)]
 
     def _scale_means(self, means: NDArray[np.float32]) -> NDArray[np.float64]:
         return soften((means - self._arrays["target_mean"]) / self._arrays["target_scale"])

@@ -31,7 +31,8 @@ class TreeColumns:
     """Dense float32 columns from a table, fitted on training rows only.
 
     ``native`` keeps categories as codes (NaN for missing, one past the last for unseen) and says which columns they
-    are; ``encoded`` replaces those with more than a few levels by out-of-fold target means.
+    are; ``encoded`` replaces those with more than a few levels by out-of-fold target means. Where the task wants none of
+    these, all categories stay codes.
     """
 
     def __init__(self, task: Task, seed: int, handling: Handling) -> None:
@@ -47,7 +48,8 @@ class TreeColumns:
     def fit_transform(self, data: TableData) -> NDArray[np.float32]:
         """Fit, and return the training rows ``(rows, columns)``."""
         assert data.target is not None
-        limit = NATIVE_LEVELS if self._handling == "native" else ORDINAL_LEVELS
+        few = NATIVE_LEVELS if self._handling == "native" else ORDINAL_LEVELS
+        limit = few if self._task.target_encoding else max(data.layout.levels, default=0)
         self._plain, self._by_target = [], []
         classes = self._task.class_count if self._task.is_classification else 0
         for place in categories_without_twins(data, classes):
@@ -132,3 +134,12 @@ def boosting_patience(rows: int, best_round: int) -> int:
     """
     most = 300 if rows <= 10_000 else max(20, round(300 * 10_000 / rows))
     return min(most, 40 + best_round // 4)
+
+
+def boosting_rate(rate: float, rounds: float, *, steps: float = 30.0, fastest: float = 0.3) -> float:
+    """The learning rate for boosting that has time for so many more rounds: `rate`, or a faster one.
+
+    Rounds times rate should come to `steps`: thirty rounds at rate 1 would fit any curve, so that a slower rate needs as
+    many more. Above `fastest` steps overshoot.
+    """
+    return max(rate, min(fastest, steps / max(rounds, 1.0)))

@@ -40,6 +40,7 @@ def check_spec(case: Case) -> None:
     require(spec.problem_types, f"model {spec.name!r} names no problem types")
     for name, value, good in (
         ("relative_cost", spec.relative_cost, spec.relative_cost > 0),
+        ("least_share", spec.least_share, 0 < spec.least_share <= 1),
         ("column_growth", spec.column_growth, 0 <= spec.column_growth <= 3),
         ("class_growth", spec.class_growth, 0 <= spec.class_growth <= 3),
         ("memory_factor", spec.memory_factor, spec.memory_factor > 0),

@@ -17,6 +17,7 @@ from automl import (
     Task,
     TextFeatures,
     boosting_patience,
+    boosting_rate,
     categories_without_twins,
 )
 
@@ -76,6 +77,8 @@ class CatBoost:
         self._rounds = 0
         self._rate: float | None = None
         """The learning rate of the trees; None: nothing was fitted yet."""
+        self._cut = False
+        """Whether the deadline ended training."""
         self._categories: list[int] | None = None
         """Places of the category columns in use; None: all."""
 
@@ -121,7 +124,7 @@ class CatBoost:
                 self._text.fit(train.text, train.target, self._task.problem_type)
         self._boost(train, valid if "rounds" not in effort.fidelity else None, effort, before)
         rate = {} if self._rate is None else {"learning_rate": self._rate}
-        return {"rounds": float(self._rounds), **rate}
+        return {"rounds": float(self._rounds), **rate, **({"cut": 1.0} if self._cut else {})}
 
     def _boost(self, train: TableData, valid: TableData | None, effort: Effort, before: Any) -> None:
         """Train; with `valid`, until its loss stops falling."""
@@ -131,6 +134,7 @@ class CatBoost:
         rounds = max(1, int(effort.fidelity.get("rounds", effort.full.get("rounds", MOST_ROUNDS))) - self._rounds)
         maker = catboost.CatBoostClassifier if self._task.is_classification else catboost.CatBoostRegressor
         options = self._options(effort, rounds, train, pool.num_col())
+        watch = None if effort.deadline is None else _StopInTime(effort.deadline)
         try:
             if self._rate is None:
                 self._rate = self._choose_rate(maker, options, pool, effort)
@@ -145,7 +149,7 @@ class CatBoost:
                 pool,
                 eval_set=None if valid is None else self._pool(valid),
                 init_model=before,
-                callbacks=None if effort.deadline is None else [_StopInTime(effort.deadline)],
+                callbacks=None if watch is None else [watch],
             )
         except catboost.CatBoostError as error:
             if "constant or ignored" not in str(error):
@@ -153,6 +157,7 @@ class CatBoost:
             self._level, self._rounds, self._rate = self._constant(train), 1, None
             return
         self._model, self._rounds = model, int(model.tree_count_)
+        self._cut = watch is not None and watch.cut
 
     def _choose_rate(self, maker: Any, options: dict[str, Any], pool: Any, effort: Effort) -> float:
         """The configured learning rate, the one of the folds, or in place of the default one that the time asks for."""
@@ -283,7 +288,7 @@ def _rate_in_time(maker: Any, options: dict[str, Any], pool: Any, deadline: floa
     # The first round holds what is done once.
     per_round = (tried.times[-1] - tried.times[0]) / (len(tried.times) - 1)
     possible = max((deadline - time.monotonic()) / max(per_round, 1e-9), 1.0)
-    return max(rate, min(FASTEST_RATE, WANTED_STEPS / possible))
+    return boosting_rate(rate, possible, steps=WANTED_STEPS, fastest=FASTEST_RATE)
 
 
 def _sum(path: Path) -> str:
@@ -299,10 +304,13 @@ class _StopInTime:
         self._last = time.monotonic()
         self.times: list[float] = []
         """When each round ended."""
+        self.cut = False
+        """Whether the deadline ended training."""
 
     def after_iteration(self, info: Any) -> bool:
         """Whether to go on."""
         now = time.monotonic()
         taken, self._last = now - self._last, now
         self.times.append(now)
-        return not now + 2.0 * taken + 0.05 > self._deadline
+        self.cut = now + 2.0 * taken + 0.05 > self._deadline
+        return not self.cut

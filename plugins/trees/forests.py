@@ -90,7 +90,8 @@ class Forest:
         self._width = features.shape[1]
         wanted = int(effort.fidelity.get("trees", effort.full.get("trees", FULL_TREES))) - len(before)
         self._trees = before + self._grow(features, train, max(wanted, 0 if before else 1), effort, len(before))
-        return {"trees": float(len(self._trees))}
+        cut = {"cut": 1.0} if len(self._trees) - len(before) < wanted else {}
+        return {"trees": float(len(self._trees)), **cut}
 
     def _grow(
         self, features: NDArray[np.float32], train: TableData, wanted: int, effort: Effort, before: int
@@ -167,14 +168,15 @@ class Forest:
         """
         states = [tree.__getstate__() for tree in self._trees]
         nodes = np.concatenate([state["nodes"] for state in states])
-        leaves = nodes["left_child"] == LEAF
         kind = np.float32 if self._task.is_classification else np.float64
+        # Tree by tree: the values of all nodes at once are half a gigabyte with many classes.
+        leaf_values = [state["values"][state["nodes"]["left_child"] == LEAF, 0, :].astype(kind) for state in states]
         np.savez(
             folder / "forest.npz",
             counts=np.array([state["node_count"] for state in states]),
             depths=np.array([state["max_depth"] for state in states]),
             # Shares need no more digits, values do: 1e9 + 1 is 1e9 in float32.
-            leaf_values=np.concatenate([state["values"][:, 0, :] for state in states])[leaves].astype(kind),
+            leaf_values=np.concatenate(leaf_values),
             width=np.array(self._width),
             **{f"node_{name}": nodes[name].astype(stored) for name, stored in STORED_FIELDS.items()},
         )

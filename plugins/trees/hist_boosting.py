@@ -50,6 +50,8 @@ class HistGradientBoosting:
         self._columns = TreeColumns(task, seed, "encoded")
         self._trees: list[list[Any]] = []
         self._baseline: NDArray[np.float64] = np.zeros((1, 1))
+        self._cut = False
+        """Whether the deadline ended training."""
 
     def fit(self, train: TableData, valid: TableData | None, effort: Effort) -> Mapping[str, float]:
         """Boost until the validation loss stops falling, the rounds are used up or the deadline is near."""
@@ -68,7 +70,7 @@ class HistGradientBoosting:
             best = self._boost(model, (features, np.asarray(train.target), weight), watch, rounds, effort)
         self._trees = [list(step) for step in model._predictors[:best]]
         self._baseline = np.asarray(model._baseline_prediction, dtype=np.float64).reshape(1, -1)
-        return {"rounds": float(best)}
+        return {"rounds": float(best), **({"cut": 1.0} if self._cut else {})}
 
     def _boost(
         self,
@@ -99,6 +101,7 @@ class HistGradientBoosting:
             left = effort.seconds_left() - 0.1
             # A step begins with binning and a prediction, hence the margin.
             if done >= rounds or left < 2.0 * taken:
+                self._cut = done < rounds
                 break
             step = max(PATIENCE, done // 4) if effort.deadline is None else min(2 * step, max(PATIENCE, done // 4))
             step = max(1, min(step, int(min(0.4 * left / max(taken, 1e-6), rounds))))

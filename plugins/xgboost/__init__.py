@@ -20,6 +20,7 @@ def register_models() -> list[ModelSpec]:
             form="table",
             fidelities=(Fidelity(name="rounds", unit="boosting rounds", low=10, high=2000, resumable=True),),
             relative_cost=1.6,
+            least_share=0.2,
             monotone=("binary", "regression"),
             memory_factor=3.0,
             priority=40,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from automl_plugins.xgboost.check import check_booster
 
-from automl import Config, Effort, PredictorError, TableData, Task, TreeColumns, boosting_patience
+from automl import Config, Effort, PredictorError, TableData, Task, TreeColumns, boosting_patience, boosting_rate
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 MOST_ROUNDS = 2000
+FIRST_LOOK = 8
+"""Rounds after which the time per round is known well enough to judge the learning rate."""
+LIBRARY_RATE = 0.3
+"""XGBoost's own learning rate, where a configuration names none."""
 OBJECTIVES = {"mae": "reg:absoluteerror", "median_ae": "reg:absoluteerror"}
 
 
@@ -56,7 +60,11 @@ class XGBoost:
         self._rounds = 0
 
     def fit(self, train: TableData, valid: TableData | None, effort: Effort) -> Mapping[str, float]:
-        """Boost until the validation loss stops falling, the rounds are used up or the deadline is near."""
+        """Boost until the validation loss stops falling, the rounds are used up or the deadline is near.
+
+        Where the time allows too few rounds the learning rate becomes a faster one. It is reported, and taken over by a
+        refit, which has the same number of rounds.
+        """
         import xgboost as xgb
 
         assert train.target is not None
@@ -72,9 +80,11 @@ class XGBoost:
         held = None if valid is None else self._matrix(xgb, self._columns.transform(valid), valid, effort)
         wanted = max(1, int(effort.fidelity.get("rounds", effort.full.get("rounds", MOST_ROUNDS))) - self._rounds)
         early = held is not None and "rounds" not in effort.fidelity
-        watch = _watch(xgb, effort.deadline, len(train) if early else None, self._rounds)
+        parameters = self._parameters(effort, train)
+        rate = None if "learning_rate" in effort.facts else float(parameters["learning_rate"])
+        watch = _watch(xgb, effort.deadline, rate, len(train) if early else None, self._rounds)
         booster = xgb.train(
-            self._parameters(effort, train),
+            parameters,
             data,
             num_boost_round=wanted,
             evals=[] if held is None else [(held, "valid")],
@@ -84,7 +94,10 @@ class XGBoost:
         )
         last = booster.num_boosted_rounds() if watch.best is None else watch.best[1] + 1
         self._booster, self._rounds = booster[:last], int(last)
-        return {"rounds": float(self._rounds)}
+        facts = {"rounds": float(self._rounds)}
+        if effort.deadline is not None and watch.rate is not None:
+            facts["learning_rate"] = watch.rate
+        return facts | ({"cut": 1.0} if watch.cut else {})
 
     def _matrix(self, xgb: Any, features: NDArray[np.float32], rows: TableData | None, effort: Effort) -> Any:
         target = None if rows is None else rows.target
@@ -93,7 +106,9 @@ class XGBoost:
 
     def _parameters(self, effort: Effort, train: TableData) -> dict[str, Any]:
         parameters: dict[str, Any] = dict(self._config)
+        rate = effort.facts.get("learning_rate", self._config.get("learning_rate", LIBRARY_RATE))
         parameters |= {
+            "learning_rate": float(rate),  # type: ignore[arg-type]
             "tree_method": "hist",
             "nthread": effort.threads,
             # Continued training would draw the rows and columns of the first rounds again.
@@ -156,16 +171,20 @@ class XGBoost:
         return model
 
 
-def _watch(xgb: Any, deadline: float | None, rows: int | None, before: int) -> Any:
-    """A callback that ends training in time and, with `rows`, when the validation loss stops falling.
+def _watch(xgb: Any, deadline: float | None, rate: float | None, rows: int | None, before: int) -> Any:
+    """A callback that ends training in time and, with `rows`, when the validation loss stops falling. With `rate`, it makes
+    that one faster where there is time for few rounds only.
 
-    Its `best` is then loss and number of the best round, counted from the first of all, `before` continued ones included.
+    Its `best` is loss and number of the best round, counted from the first of all, `before` continued ones included; `cut`
+    says whether the deadline ended training.
     """
 
     class Watch(xgb.callback.TrainingCallback):  # type: ignore[misc]
         def __init__(self) -> None:
             super().__init__()
-            self.last = time.monotonic()
+            self.first = self.last = time.monotonic()
+            self.done = 0
+            self.rate, self.cut = rate, False
             self.best: tuple[float, int] | None = None
 
         def after_iteration(self, model: Any, epoch: int, evals_log: Any) -> bool:
@@ -178,6 +197,17 @@ def _watch(xgb: Any, deadline: float | None, rows: int | None, before: int) -> A
                     self.best = loss, number
                 elif number - self.best[1] >= boosting_patience(rows, self.best[1]):
                     return True
-            return deadline is not None and now + 2.0 * taken + 0.05 > deadline
+            if deadline is None:
+                return False
+            self.done += 1
+            if self.done == 1:
+                self.first = now
+            elif self.done == FIRST_LOOK and self.rate is not None and now > self.first:
+                faster = boosting_rate(self.rate, (deadline - now) * (self.done - 1) / (now - self.first))
+                if faster > self.rate:
+                    self.rate = faster
+                    model.set_param({"learning_rate": faster})
+            self.cut = now + 2.0 * taken + 0.05 > deadline
+            return self.cut
 
     return Watch()

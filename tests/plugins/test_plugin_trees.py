@@ -256,3 +256,29 @@ def test_resumable_models_say_so():
     models = load_registry().models
 
     assert set(RESUMABLE) == {name for name in MODELS if name in models and models[name].fidelities[0].resumable}
+
+
+@every_model
+def test_a_model_says_that_the_deadline_cut_it(name):
+    """Even where it stopped long before, as the next tree would have taken too long; whole trainings say nothing."""
+    train, valid = slope(3000), slope(1000, seed=1)
+    cut = make(name, task_of(train)).fit(train, valid, Effort(deadline=time.monotonic() + 0.2))
+    whole = make(name, task_of(train)).fit(train, None, Effort(fidelity={"rounds": 2.0, "trees": 2.0}))
+
+    assert 1.0 == cut["cut"]
+    assert "cut" not in whole
+
+
+@pytest.mark.parametrize("name", ["lightgbm", "xgboost"])
+def test_a_rate_that_the_time_chose_is_told_and_kept_by_a_refit(name):
+    """The refit has the rounds of the folds; at the slow rate it would get nowhere with them."""
+    train, valid = slope(3000), slope(1000, seed=1)
+    deadline = Effort(deadline=time.monotonic() + 0.5, fidelity={"rounds": 2000.0})
+    facts = make(name, task_of(train), learning_rate=0.005).fit(train, valid, deadline)
+    again = make(name, task_of(train), learning_rate=0.005)
+    again.fit(train, None, Effort(fidelity={"rounds": 5.0}, facts=facts))
+    direct = make(name, task_of(train), learning_rate=facts["learning_rate"])
+    direct.fit(train, None, Effort(fidelity={"rounds": 5.0}))
+
+    assert 0.005 < facts["learning_rate"] <= 0.3
+    assert direct.predict(blind(train)) == pytest.approx(again.predict(blind(train)))

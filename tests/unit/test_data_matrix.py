@@ -12,6 +12,7 @@ from automl.data.records import TableData, TableLayout
 from automl.data.scaling import CLIP, NumberScaling
 from automl.data.target_encoding import MOST_OUTPUTS, TargetEncoding
 from automl.data.text_features import TextFeatures
+from automl.data.tree_columns import TreeColumns
 from automl.errors import PredictorError
 from automl.task import Task
 from automl.testing import toy_table, toy_task
@@ -515,3 +516,26 @@ def test_task_of_many_classes_is_encoded():
     _, made = encode(table(codes=rng.integers(0, 40, (900, 1)), levels=(40,), target=rng.integers(0, 30, 900)), task)
 
     assert (900, MOST_OUTPUTS + 1) == made.values.shape
+
+
+def test_without_target_encoding_categories_of_many_levels_are_told_by_how_often_they_occur(tmp_path):
+    rng = np.random.default_rng(0)
+    codes = rng.integers(0, 300, (3000, 1))
+    data = table(rng.normal(size=(3000, 1)), codes, (300,), target=codes[:, 0] % 7.0)
+    encoder, train = encode(data, replace(REGRESSION, target_encoding=False))
+    encoder.save(tmp_path)
+    again = MatrixEncoder.load(tmp_path).transform(data)
+
+    assert ("number 0", "category 0 frequency") == train.names == again.names
+    assert train.values.shape == again.values.shape == (3000, 2)
+
+
+def test_without_target_encoding_trees_see_codes_of_all_levels():
+    codes = np.random.default_rng(0).integers(0, 300, (3000, 1))
+    data = table(codes=codes, levels=(300,), target=codes[:, 0] % 7.0)
+    without, usual = (
+        TreeColumns(replace(REGRESSION, target_encoding=wanted), 0, "encoded") for wanted in (False, True)
+    )
+
+    assert codes[:, 0].tolist() == without.fit_transform(data)[:, 0].tolist()
+    assert usual.fit_transform(data)[:, 0] == pytest.approx(data.target, abs=1.0)
