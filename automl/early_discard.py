@@ -2,10 +2,10 @@
 
 Bergman et al. 2024 ("Don't waste your time: early stopping cross-validation", arXiv 2405.03389) drop a configuration when
 the mean loss of its folds so far is worse than the worst fold of the incumbent. That is right where the best model alone is
-wanted. Ensembles live by members that are worse alone and wrong elsewhere, such as a linear model beside trees: by this rule
-they would all go, and the ensembles of two tables with them (errors up to 5 % higher). So it asks in addition that the
-predictions, mixed into those of the ensemble in several shares, improve them in none on the rows of these folds: then no
-member of the final ensembles was lost, and a quarter to a half of the jobs was saved.
+wanted. Ensembles live by members that are worse alone and wrong elsewhere, such as a linear model beside trees: on three of
+four tables this rule left members that had 24, 38 and 58 % of the weight of the ensemble of all (the out-of-fold error rose
+by 1 to 5 %). So it asks in addition that the predictions, mixed into those of the ensemble in several shares, improve them in
+none on the rows of these folds: on the same tables no member was lost, and 22 % of the fits were saved.
 """
 
 from __future__ import annotations

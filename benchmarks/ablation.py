@@ -11,19 +11,26 @@ else the machine is doing:
 - bagging:     one fold's model for each member, with the same weights
 - ensemble:    the best trial alone, with the models of all its folds
 - stored:      weights chosen among default and sampled configurations only
+- discard:     with early discard: weights chosen among the trials that it would have kept. The run itself gives all folds to
+               all trials, so that wrong discards show; the fits that are saved are counted
 
-The last two, whose predictions nothing calibrates, are compared with the weighted mean as it is.
+The last three, whose predictions nothing calibrates, are compared with the weighted mean as it is. ``--switches
+target_encoding`` makes one more run of each, which differs in what its models see:
+
+- target_encoding: no means of the target instead of categories
 
 Errors are 1-AUC, log loss or RMSE on the test rows. Results are appended to a file of JSON lines and read back from it, so
 that a second call goes on where the first one stopped. What changes the run itself is compared by ``benchmarks/stored.py``,
-with one run for each variant at the same moment: early discard (``--variant plain= --variant race=--strategy=race``), target
-encoding (``--variant "native=--space lightgbm.categories=native"``), stored configurations at equal time (its default).
+with one run for each variant at the same moment: early discard
+at equal time (``--variant plain= --variant all=--no-early-discard``), target encoding (``--variant plain= --variant
+codes=--no-target-encoding``), stored configurations at equal time (its default).
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import math
 import statistics
 import tempfile
 from dataclasses import replace
@@ -32,6 +39,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from discards import Judged, early_discard
 from tabular import METRICS
 
 from automl.api import fit_run, make_settings
@@ -47,16 +55,30 @@ from automl.run_folder import fold_folder
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from numpy.typing import NDArray
+
     from automl.registry import Registry
 
-VARIANTS = ("full", "calibration", "bagging", "ensemble", "stored")
-UNCALIBRATED = frozenset({"ensemble", "stored"})
+VARIANTS = ("full", "calibration", "bagging", "ensemble", "stored", "discard")
+UNCALIBRATED = frozenset({"ensemble", "stored", "discard"})
+SWITCHES = {"target_encoding": False}
+"""Settings that switch off what changes the run itself."""
 
 
-def run_once(folder: Path, options: dict[str, Any], run: Path) -> dict[str, float]:
-    """One run and the test error of its predictor, whole and without each part."""
+def run_switched(folder: Path, options: dict[str, Any], switch: str, run: Path) -> float:
+    """The test error of a run without something."""
     meta = json.loads((folder / "meta.json").read_text())
-    settings = make_settings(meta["target"], {"metric": METRICS[meta["task"]], **options})
+    changed = {"metric": METRICS[meta["task"]], **options, switch: SWITCHES[switch]}
+    outcome = fit_run(str(folder / "train.csv"), make_settings(meta["target"], changed), out=run)
+    return load_metric(METRICS[meta["task"]], load_registry()).distance(
+        outcome.predictor.score(str(folder / "test.csv"))
+    )
+
+
+def run_once(folder: Path, options: dict[str, Any], run: Path) -> tuple[dict[str, float], dict[str, float]]:
+    """One run and the test error of its predictor, whole and without each part; and what early discard would save."""
+    meta = json.loads((folder / "meta.json").read_text())
+    settings = make_settings(meta["target"], {"metric": METRICS[meta["task"]], "early_discard": False, **options})
     registry = load_registry()
     outcome = fit_run(str(folder / "train.csv"), settings, out=run, registry=registry)
     parts, table = outcome.predictor.parts, str(folder / "test.csv")
@@ -74,13 +96,17 @@ def run_once(folder: Path, options: dict[str, Any], run: Path) -> dict[str, floa
     best = min(made.trials(), key=made.loss)
     first = tuple(replace(member, folders=member.folders[:1]) for member in members)
     weights = made.weights(folder, meta["target"], parts, lambda row: not str(row["origin"]).startswith("baseline:"))
-    return {
+    kept, saved = made.kept(folder, meta["target"], parts)
+    of_kept = made.weights(folder, meta["target"], parts, lambda row: row["trial"] in kept)
+    errors = {
         "full": error(whole),
         "calibration": error(bare),
         "ensemble": error(replace(bare, members=(made.record(best, 1.0),))),
         "bagging": error(replace(whole, members=first)),
         "stored": error(replace(bare, members=tuple(made.record(*pair) for pair in weights.items()))),
+        "discard": error(replace(bare, members=tuple(made.record(*pair) for pair in of_kept.items()))),
     }
+    return errors, saved
 
 
 class _Members:
@@ -121,14 +147,18 @@ class _Members:
             folders=folders,
         )
 
+    def kept(self, folder: Path, target: str, parts: Parts) -> tuple[list[int], dict[str, float]]:
+        """Trials that early discard would have kept, and what it would have saved."""
+        metric = load_metric(parts.task.metric, self._registry)
+        truth = _truth(folder, target, parts)
+        judged = Judged(run=self._run, task=parts.task, metric=metric, splits=self._splits, truth=truth)
+        return early_discard(judged, {number: self.folds(number) for number in self.trials()})
+
     def weights(
         self, folder: Path, target: str, parts: Parts, wanted: Callable[[dict[str, Any]], bool]
     ) -> dict[int, float]:
         """Greedy weights among the trials of a kind, by their out-of-fold predictions."""
-        from automl.data.read import read_table
-
-        codes, usable = parts.coding.encode(read_table(str(folder / "train.csv"), dedupe=True).table.column(target))
-        truth = np.asarray(codes)[np.asarray(usable)]
+        truth = _truth(folder, target, parts)
         chosen = [number for number in self.trials() if wanted(self._records[number])]
         splits = [self._splits[fold] for fold in self.folds(chosen[0])]
         pooled = OutOfFold(splits, len(truth))
@@ -146,24 +176,43 @@ class _Members:
         return dict(select(predictions, lambda mean: metric.loss(truth[rows], mean)).weights)
 
 
+def _truth(folder: Path, target: str, parts: Parts) -> NDArray[np.generic]:
+    from automl.data.read import read_table
+
+    codes, usable = parts.coding.encode(read_table(str(folder / "train.csv"), dedupe=True).table.column(target))
+    return np.asarray(np.asarray(codes)[np.asarray(usable)])
+
+
 def table(rows: list[dict[str, Any]]) -> str:
-    """By how much the error is higher without each part: mean and median over data sets of the mean over seeds."""
-    lines = [f"{'data set':22} {'seed':>4} " + " ".join(f"{name:>12}" for name in VARIANTS)]
+    """By how much the error is higher without each part: mean and median over data sets of the mean over seeds. Of `discard`
+    it is the error with it.
+    """
+    names = [*VARIANTS, *SWITCHES]
+    lines = [f"{'data set':22} {'seed':>4} " + " ".join(f"{name:>12}" for name in names)]
     lines += [
-        f"{row['data']:22} {row['seed']:>4} " + " ".join(f"{row['errors'][name]:12.6g}" for name in VARIANTS)
+        f"{row['data']:22} {row['seed']:>4} " + " ".join(f"{row['errors'].get(name, math.nan):12.6g}" for name in names)
         for row in rows
     ]
-    for name in VARIANTS[1:]:
+    for name in names[1:]:
         by_data: dict[str, list[float]] = {}
         for row in rows:
+            if name not in row["errors"]:
+                continue
             base = row["errors"]["calibration" if name in UNCALIBRATED else "full"]
             by_data.setdefault(row["data"], []).append(row["errors"][name] / base - 1.0)
         worse = [statistics.mean(values) for values in by_data.values()]
         if worse:
             lines.append(
-                f"without {name}: error {100 * statistics.mean(worse):+.2f} % on the mean of {len(worse)} data sets, "
+                f"{'with' if name == 'discard' else 'without'} {name}: error {100 * statistics.mean(worse):+.2f} % on the mean of {len(worse)} data sets, "
                 f"{100 * statistics.median(worse):+.2f} % on the median; worse on {sum(one > 0 for one in worse)}"
             )
+    saved = [row["saved"] for row in rows if row.get("saved")]
+    if saved:
+        jobs, seconds = (
+            100 * sum(one[key] for one in saved) / sum(one[f"all_{key}"] for one in saved)
+            for key in ("jobs", "seconds")
+        )
+        lines.append(f"early discard saves {jobs:.1f} % of the fits and {seconds:.1f} % of the seconds of workers")
     return "\n".join(lines)
 
 
@@ -176,6 +225,7 @@ def main() -> None:
     parser.add_argument("--folds", type=int, help="as in automl fit")
     parser.add_argument("--seeds", default="1")
     parser.add_argument("--jobs", type=int, help="workers")
+    parser.add_argument("--switches", default="", help=f"more runs, without these: {', '.join(SWITCHES)}")
     parser.add_argument("--out", type=Path, default=Path("ablation.jsonl"))
     chosen = parser.parse_args()
     if (chosen.trials is None) == (chosen.time is None):
@@ -191,8 +241,10 @@ def main() -> None:
             if not ready or (path.name, seed) in done:
                 continue
             with tempfile.TemporaryDirectory(prefix="automl-ablation-") as work:
-                errors = run_once(path, {**options, "seed": seed}, Path(work) / "run")
-            row = {"data": path.name, "seed": seed, "options": options, "errors": errors}
+                errors, saved = run_once(path, {**options, "seed": seed}, Path(work) / "run")
+                for switch in filter(None, chosen.switches.split(",")):
+                    errors[switch] = run_switched(path, {**options, "seed": seed}, switch, Path(work) / switch)
+            row = {"data": path.name, "seed": seed, "options": options, "errors": errors, "saved": saved}
             row["date"] = datetime.now(UTC).isoformat(timespec="seconds")
             rows.append(row)
             with chosen.out.open("a") as file:

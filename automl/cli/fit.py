@@ -85,14 +85,20 @@ def _fidelity_names() -> set[str]:
     help="Value of --fidelity at full training; --NAME-max VALUE, as --phi-max 3, says both.",
 )
 @click.option(
-    "--target-encoding/--no-target-encoding",
+    "--no-target-encoding",
+    "target_encoding",
+    is_flag=True,
+    flag_value=False,
     default=True,
-    help="Show models categories of many levels as means of the target (default), or as codes and counts.",
+    help="Show models no means of the target, but codes and counts of categories of many levels.",
 )
 @click.option(
-    "--early-discard/--no-early-discard",
+    "--no-early-discard",
+    "early_discard",
+    is_flag=True,
+    flag_value=False,
     default=True,
-    help="Leave trials whose first folds promise nothing to the ensemble (default; with --time).",
+    help="Give all folds to trials whose first folds promise nothing to the ensemble, too.",
 )
 @click.option("--executor", metavar="NAME", help="Where jobs run; `automl plugins` lists executors.")
 @click.option(

@@ -269,16 +269,22 @@ def test_a_model_says_that_the_deadline_cut_it(name):
     assert "cut" not in whole
 
 
-@pytest.mark.parametrize("name", ["lightgbm", "xgboost"])
-def test_a_rate_that_the_time_chose_is_told_and_kept_by_a_refit(name):
+@pytest.mark.parametrize(("name", "module"), [("lightgbm", "trees.lightgbm_model"), ("xgboost", "xgboost.model")])
+def test_a_rate_that_the_time_chose_is_told_and_kept_by_a_refit(name, module, monkeypatch):
     """The refit has the rounds of the folds; at the slow rate it would get nowhere with them."""
-    train, valid = slope(3000), slope(1000, seed=1)
-    deadline = Effort(deadline=time.monotonic() + 0.5, fidelity={"rounds": 2000.0})
-    facts = make(name, task_of(train), learning_rate=0.005).fit(train, valid, deadline)
-    again = make(name, task_of(train), learning_rate=0.005)
-    again.fit(train, None, Effort(fidelity={"rounds": 5.0}, facts=facts))
-    direct = make(name, task_of(train), learning_rate=facts["learning_rate"])
-    direct.fit(train, None, Effort(fidelity={"rounds": 5.0}))
+    train = slope(300)
+    rounds, soon = {"rounds": 60.0}, time.monotonic() + 600.0
+    steady = make(name, task_of(train), learning_rate=0.005)
+    told = steady.fit(train, None, Effort(deadline=soon, fidelity=rounds))
+    monkeypatch.setattr(f"automl_plugins.{module}.boosting_rate", lambda rate, possible: max(rate, 0.2))
+    quick = make(name, task_of(train), learning_rate=0.005)
+    facts = quick.fit(train, None, Effort(deadline=soon, fidelity=rounds))
+    again = fitted(name, train, task_of(train), effort=Effort(fidelity=rounds, facts=facts), learning_rate=0.005)
+    direct = fitted(name, train, task_of(train), effort=Effort(fidelity=rounds), learning_rate=0.2)
+    spreads = [model.predict(blind(train)).std() for model in (steady, quick, direct)]
 
-    assert 0.005 < facts["learning_rate"] <= 0.3
+    assert {"rounds": 60.0, "learning_rate": 0.005} == told
+    assert {"rounds": 60.0, "learning_rate": 0.2} == facts
+    assert spreads[0] < 0.5 * spreads[1]
+    assert spreads[1] == pytest.approx(spreads[2], rel=0.1)
     assert direct.predict(blind(train)) == pytest.approx(again.predict(blind(train)))

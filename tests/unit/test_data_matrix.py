@@ -538,4 +538,4 @@ def test_without_target_encoding_trees_see_codes_of_all_levels():
     )
 
     assert codes[:, 0].tolist() == without.fit_transform(data)[:, 0].tolist()
-    assert usual.fit_transform(data)[:, 0] == pytest.approx(data.target, abs=1.0)
+    assert np.corrcoef(usual.fit_transform(data)[:, 0], data.target)[0, 1] > 0.95
