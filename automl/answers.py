@@ -107,7 +107,7 @@ class CheckedExecutor:
             return None
         try:
             return ask()
-        except Exception as error:  # noqa: BLE001 - a plugin's fault, whatever it is, must not cost what was found
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - a plugin's fault, whatever it is, must not cost what was found
             told = str(error) if isinstance(error, PluginError) else f"{type(error).__name__}: {error}"
             self.fault = f"the executor failed: {told}"
             self._warn(self.fault)

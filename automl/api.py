@@ -264,7 +264,7 @@ def _trackers(run: Run, store: Store) -> TrackerGroup:
         factory = run.registry.get("trackers", name).load()
         try:
             made[name] = factory()
-        except Exception as error:  # noqa: BLE001 - whatever a listener does, the run goes on
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a listener does, the run goes on
             store.event("warning", "tracker", f"tracker {name!r} is left out: {type(error).__name__}: {error}")
     return TrackerGroup(made, warn=lambda message: store.event("warning", "tracker", message))
 

@@ -9,12 +9,12 @@ import contextlib
 import shutil
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from automl.errors import MetricError
+from automl.errors import MetricError, RunError
 from automl.fold_data import REFIT_FOLD, forms_of
 from automl.latency import folder_megabytes, time_rows
-from automl.member import Member, fit_member
+from automl.member import Member, fit_member, load_member
 from automl.protocols import Config, Effort
 from automl.run_folder import DATA_FOLDER, SPLITS_FILE
 from automl.specs import load_object
@@ -92,6 +92,11 @@ class _Opened:
 
 
 _opened: dict[str, _Opened] = {}
+_saved_well: set[str] = set()
+"""Factories of models that were loaded again in this process."""
+CHECKED_MEGABYTES = 20.0
+"""Larger models are not loaded again to see whether that works."""
+CHECKED_ROWS = 5
 
 
 def save_splits(folder: Path, splits: list[Split]) -> None:
@@ -172,6 +177,7 @@ def run_fold(job: FoldJob) -> FoldResult:
         judged = time.monotonic() - judged
     predicted = time.monotonic()
     _save(job, member, predictions, shared)
+    _check_saved(job, factory, member, opened, shared)
     row_ms = None
     if job.latency_rows:
         row_ms = time_rows(member, opened.data, job.latency_rows, seconds=predicted_at - fitted, count=len(valid_rows))
@@ -230,6 +236,26 @@ def _rows(job: FoldJob, opened: _Opened) -> tuple[NDArray[np.int64], NDArray[np.
         target[split.train], share=job.rows_share, classification=job.task.is_classification, seed=job.fold
     )
     return split.train[kept], split.valid
+
+
+def _check_saved(job: FoldJob, factory: Any, member: Member, opened: _Opened, shared: str | None) -> None:
+    """Once for each model and process: what was saved can be loaded again and predicts. A model that cannot fails here,
+    where it costs its own trials, and not the predictor whose member it would be. Large ones are not read twice.
+    """
+    import numpy as np
+
+    if job.factory in _saved_well or folder_megabytes(job.folder) > CHECKED_MEGABYTES:
+        return
+    encoders = {} if shared is None or member.encoder is None else {shared: member.encoder}
+    try:
+        again = load_member(job.folder, factory, config=job.config, task=job.task, seed=job.seed, encoders=encoders)
+        again.predict(opened.data.take(np.arange(min(CHECKED_ROWS, len(opened.data)))))
+    except Exception as error:
+        cause = error.__cause__ or error
+        raise RunError(
+            f"the model cannot be used after it was saved: {type(cause).__name__}: {cause}; see its save and load"
+        ) from error
+    _saved_well.add(job.factory)
 
 
 def _save(job: FoldJob, member: Member, predictions: NDArray[np.float64] | None, shared: str | None) -> None:

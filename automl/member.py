@@ -158,9 +158,18 @@ def fit_member(
         train = _in_unit(train, unit)
         valid = None if valid is None else _in_unit(valid, unit)
     model: Model = factory(config, task_of_model(task, present, unit), seed)
-    facts = model.fit(train, valid, effort) or {}
-    member = Member(model=model, task=task, present=present, encoder=encoder, unit=unit)
-    return member, {str(key): float(value) for key, value in facts.items()}
+    facts = _checked_facts(model.fit(train, valid, effort))
+    return Member(model=model, task=task, present=present, encoder=encoder, unit=unit), facts
+
+
+def _checked_facts(raw: Any) -> dict[str, float]:
+    """What a model's fit returned as numbers by name, or RunError saying what is wrong with it."""
+    if raw is None:
+        return {}
+    try:
+        return {str(key): float(value) for key, value in raw.items()}
+    except (AttributeError, TypeError, ValueError) as error:
+        raise RunError(f"the model's fit returned {raw!r:.200}; it must return numbers by name, or None") from error
 
 
 def _in_unit(data: Any, unit: TargetUnit) -> Any:
@@ -187,7 +196,10 @@ def check_predictions(raw: Any, task: Task, present: tuple[int, ...], rows: int)
     """Predictions in full shape, or RunError saying what is wrong with them."""
     import numpy as np
 
-    values = np.asarray(raw, dtype=np.float64)
+    try:
+        values = np.asarray(raw, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise RunError(f"the model's predict returned something that is no array of numbers: {error}") from error
     expected = (rows, len(present)) if task.is_classification else (rows,)
     if values.shape != expected:
         raise RunError(f"the model's predict returned shape {values.shape}; it must be {expected}")

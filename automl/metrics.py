@@ -56,7 +56,7 @@ class Metric:
         function = _loaded.get(self.spec.factory) or _load(self.spec)
         try:
             value = function(truth, given, weight)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             hint = _shape_hint(given) if _is_own(self.spec) else ""
             raise MetricError(f"metric {self.name!r} raised {type(error).__name__}: {error}{hint}") from error
         is_number = isinstance(value, Real) or getattr(value, "shape", None) == ()

@@ -99,7 +99,7 @@ class Proposals:
             return checked_step(step, history, self._context.models)
         except PluginError as error:
             return self._give_up(str(error))
-        except Exception as error:  # noqa: BLE001 - a plugin's fault, whatever it is, must not cost what was found
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - a plugin's fault, whatever it is, must not cost what was found
             return self._give_up(f"{type(error).__name__}: {error}")
 
     def _give_up(self, fault: str) -> Done:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from automl.data.records import TableData
-from automl.errors import SettingsError, UnknownNameError
+from automl.errors import MissingDependencyError, PluginError, SettingsError, UnknownNameError
 from automl.fidelity import ENGINE_FIDELITIES
 from automl.plan import Plan, make_plan
 from automl.specs import load_object
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from automl.prepare import Prepared
     from automl.registry import Registry
     from automl.settings import Settings
+    from automl.specs import ModelSpec
     from automl.task import Task
     from automl.workspace import Workspace
 
@@ -138,6 +139,7 @@ def get_ready(
         workers=machine.workers,
         memory_bytes=machine.memory_bytes,
     )
+    plan = _with_spaces(plan, prepared.task, settings, registry)
     resampling = make_resampling(prepared, plan, settings)
     check_judged(prepared, resampling)
     if resampling.groups is not None and isinstance(prepared.data, TableData):
@@ -145,6 +147,42 @@ def get_ready(
     changed = _check_changes(settings, plan, prepared) if settings.space else []
     reasons = (*machine.reasons, *plan.reasons, f"validation: {resampling.reason}", *changed)
     return Ready(prepared=prepared, plan=plan, resampling=resampling, reasons=reasons)
+
+
+def _with_spaces(plan: Plan, task: Task, settings: Settings, registry: Registry) -> Plan:
+    """The plan without models whose plugin cannot say what there is to search: a fault of one plugin must not cost the
+    others. PluginError where the user asked for such a model.
+    """
+    left_out: dict[str, str] = {}
+    for spec in plan.models:
+        try:
+            check_searchable(spec, task, registry)
+        except (PluginError, MissingDependencyError) as error:
+            if spec.name in settings.models:
+                raise
+            left_out[spec.name] = str(error)
+    if not left_out:
+        return plan
+    told = tuple(f"not used: {name}: {reason}" for name, reason in left_out.items())
+    return replace(
+        plan,
+        models=tuple(spec for spec in plan.models if spec.name not in left_out),
+        skipped={**plan.skipped, **left_out},
+        reasons=(*plan.reasons, *told),
+    )
+
+
+def check_searchable(spec: ModelSpec, task: Task, registry: Registry) -> None:
+    """PluginError for a model without a space, or with a fidelity that no plugin offers."""
+    from automl.space import model_space
+
+    model_space(spec, task)
+    unknown = [one for one in spec.fidelities if isinstance(one, str) and one not in registry.fidelities]
+    if unknown:
+        raise PluginError(
+            f"model {spec.name!r} (plugin {spec.plugin!r}) names the fidelity {unknown[0]!r}, which no plugin offers; "
+            f"there are {', '.join(registry.fidelities)}"
+        )
 
 
 def with_weights(task: Task, settings: Settings, registry: Registry) -> Task:

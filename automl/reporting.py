@@ -87,7 +87,7 @@ def _section(spec: SectionSpec, run: Path) -> tuple[str, str]:
         html = spec.load()(run)
         if not isinstance(html, str):
             raise TypeError(f"it returned a {type(html).__name__} instead of HTML as text")
-    except Exception as error:  # noqa: BLE001 - a plugin's code: one bad section must not cost the others
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - a plugin's code: one bad section must not cost the others
         why = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
         fault = f"section {spec.name!r} of plugin {spec.plugin!r} could not be made: {why}"
         return f'<p class="fault">{escape(fault)}</p>', fault

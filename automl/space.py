@@ -47,7 +47,7 @@ def model_space(spec: ModelSpec, task: Task) -> ConfigurationSpace:
         if spec.missing():
             spec.load()  # says what to install
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise PluginError(f"{owner} raised {type(error).__name__}: {error}") from error
     if not isinstance(space, ConfigurationSpace):
         raise PluginError(f"{owner} returned {type(space).__name__}; it must return a ConfigurationSpace")

@@ -48,7 +48,16 @@ def spec_problem(spec: object, base: type) -> str | None:
             f"{base.__name__}: name={_shortened.repr(_name_of(spec))} must be lower case letters, digits, "
             "'_', '-' or '.', and start with a letter or digit"
         )
-    return None if isinstance(spec, Fidelity) else _path_problem(spec, base)
+    return None if isinstance(spec, Fidelity) else _path_problem(spec, base) or _number_problem(spec, base)
+
+
+def _number_problem(spec: object, base: type) -> str | None:
+    """Estimates of cost that would make the plan nonsense."""
+    for name, words in (("relative_cost", "above 0"), ("memory_factor", "0 or more")):
+        value = getattr(spec, name, None)
+        if value is not None and (value < 0 or (value == 0 and words == "above 0")):
+            return f"{base.__name__} {_name_of(spec)}: {name}={value!r} must be {words}"
+    return None
 
 
 def _name_of(spec: object) -> str:

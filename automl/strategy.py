@@ -187,12 +187,12 @@ def make_strategy(
         raise PluginError(
             f"scheduler {scheduler.name!r} cannot be made with {told or 'no options'}: {error}"
         ) from error
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise PluginError(f"scheduler {scheduler.name!r} cannot be made: {type(error).__name__}: {error}") from error
     try:
         drawn = sampler.load()(space, seed)
     except AutomlError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise PluginError(f"sampler {sampler.name!r} cannot be made: {type(error).__name__}: {error}") from error
     return Strategy(drawn, made, queue, learns=sampler.learns or scheduler.partial)

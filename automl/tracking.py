@@ -39,6 +39,6 @@ class TrackerGroup:
         for name, tracker in list(self._trackers.items()):
             try:
                 event(tracker)
-            except Exception as error:  # noqa: BLE001 - a listener may fail in any way; the run goes on
+            except (Exception, SystemExit) as error:  # noqa: BLE001 - a listener may fail in any way; the run goes on
                 del self._trackers[name]
                 self._warn(f"tracker {name!r} raised {type(error).__name__}: {error}; it is switched off for this run")

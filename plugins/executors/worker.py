@@ -103,7 +103,10 @@ def pack_result(
 
 
 def _text(error: BaseException) -> str:
-    return f"{type(error).__name__}: {error}".removesuffix(": ")
+    try:
+        return f"{type(error).__name__}: {error}".removesuffix(": ")
+    except Exception as worse:  # noqa: BLE001 - it is the error's own code that cannot say what it is
+        return f"{type(error).__name__}, whose text cannot be made ({type(worse).__name__})"
 
 
 def _give_back_memory() -> None:

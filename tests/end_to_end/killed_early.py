@@ -8,6 +8,7 @@ import json
 import os
 import signal
 import sys
+import tempfile
 import traceback
 from pathlib import Path
 
@@ -66,7 +67,9 @@ def in_child(work):
 
 def main(parent, number, step):
     while True:
-        folder = parent / f"at-{number}"
+        folder = parent / f"at-{number}" / "run"
+        folder.parent.mkdir()
+        tempfile.tempdir = str(folder.parent)  # what others left in the common one would be looked at, and counted
 
         def killed(number=number, folder=folder):
             kill_at(number)

@@ -158,4 +158,4 @@ def test_a_run_killed_before_its_first_trial_does_not_stand_in_the_way(tmp_path)
     assert len(told) > 5
     assert {"2 trials"} == {one["again"] for one in told[:-1]}, told
     assert any("data" in (one["left"] or ()) for one in told[:-1])
-    assert f"automl finish {tmp_path}/at-{told[-1]['at']}, or delete" in told[-1]["again"]
+    assert f"automl finish {tmp_path}/at-{told[-1]['at']}/run, or delete" in told[-1]["again"]

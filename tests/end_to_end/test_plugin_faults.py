@@ -45,6 +45,11 @@ class Raises(Answers):
         raise ValueError("no idea at all")
 
 
+class Leaves(Answers):
+    def suggest(self, history):
+        raise SystemExit(3)
+
+
 class Unknown(Answers):
     answer = Candidate(model="nothere", config={}, origin="test")
 
@@ -165,6 +170,7 @@ def plugin_of(name):
     ("role", "name", "fault"),
     [
         ("strategy", "raises", "ValueError: no idea at all"),
+        ("strategy", "leaves", "SystemExit: 3"),
         ("strategy", "unknown", "the model 'nothere'"),
         ("strategy", "five", "it suggested 5"),
         ("strategy", "listed", "alpha=[1, 2], a list"),
