@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from automl.history import History, Trial
@@ -25,7 +26,7 @@ class SearchRecord:
         self._store = store
         self._trackers = trackers
         self._told: set[tuple[str, str]] = set()
-        """Models and why they were passed over, as recorded."""
+        """Models and why they were passed over, without numbers, as recorded."""
 
     def warn(self, code: str, message: str) -> None:
         """Something that the user should know of the run."""
@@ -40,7 +41,9 @@ class SearchRecord:
         return trial
 
     def skip(self, start: Start, reason: str) -> None:
-        """Pass over a suggestion. Strategies see each one that was, the store each reason once."""
+        """Pass over a suggestion. Strategies see each one that was, the store the first of each model and kind of reason: a
+        long run may pass over thousands, whose reasons differ in their seconds alone.
+        """
         trial = Trial(
             id=self.history.next_id,
             candidate=start.candidate,
@@ -51,8 +54,9 @@ class SearchRecord:
             parent=start.parent,
         )
         self.history = self.history.with_trial(trial)
-        if (start.candidate.model, reason) not in self._told:
-            self._told.add((start.candidate.model, reason))
+        kind = re.sub(r"[0-9.]+", "", reason)
+        if (start.candidate.model, kind) not in self._told:
+            self._told.add((start.candidate.model, kind))
             self._store.trial_finished(trial)
 
     def settle(self, trial: Trial) -> None:

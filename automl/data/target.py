@@ -222,11 +222,11 @@ def _refuse_far(name: str, numbers: NDArray[np.float64]) -> None:
 
 def _refuse_classes(name: str, labels: Labels) -> None:
     found, rows = labels.distinct, labels.present
-    advice = "choose another target, or --task regression if it is a number"
+    advice = "choose another target, join rare labels into one, or --task regression if it is a number"
     if found > MOST_CLASSES or (found > 20 and found > 0.5 * rows):
         raise DataError(
             f"target {name!r} has {found:,} different labels in {rows:,} rows, such as "
-            f"{_shown(list(labels.counts), 3)}: too many for classes; {_not_a_number(labels)}{advice}"
+            f"{_shown(list(labels.counts), 3)}: too many for classes (at most {MOST_CLASSES:,}, and half as many as rows); {_not_a_number(labels)}{advice}"
         )
     if max(labels.counts.values()) == 1:
         raise DataError(
