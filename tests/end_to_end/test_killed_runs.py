@@ -151,7 +151,7 @@ def test_a_run_killed_before_its_first_trial_does_not_stand_in_the_way(tmp_path)
     """At many instants of its first moments: the same command works again, until there is a trial."""
     script = Path(__file__).with_name("killed_early.py")
     done = subprocess.run(
-        [sys.executable, str(script), str(tmp_path), "70", "19"], capture_output=True, text=True, check=True
+        [sys.executable, str(script), str(tmp_path), "10", "19"], capture_output=True, text=True, check=True
     )
     told = [json.loads(line) for line in done.stdout.splitlines()]
 
