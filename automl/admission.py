@@ -29,6 +29,8 @@ LEAST_SHARE = 0.7
 """A model that can stop early starts when at least this share of its usual training fits into the time."""
 CUT = "cut"
 """The fact by which a model says that the deadline ended its training."""
+ROOM = 1.3
+"""Times what a fit usually takes that a fit may take, where there is time for it."""
 FILL_SHARE = 0.05
 """Share of the search time below which the rest of it is left alone when nothing fits into it."""
 FILL_MARGIN = 0.85
@@ -149,14 +151,23 @@ class Admission:
     def _searches(self, trial: Trial) -> bool:
         return not self._context.models[trial.candidate.model].is_baseline
 
-    def soft_seconds(self, trial: int | None = None, jobs: int = 1, others: int = 0) -> float | None:
+    def soft_seconds(self, trial: Trial | None = None, jobs: int = 1, others: int = 0) -> float | None:
         """Seconds after which a model should stop with what it has; None without a budget. `jobs` of this trial are not
         done, with `others` of other trials under way.
+
+        A trial that was let in because it can come to its end, by what its model took before, gets the time for that.
         """
         clock = self._context.clock
-        if trial in self._last:
-            return FILL_MARGIN * max(clock.search_left(), 0.0) / -(-jobs // max(self._workers - others, 1))
-        return soft_seconds(clock, workers=self._workers, folds=self._folds)
+        usual = soft_seconds(clock, workers=self._workers, folds=self._folds)
+        if trial is None or usual is None:
+            return usual
+        most = FILL_MARGIN * max(clock.search_left(), 0.0) / -(-jobs // max(self._workers - others, 1))
+        if trial.id in self._last:
+            return most
+        if not trial.is_full or not self._costs.knows(trial.candidate.model):
+            return usual
+        whole = ROOM * self._costs.job_seconds(trial.candidate.model, trial.candidate.cost)
+        return max(usual, min(whole, most))
 
     def hard_seconds(self, model: str, soft: float | None) -> float:
         """Seconds after which a job is killed: the user's limit, or what the time budget allows, or

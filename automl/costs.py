@@ -45,6 +45,10 @@ class Costs:
         stated = self._stated[model] * self._correction()
         return scale * max(stated, BEYOND_CUT * self._cut.get(model, 0.0))
 
+    def knows(self, model: str) -> bool:
+        """Whether a job of this model has come to its end."""
+        return model in self._counts
+
     def _correction(self) -> float:
         """How far off the stated costs were for the models that have run (geometric mean is too hasty: median). Models
         that the clock cut count as `BEYOND_CUT` times what they took: those that came to their end alone would be the

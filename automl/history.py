@@ -40,6 +40,9 @@ class Candidate:
         return config_id(self.model, self.config)
 
 
+DISCARDED = "discarded"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Trial:
     """One candidate at one budget."""
@@ -59,7 +62,8 @@ class Trial:
     parent: int | None = None
     """The trial at a lower budget that this one continues."""
     kind: str = ""
-    """Kind of failure: ``error``, ``timeout``, ``memory``, ``died``, ``metric``, ``cancelled``."""
+    """Kind of failure: ``error``, ``timeout``, ``memory``, ``died``, ``metric``, ``cancelled``; ``discarded`` when it is done
+    with less than the whole budget because its first folds promised nothing."""
     message: str = ""
     facts: dict[str, Any] = field(default_factory=dict)
     """What the model reported, averaged over the folds (``rounds``, ...)."""

@@ -93,7 +93,7 @@ class OpenTrials:
         trial_id, fold = self._pending.popleft()
         trial = self._open[trial_id].trial
         others = sum(owner != trial_id for owner, _ in self._jobs.values())
-        soft = self._admission.soft_seconds(trial_id, len(self._pending) + 1 + self.running - others, others)
+        soft = self._admission.soft_seconds(trial, len(self._pending) + 1 + self.running - others, others)
         number, self._next_job = self._next_job, self._next_job + 1
         self._jobs[number], self._softs[number] = (trial_id, fold), soft
         self._executor.submit(

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from automl.history import History, Trial
 
 UNCOUNTED = frozenset({"skipped", "cancelled"})
+DISCARDED = "discarded"
+"""Kind of trials that early discard left."""
 
 
 def patience_ends(
@@ -18,16 +20,17 @@ def patience_ends(
 ) -> tuple[int, int | None] | None:
     """The trial at which patience ended and the best one until then (None: all failed); None while it lasts.
 
-    Full trials count in the order of asking, failed ones too, baselines not; what comes after one that is still running is
+    Full trials count in the order of asking, failed ones and those that early discard left too, baselines not; what comes after one that is still running is
     not looked at, so that the answer does not depend on how many run at a time.
     """
     best, best_id, since = math.inf, None, 0
     for trial in sorted(history, key=lambda one: one.id):
-        if is_baseline(trial) or not trial.is_full or trial.kind in UNCOUNTED:
+        left = trial.kind == DISCARDED
+        if is_baseline(trial) or not (trial.is_full or left) or trial.kind in UNCOUNTED:
             continue
         if trial.status == "running":
             return None
-        if trial.loss is not None and trial.loss < best:
+        if trial.loss is not None and trial.loss < best and not left:
             best, best_id, since = trial.loss, trial.id, 0
             continue
         since += 1

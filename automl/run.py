@@ -13,6 +13,7 @@ from automl.errors import RunError
 from automl.fidelity import FOLDS
 from automl.fold_count import FoldCount
 from automl.fold_jobs import RunContext, keep_folds, partial_training
+from automl.history import DISCARDED
 from automl.judging import Judging
 from automl.open_trials import OpenTrial, OpenTrials
 from automl.patience import patience_ends
@@ -204,7 +205,7 @@ class Search:
         self._early.saved.jobs += active.wanted - len(active.folds)
         share = len(active.folds) / active.wanted
         message = f"early discard after {len(active.folds)} of {active.wanted} folds"
-        trial = replace(active.trial, budget=share, seconds=active.seconds, message=message)
+        trial = replace(active.trial, budget=share, seconds=active.seconds, kind=DISCARDED, message=message)
         self._record.settle(self._judged(trial, active.folds))
         shutil.rmtree(trial_folder(self.context.folder, trial.id), ignore_errors=True)
 

@@ -8,7 +8,7 @@ from automl.clock import Clock
 from automl.costs import BEYOND_CUT, Costs
 from automl.data.records import Split
 from automl.fold_jobs import RunContext
-from automl.history import Candidate
+from automl.history import Candidate, Trial
 from automl.metrics import load_metric
 from automl.registry import load_registry
 from automl.specs import ModelSpec
@@ -48,6 +48,10 @@ def starts(*models):
     return [Start(candidate=Candidate(model=model, config={})) for model in models]
 
 
+def trial(number, model="quick", cost=1.0):
+    return Trial(id=number, candidate=Candidate(model=model, config={}, cost=cost))
+
+
 def filled(left, asked, *, running=0, **changes):
     with FakeClock(SECONDS - left).installed():
         found = admission(**changes).fill(starts(*asked), running)
@@ -76,12 +80,26 @@ def test_a_trial_that_takes_the_rest_may_take_all_of_it():
     with FakeClock(SECONDS - 20.0).installed():
         made = admission()
         made.take_the_rest(7)
-        usual, last = made.soft_seconds(6), made.soft_seconds(7)
-        two_folds = made.soft_seconds(7, jobs=2, others=1)
+        usual, last = made.soft_seconds(trial(6)), made.soft_seconds(trial(7))
+        two_folds = made.soft_seconds(trial(7), jobs=2, others=1)
 
     assert usual == pytest.approx(12.0)
     assert last == pytest.approx(17.0)
     assert two_folds == pytest.approx(8.5)
+
+
+def test_a_trial_that_can_come_to_its_end_gets_the_time_for_that():
+    """By what its model took before: a guess is not enough."""
+    with FakeClock(SECONDS - 20.0).installed():
+        made = admission(folds=4)
+        guessed = made.soft_seconds(trial(1), jobs=4)
+        made.job_done(trial(1), 10.0, cut=False)
+        known, cheap = made.soft_seconds(trial(2), jobs=4), made.soft_seconds(trial(3, cost=0.1), jobs=4)
+        last = made.soft_seconds(trial(2), jobs=1)
+
+    assert guessed == pytest.approx(3.0) == cheap
+    assert known == pytest.approx(0.85 * 20.0 / 2)
+    assert last == pytest.approx(1.3 * 10.0)
 
 
 def test_a_model_that_stops_long_before_its_time_says_that_it_was_cut():

@@ -14,8 +14,9 @@ from automl.data.records import Split
 from automl.early_discard import EarlyDiscard
 from automl.evaluate import PREDICTIONS_FILE, FoldResult
 from automl.fold_jobs import RunContext
-from automl.history import Candidate, Trial
+from automl.history import DISCARDED, Candidate, History, Trial
 from automl.metrics import load_metric
+from automl.patience import patience_ends
 from automl.registry import load_registry
 from automl.run_folder import fold_folder
 from automl.task import Task
@@ -162,3 +163,14 @@ def test_a_user_may_want_all_folds_of_all_trials(tmp_path):
 
     assert {5} == {row["folds"] for row in outcome.leaderboard}
     assert not any(line.startswith("early discard") for line in outcome.reasons)
+
+
+def test_patience_counts_trials_that_were_left_and_never_takes_them_for_better():
+    nobody = Candidate(model="a", config={})
+    best = Trial(id=1, candidate=nobody, status="done", loss=1.0)
+    left = [
+        Trial(id=number, candidate=nobody, status="done", loss=0.5, budget=0.25, kind=DISCARDED) for number in (2, 3)
+    ]
+
+    assert patience_ends(History([best, *left]), 2, lambda _: False) == (3, 1)
+    assert patience_ends(History([best, *left]), 3, lambda _: False) is None
