@@ -117,7 +117,7 @@ def make_settings(target: str, options: Mapping[str, Any]) -> Settings:
             values[name] = (value,) if isinstance(value, str) else tuple(value)
         else:
             values[name] = value
-    for name in ("validation", "baselines", "prices"):
+    for name in ("validation", "baselines", "prices", "pretrained"):
         if isinstance(values.get(name), Path):
             values[name] = str(values[name])
     return Settings(**values)

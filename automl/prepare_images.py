@@ -110,8 +110,8 @@ class _Preparation:
         raw, asked = self._with_classes(source, raw)
         if raw.table.column_names == [IMAGE]:
             raise DataError(
-                f"{raw.source} holds images and no target {settings.target!r}; write an .npz file with both, "
-                f"numpy.savez(path, X=images, {settings.target}=labels), or give a table with a column of paths"
+                f"{raw.source}: there are images and no target {settings.target!r}; write an .npz file with both, "
+                f"numpy.savez(path, X=images, {settings.target}=labels), give both in a dict, or a table with a column of paths"
             )
         around = RawTable(table=raw.table, findings=raw.findings, source=raw.source, written=raw.written)
         check_columns(around, settings)

@@ -146,6 +146,14 @@ def measure(data, seed, args, seconds, **options):
     return {"accuracy": accuracy, "trials": len(curve.points), "curve": curve.points, "members": members}
 
 
+def answer_of(command, work):
+    """What a command answers in JSON; a run that ended with its baseline alone counts, too."""
+    done = subprocess.run(command, cwd=work, capture_output=True, text=True, check=False)
+    if done.returncode not in (0, 3):
+        raise SystemExit(f"{' '.join(command)} ended with {done.returncode}:\n{done.stdout}{done.stderr}")
+    return json.loads(done.stdout)
+
+
 def on_the_command_line(data, seed, args, seconds):
     """Hyperband over phi as a user asks for it."""
     program = [sys.executable, "-m", "automl.cli.main"]
@@ -157,10 +165,9 @@ def on_the_command_line(data, seed, args, seconds):
         fit += ["--strategy", "hyperband", "--fidelity", "phi", "--phi-max", f"{args.phi_max:g}"]
         fit += ["--models", args.models] if args.models else []
         started = time.monotonic()
-        told = json.loads(subprocess.run(fit, cwd=work, capture_output=True, text=True, check=True).stdout)
+        told = answer_of(fit, work)
         wall = time.monotonic() - started
-        score = [*program, "score", "run", "test.npz", "--json"]
-        scored = json.loads(subprocess.run(score, cwd=work, capture_output=True, text=True, check=True).stdout)
+        scored = answer_of([*program, "score", "run", "test.npz", "--json"], work)
     members = sorted({row["model"] for row in told["leaderboard"] if row["weight"]})
     return {"accuracy": scored["score"], "trials": told["trials"], "wall_seconds": round(wall, 1), "members": members}
 

@@ -232,8 +232,10 @@ def sets_of(chosen: argparse.Namespace):
 def defaults(chosen: argparse.Namespace) -> None:
     """Each data set, seed and system once; what is there already is kept. Libraries are imported before the clock runs."""
     import torch
+    from threadpoolctl import threadpool_limits
 
     torch.set_num_threads(1)
+    threadpool_limits(1)  # one thread each; those of NumPy would spin on a busy core
     record = Record(chosen, {"time": chosen.time, "cpu_time": chosen.cpu_time, "config": chosen.config})
     config = json.loads(chosen.config)
     warmed = False

@@ -10,7 +10,7 @@ FIND_DEVICE = "automl_plugins.torch_common.devices:find_device"
 FIND_WEIGHTS = "automl_plugins.torch_image.weights:find_weights"
 CPU_SHARE = 0.25
 """Of the run, that a trial of a dear network may take on a CPU: one that the clock cuts off is worse than a cheaper one that
-came to its end (12 s of one core on 100 small photographs: fine-tuning cut off 0.36, features 0.85, a small network 0.63).
+came to its end (12 s of one core on 100 small photographs: fine-tuning cut off 0.36, features 0.85, small networks 0.63).
 """
 EPOCHS = "passes over the training rows"
 PRELOAD = ("torch", "torch._dynamo", "safetensors.torch")
@@ -35,7 +35,12 @@ def register_fidelities() -> list[Fidelity]:
 
 @hookimpl
 def register_models() -> list[ModelSpec]:
-    """Three networks trained from scratch, and two ways to use pretrained weights."""
+    """Three networks trained from scratch, and two ways to use pretrained weights.
+
+    Costs are those that `benchmarks/network_costs.py` measured on one thread of a busy CPU, medians of inputs from 8 x 8 to
+    96 x 96: `cnn` 55, `resnet` 30, `efficientnet` 100, `pretrained_features` 29, `finetune` 289 at 8 x 8. They differ fivefold
+    by the input; a run corrects them by what its first trials took.
+    """
     return [
         _pretrained(
             "pretrained_features",
@@ -43,7 +48,7 @@ def register_models() -> list[ModelSpec]:
             "features:PretrainedFeatures",
             "heads:space",
             priority=10,
-            cost=20.0,
+            cost=25.0,
         ),
         _pretrained(
             "finetune",
@@ -51,19 +56,19 @@ def register_models() -> list[ModelSpec]:
             "finetune:FineTuned",
             "spaces:finetune",
             priority=25,
-            cost=400.0,
+            cost=300.0,
             cpu_share=CPU_SHARE,
             fidelities=(Fidelity(name="epochs", unit=EPOCHS, low=1, high=10, resumable=True), "resolution"),
         ),
         _network("cnn", "Small convolutional network.", "cnn", "CNN", priority=20, cost=40.0),
-        _network("resnet", "ResNet (He et al. 2016) of basic blocks.", "resnet", "ResNet", priority=30, cost=60.0),
+        _network("resnet", "ResNet (He et al. 2016) of basic blocks.", "resnet", "ResNet", priority=30, cost=40.0),
         _network(
             "efficientnet",
             "EfficientNet (Tan and Le 2019) with compound scaling.",
             "efficientnet",
             "EfficientNet",
             priority=40,
-            cost=150.0,
+            cost=100.0,
             cpu_share=CPU_SHARE,
         ),
     ]

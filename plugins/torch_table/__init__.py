@@ -19,7 +19,8 @@ def register_models() -> list[ModelSpec]:
     """Four networks; epochs are their fidelity.
 
     Costs were measured on one thread of a CPU with 8,000 rows and 20 numbers, where a second trains 19,000 rows of
-    `realmlp` and 3,500 of `tabm`, and lie between those of small tables and of such.
+    `realmlp` and 3,500 of `tabm`, and lie between those of small tables and of such. `benchmarks/network_costs.py` finds 11 to 27
+    for `mlp` and 26 to 91 for `realmlp` on a busy CPU.
     """
     return [
         _network(

@@ -360,7 +360,7 @@ def test_odd_arrays(images, words):
 def test_images_without_a_target_are_refused(tmp_path):
     np.save(tmp_path / "x.npy", np.zeros((8, 6, 6), np.uint8))
 
-    with pytest.raises(automl.DataError, match=r"holds images and no target 'kind'; .*X=images, kind=labels"):
+    with pytest.raises(automl.DataError, match=r"there are images and no target 'kind'; .*X=images, kind=labels"):
         automl.check(tmp_path / "x.npy", target="kind")
 
 

@@ -1,6 +1,7 @@
 """What settings accept, and the words for what they do not."""
 
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -63,3 +64,8 @@ def test_ways_to_validate_that_exclude_each_other(given, words):
 def test_groups_and_times_may_be_cut_into_folds():
     assert Settings(target="y", group="g", folds=3).folds == 3
     assert Settings(target="y", time_column="t", folds=3).folds == 3
+
+
+@pytest.mark.parametrize("name", ["validation", "baselines", "prices", "pretrained"])
+def test_files_may_be_paths(name):
+    assert "some/file" == getattr(make_settings("y", {name: Path("some/file")}), name)
