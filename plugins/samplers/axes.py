@@ -27,6 +27,7 @@ Kind = Literal["number", "choice", "rank", "fixed"]
 TRIES = (8, 200, 1000)  # a new configuration comes at once in an endless space, late in a small one
 FEWEST_IN_BATCH = 64  # rows drawn at once where some may be forbidden
 MOST_BATCHES = 200
+PRIOR = 256  # draws from the prior of a hyperparameter, of which a quantile is taken
 
 
 class ModelAxes:
@@ -193,6 +194,21 @@ class ModelAxes:
             rows = self.default[None, :]
         return rows[np.arange(count) % len(rows)]
 
+    def at(self, shares: Row, rng: np.random.Generator) -> Row:
+        """The row in which every hyperparameter has that quantile of its own prior.
+
+        Args:
+            shares: One for each hyperparameter, in [0, 1).
+            rng: The quantiles are those of some draws from the priors.
+        """
+        random = np.random.RandomState(int(rng.integers(2**31)))
+        places = (shares * PRIOR).astype(int)
+        row = [
+            np.sort(np.asarray(one.sample_vector(PRIOR, seed=random)))[place]
+            for one, place in zip(self._parameters, places, strict=True)
+        ]
+        return self.repaired(np.array(row, dtype=float))
+
 
 class Axes:
     """The joint space as rows of each model."""
@@ -247,6 +263,22 @@ class Axes:
                 if found is not None and found.id not in asked:
                     return found
         return self.leftover(asked, origin)
+
+    def spread(self, number: int, count: int, seed: int, asked: set[str], origin: str) -> Candidate | None:
+        """The `number`-th (from 0) of `count` candidates that are spread over the space, one in each `count`-th part of
+        the range of every hyperparameter and of the models (Latin hypercube, McKay et al. 1979).
+
+        None where it is forbidden or was asked already.
+        """
+        rng = generator(seed, count)
+        width = 1 + max(len(axes) for axes in self.of.values())
+        parts = rng.permuted(np.tile(np.arange(count), (width, 1)), axis=1)
+        shares = (parts + rng.random(parts.shape))[:, number] / count
+        first = int(np.searchsorted(np.cumsum(self.shares), shares[0], side="right"))
+        model = self.models[min(first, len(self.models) - 1)]
+        axes = self.of[model]
+        found = axes.decode(axes.at(shares[1 : 1 + len(axes)], generator(seed, count, number)), origin)
+        return found if found is not None and found.id not in asked else None
 
     def leftover(self, asked: set[str], origin: str) -> Candidate | None:
         """What random draws missed, where a space is small enough to look at everything."""

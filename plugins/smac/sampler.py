@@ -56,8 +56,8 @@ class SmacSampler:
     record makes the same suggestions. What was running counts as finished with the predicted loss, and nothing that
     was asked is proposed again.
 
-    Results of all budgets count, on one scale (see `Results`). Suggestions are random until INITIAL configurations have
-    one. smac is imported in the thread too, after the first jobs are out.
+    Results of all budgets count, on one scale (see `Results`). Until INITIAL configurations have one, suggestions are a
+    Latin hypercube, then random. smac is imported in the thread too, after the first jobs are out.
     """
 
     def __init__(self, space: JointSpace, seed: int) -> None:
@@ -92,7 +92,9 @@ class SmacSampler:
             for candidate in self._prepared[1].result():
                 if candidate.id not in asked:
                     return candidate
-        return self._axes.random(generator(self._seed, history.next_id), asked, "smac")
+        made = len(own_suggestions(history))
+        found = self._axes.spread(made, INITIAL, self._seed, asked, "smac") if made < INITIAL else None
+        return found or self._axes.random(generator(self._seed, history.next_id), asked, "smac")
 
     def _prepare(self, history: History) -> None:
         """Start on the next suggestion, given the record as it is once this one has been started."""

@@ -132,6 +132,29 @@ def test_draws_end_where_nearly_everything_is_forbidden():
     assert [[0.0]] * 3 == rows.tolist()
 
 
+def test_a_spread_design_has_one_row_in_each_part_of_every_range():
+    space = ConfigurationSpace()
+    space.add(Float("rate", (1e-6, 1e-1), log=True), Integer("depth", (1, 100)), Categorical("kind", ["a", "b"]))
+    axes = Axes(JointSpace({"one": space, "two": space}))
+    asked: set[str] = set()
+    found = [axes.spread(number, 10, 3, asked, "x") for number in range(10)]
+    rows = np.array([axes.encode(one) for one in found])
+    for column in (0, 2):  # quantiles of 256 draws are a little beside those of the range
+        assert np.allclose(np.sort(rows[:, column]), (np.arange(10) + 0.5) / 10, atol=0.13)
+    assert sorted(one.config["kind"] for one in found).count("a") in (4, 5, 6)
+    assert [one.model for one in found].count("one") == 5
+    assert [one.id for one in found] == [axes.spread(number, 10, 3, asked, "x").id for number in range(10)]
+    assert found[0].id != axes.spread(0, 10, 4, asked, "x").id
+    assert axes.spread(0, 10, 3, {found[0].id}, "x") is None
+
+
+@pytest.mark.parametrize("number", range(6))
+def test_a_spread_design_is_legal_in_conditional_spaces(number):
+    axes = Axes(JointSpace({"awkward": awkward()}))
+    found = axes.spread(number, 6, 0, set(), "x")
+    assert found is None or axes.encode(found) is not None
+
+
 def test_rows_go_there_and_back():
     space = JointSpace({"m": awkward()})
     axes = Axes(space).of["m"]
