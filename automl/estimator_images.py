@@ -38,6 +38,8 @@ def holds_images(features: Any) -> bool:
     paths = _path_list(features)
     if paths is not None:
         return any(path.lower().endswith(ENDINGS) for path in paths)
+    if _is_array_list(features):
+        return True
     return isinstance(features, str | Path) or (not isinstance(features, list | tuple) and is_images(features, None))
 
 
@@ -67,6 +69,8 @@ def opened(features: Any) -> Any:
         return paths
     if isinstance(features, Mapping):
         raise ValueError("X is a mapping; give the array of the images as X and their target as y")  # noqa: TRY004 - as for all that is wrong with X
+    if _is_array_list(features):
+        return _stacked(features)
     if not isinstance(features, str | Path):
         return np.asanyarray(features)
     path = Path(features).expanduser()
@@ -95,7 +99,9 @@ def paired(images: Any, target: NDArray[Any], weight: NDArray[np.float64] | None
 def as_given(features: Any) -> Any:
     """What a predictor of images takes: columns and arrays of paths as lists, anything else as it is."""
     paths = _path_list(features)
-    return features if paths is None else paths
+    if paths is not None:
+        return paths
+    return _stacked(features) if _is_array_list(features) else features
 
 
 def _path_list(features: Any) -> list[str] | None:
@@ -105,3 +111,19 @@ def _path_list(features: Any) -> list[str] | None:
     if not isinstance(features, list | tuple) or not features:
         return None
     return [str(one) for one in features] if all(isinstance(one, str | Path) for one in features) else None
+
+
+def _is_array_list(features: Any) -> bool:
+    """Whether this is a list of images, each an array of its own ``(height, width)`` or ``(height, width, channels)``."""
+    return isinstance(features, list | tuple) and bool(features) and getattr(features[0], "ndim", 0) in (2, 3)
+
+
+def _stacked(images: Any) -> NDArray[Any]:
+    """A list of images as one array; ValueError where their sizes differ."""
+    shapes = sorted({np.shape(image) for image in images})
+    if len(shapes) > 1:
+        told = " and ".join(" x ".join(map(str, shape)) for shape in shapes[:2])
+        raise ValueError(
+            f"X is a list of images of different shapes, such as {told}; resize them, or give paths of files"
+        )
+    return np.stack([np.asarray(image) for image in images])

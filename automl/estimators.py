@@ -41,7 +41,7 @@ class AutoClassifier(ClassifierMixin, AutoEstimator):  # type: ignore[misc]
         """Search on `X` and labels `y` ``(rows,)``.
 
         `X` is an array or a table ``(rows, columns)``, or images: an array ``(rows, height, width)`` or ``(rows, height,
-        width, channels)``, a list of paths, or without `y` a folder with a folder for each class or an .npz file with the
+        width, channels)``, a list of such or of paths, or without `y` a folder with a folder for each class or an .npz file with the
         arrays X and y. Raises ValueError for data that cannot be used.
         """
         if y is None and holds_images(X):

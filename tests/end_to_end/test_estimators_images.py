@@ -56,6 +56,7 @@ def test_arrays(pictures):
     assert (8, 2) == model.predict_proba(X[16:]).shape
     assert ["blue", "red"] == list(model.classes_)
     assert "images" == model.predictor_.task.modality
+    assert list(y[:3]) == list(AutoClassifier(**QUICK).fit(list(X), y).predict(list(X[:3])))
 
 
 def test_a_list_of_paths(paths):
@@ -161,6 +162,7 @@ def test_the_size_of_images_and_a_fidelity(pictures):
         (np.zeros((6, 8, 8)), [0, 1], "inconsistent numbers of samples"),
         (np.zeros((6, 8, 8)), [0] * 6, "one class only"),
         ({"X": np.zeros((6, 8, 8))}, [0, 1] * 3, "X is a mapping"),
+        ([np.zeros((8, 8)), np.zeros((8, 9))] * 3, [0, 1] * 3, "different shapes, such as 8 x 8 and 8 x 9"),
         ([f"{name}.png" for name in "abcdef"], ["a", "b"] * 3, "6 of 6 images cannot be read"),
     ],
 )
