@@ -12,7 +12,7 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from automl.arrange import Run, build_strategy, describe, run_context, run_info
+from automl.arrange import Run, build_strategy, describe, run_context, run_info, why_no_stacking
 from automl.beside import import_beside
 from automl.choosing import choose_members
 from automl.clock import Clock
@@ -220,6 +220,8 @@ def _search_and_save(run: Run, store: Store, executor: Executor) -> FitOutcome:
     context = run_context(run, folder, resampling.splits, course.name)
     goals = context.goals.reason()
     reasons = (*run.ready.reasons, *course.notes, *([f"predictor: {goals}"] if goals else []))
+    if not context.stacking:
+        reasons = (*reasons, f"stacking: none: {why_no_stacking(run, course.name)}")
     describe(store, run, reasons)
     with writing(folder, found=False):
         save_data(folder / DATA_FOLDER, prepared.data)

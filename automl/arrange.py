@@ -14,6 +14,7 @@ from automl.machine import Machine, versions
 from automl.plan import search_weights
 from automl.protocols import RunFacts, RunInfo
 from automl.replan import least_folds
+from automl.stacking import why_not
 from automl.strategy import Strategy, choose_strategy, make_strategy, strategy_parts
 
 if TYPE_CHECKING:
@@ -131,6 +132,19 @@ def _wanted_fidelity(run: Run, strategy: str) -> str | None:
     return run.settings.fidelity or strategy_parts(strategy, run.registry)[1].fidelity or None
 
 
+def why_no_stacking(run: Run, strategy: str) -> str:
+    """Why there is no second layer, in words; empty when one is tried. `strategy`: the name of the one that is used."""
+    task = run.ready.prepared.task
+    return why_not(
+        run.settings,
+        models=sum(not spec.is_baseline for spec in run.ready.plan.models),
+        rows=task.rows,
+        images=task.modality == "images",
+        validation=run.ready.resampling.kind,
+        partial=strategy_parts(strategy, run.registry)[1].partial,
+    )
+
+
 def run_context(run: Run, folder: Path, splits: Sequence[Split], strategy: str) -> RunContext:
     """What stays the same during the search; `strategy` is the name of the one that is used."""
     assert run.ready.prepared.data.target is not None
@@ -157,6 +171,7 @@ def run_context(run: Run, folder: Path, splits: Sequence[Split], strategy: str) 
         least_folds=least_folds(run.settings, run.ready.resampling.kind, run.ready.prepared.task.rows),
         partial=strategy_parts(strategy, run.registry)[1].partial,
         early_discard=run.settings.early_discard,
+        stacking=not why_no_stacking(run, strategy),
         fidelity=_wanted_fidelity(run, strategy),
         goals=Goals.of(run.settings, images=run.ready.prepared.task.modality == "images"),
     )

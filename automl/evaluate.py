@@ -11,6 +11,7 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from automl.data.records import ImageData
 from automl.errors import MetricError, RunError
 from automl.fold_data import REFIT_FOLD, forms_of
 from automl.latency import folder_megabytes, time_rows
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from automl.data.records import ImageData, MatrixData, Split, TableData
+    from automl.data.records import MatrixData, Split, TableData
     from automl.data.target_unit import TargetUnit
     from automl.metrics import Metric
     from automl.task import Task
@@ -61,6 +62,8 @@ class FoldJob:
     threads: int = 1
     device: str = "cpu"
     checkpoint: Path | None = None
+    columns: Path | None = None
+    """Array ``(rows, columns)`` of numbers that stand beside the table's own: predictions of the first layer."""
     latency_rows: int = 0
     """Rows of the batch by which predicting is timed; 0: it is not."""
     folder: Path
@@ -134,6 +137,26 @@ def _open(job: FoldJob) -> _Opened:
     return opened
 
 
+_widened: dict[str, tuple[Path, TableData]] = {}
+
+
+def _data(job: FoldJob, opened: _Opened) -> TableData | ImageData:
+    """The run's data with the columns that the job adds; those of the last such job are kept for its other folds."""
+    if job.columns is None:
+        return opened.data
+    key = job.columns.with_name(f"{opened.run_id}-{job.columns.name}")
+    kept = _widened.get("run")
+    if kept is None or kept[0] != key:
+        import numpy as np
+
+        from automl.data.widened import widened
+
+        assert not isinstance(opened.data, ImageData), "only tables are widened"
+        kept = key, widened(opened.data, np.load(job.columns, allow_pickle=False))
+        _widened["run"] = kept
+    return kept[1]
+
+
 def run_fold(job: FoldJob) -> FoldResult:
     """Fit one fold (or all rows), predict its validation rows, save the member and the predictions."""
     factory = load_object(job.factory, owner="model")  # a first import takes seconds, which are not the model's
@@ -142,7 +165,8 @@ def run_fold(job: FoldJob) -> FoldResult:
     _seed_globals(job.seed)
     opened = _open(job)
     train_rows, valid_rows = _rows(job, opened)
-    train, valid, encoder, shared = forms_of(job, opened.data, train_rows, valid_rows)
+    data = _data(job, opened)
+    train, valid, encoder, shared = forms_of(job, data, train_rows, valid_rows)
     prepared = time.monotonic()
     effort = Effort(
         fidelity=dict(job.fidelity),
@@ -177,10 +201,10 @@ def run_fold(job: FoldJob) -> FoldResult:
         judged = time.monotonic() - judged
     predicted = time.monotonic()
     _save(job, member, predictions, shared)
-    _check_saved(job, factory, member, opened, shared)
+    _check_saved(job, factory, member, data, shared)
     row_ms = None
     if job.latency_rows:
-        row_ms = time_rows(member, opened.data, job.latency_rows, seconds=predicted_at - fitted, count=len(valid_rows))
+        row_ms = time_rows(member, data, job.latency_rows, seconds=predicted_at - fitted, count=len(valid_rows))
     return FoldResult(
         loss=loss,
         facts=facts,
@@ -238,7 +262,7 @@ def _rows(job: FoldJob, opened: _Opened) -> tuple[NDArray[np.int64], NDArray[np.
     return split.train[kept], split.valid
 
 
-def _check_saved(job: FoldJob, factory: Any, member: Member, opened: _Opened, shared: str | None) -> None:
+def _check_saved(job: FoldJob, factory: Any, member: Member, data: TableData | ImageData, shared: str | None) -> None:
     """Once for each model and process: what was saved can be loaded again and predicts. A model that cannot fails here,
     where it costs its own trials, and not the predictor whose member it would be. Large ones are not read twice.
     """
@@ -249,7 +273,7 @@ def _check_saved(job: FoldJob, factory: Any, member: Member, opened: _Opened, sh
     encoders = {} if shared is None or member.encoder is None else {shared: member.encoder}
     try:
         again = load_member(job.folder, factory, config=job.config, task=job.task, seed=job.seed, encoders=encoders)
-        again.predict(opened.data.take(np.arange(min(CHECKED_ROWS, len(opened.data)))))
+        again.predict(data.take(np.arange(min(CHECKED_ROWS, len(data)))))
     except Exception as error:
         cause = error.__cause__ or error
         raise RunError(

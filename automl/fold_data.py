@@ -43,6 +43,7 @@ def forms_of(
         encoder, train = _encode(job, data.take(train_rows))
         return train, encoder.transform(data.take(valid_rows)) if len(valid_rows) else None, encoder, None
     name = "all" if job.fold == REFIT_FOLD else f"fold-{job.fold}"
+    name = name if job.columns is None else f"{name}-{job.columns.stem}"
     cache = job.run_folder / CACHE_FOLDER / name
     target, weight = data.target, data.weight
     if not cache.is_dir():

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from automl.evaluate import FoldJob
 from automl.fidelity import ENGINE_FIDELITIES, FOLDS, ROWS
+from automl.fold_data import CACHE_FOLDER
 from automl.goals import Goals
 from automl.member import MODEL_FOLDER
 from automl.run_folder import fold_folder, link_tree
@@ -64,6 +65,8 @@ class RunContext:
     """Whether the scheduler gives less than the whole budget."""
     early_discard: bool = False
     """Whether trials whose first folds promise nothing are left, where there is a time budget."""
+    stacking: bool = False
+    """Whether a second layer is tried at the end (`automl.stacking`)."""
     fidelity: str | None = None
     """The fidelity that partial budgets scale where a model has it; None: each model's default."""
     goals: Goals = field(default_factory=Goals)
@@ -152,10 +155,16 @@ def make_fold_job(context: RunContext, trial: Trial, fold: int, soft: float | No
         threads=context.threads,
         device=context.devices.get(spec.name, "cpu"),
         checkpoint=checkpoint,
+        columns=columns_file(context.folder, trial.candidate.base) if trial.candidate.base else None,
         # The folds of a trial cost about the same, so one of them is timed.
         latency_rows=context.goals.rows if fold == 0 and partial.rows_share >= 1.0 and trial.is_full else 0,
         folder=fold_folder(context.folder, trial.id, fold),
     )
+
+
+def columns_file(folder: Path, base: Iterable[int]) -> Path:
+    """Where the predictions of some trials stand while others are trained on them."""
+    return folder / CACHE_FOLDER / f"on-{'-'.join(map(str, base))}.npy"
 
 
 def keep_folds(context: RunContext, parent: int, trial: int, folds: Iterable[int]) -> None:

@@ -33,11 +33,14 @@ class Candidate:
     """``default``, ``random``, ``baseline:file#3``, ..."""
     cost: float = field(default=1.0, compare=False)
     """What a fit of it takes as a multiple of its model's default, by whoever stored it."""
+    base: tuple[int, ...] = ()
+    """Trials on whose predictions it is trained beside the table's own columns (`automl.stacking`); empty: on none."""
 
     @cached_property
     def id(self) -> str:
-        """Stable id of the configuration; the origin does not count."""
-        return config_id(self.model, self.config)
+        """Stable id of the configuration and of what it stands on; the origin does not count."""
+        own = config_id(self.model, self.config)
+        return "-".join([own, *map(str, self.base)])
 
 
 DISCARDED = "discarded"

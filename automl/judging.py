@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from automl.live_ensemble import LiveEnsemble
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
 
     from automl.ensemble import Ensemble
     from automl.evaluate import FoldResult
@@ -53,7 +54,7 @@ class Judging:
     def score(self, trial: Trial, results: Mapping[int, FoldResult]) -> float:
         """The score of a trial's folds, pooled; RunError when the metric says nothing about them."""
         was_slow = self._live.slow_seconds
-        score = self._live.score(trial.id, dict(sorted(results.items())), keep=trial.is_full)
+        score = self._live.score(trial.id, dict(sorted(results.items())), keep=trial.is_full, base=trial.candidate.base)
         if self._live.slow_seconds and not was_slow:
             self._store.event(
                 "warning",
@@ -62,6 +63,26 @@ class Judging:
                 "judged by the mean of their folds, ensembles by a sample of the rows",
             )
         return score
+
+    @property
+    def stacking(self) -> str:
+        """What became of the second layer, in words; empty without one."""
+        return self._live.stacking
+
+    def first_layer(self, history: History) -> list[Trial]:
+        """Done full trials that stand on no others, baselines not among them."""
+        return [trial for trial in history.full() if not (self._is_baseline(trial) or trial.candidate.base)]
+
+    def weigh(self, first: Sequence[Trial]) -> Ensemble | None:
+        """The best bag of these trials as things stand; see `LiveEnsemble.weigh`."""
+        return self._live.weigh(first)
+
+    def write_columns(self, base: Sequence[int], path: Path) -> None:
+        """Write what these trials predict to where others that stand on them read it."""
+        import numpy as np
+
+        path.parent.mkdir(exist_ok=True)
+        np.save(path, self._live.columns(base))
 
     def use_folds(self, context: RunContext) -> None:
         """Judge by the folds of `context` from now on."""

@@ -15,6 +15,7 @@ from automl.evaluate import PREDICTIONS_FILE
 from automl.goals import Cost, Goals
 from automl.oof import OutOfFold
 from automl.run_folder import fold_folder
+from automl.stacking import compare, mixed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -61,6 +62,8 @@ class LiveEnsemble:
         """What the fitted models of each scored trial cost when they predict, by estimate."""
         self.slow_seconds = 0.0
         """What a slow metric is expected to take on all rows; 0 for others."""
+        self.stacking = ""
+        """What became of the second layer, in words; empty without one."""
         self.unjudged = ""
         """Why mixed predictions could not be judged, when they could not."""
         self._folder = folder
@@ -79,12 +82,14 @@ class LiveEnsemble:
         self._factors: dict[int, Factors] = {}
         """How each scored trial decides best."""
         self._of_models: Ensemble | None = None
-        self._uncapped: tuple[tuple[int, ...], Ensemble] | None = None
-        """The last choice without a cap, and among which trials."""
+        self._uncapped: dict[tuple[int, ...], Ensemble] = {}
+        """The last choices without a cap, by the trials among which, with and without a second layer."""
         self._seconds = 0.0
         self._seen = 0
 
-    def score(self, trial_id: int, results: Mapping[int, FoldResult], *, keep: bool = True) -> float:
+    def score(
+        self, trial_id: int, results: Mapping[int, FoldResult], *, keep: bool = True, base: Sequence[int] = ()
+    ) -> float:
         """Pool the predictions of a trial's folds, given by number, and score them; with `keep` the trial may join
         the ensemble if they cover every row. Under a slow metric the mean of the folds' scores stands for it.
 
@@ -110,7 +115,8 @@ class LiveEnsemble:
         if keep and len(rows) == len(self._oof.covered):
             self._predictions[trial_id] = predictions
         self.folds[trial_id] = tuple(sorted(results))
-        self.costs[trial_id] = _cost(results)
+        # A trial of the second layer predicts nothing before those have that it stands on.
+        self.costs[trial_id] = sum((self.costs[number] for number in base), start=_cost(results))
         return self.metric.from_distance(loss)
 
     def use_folds(self, splits: Sequence[Split]) -> None:
@@ -155,10 +161,13 @@ class LiveEnsemble:
                 return False
         started = time.monotonic()
         pooled = [trial for trial in trials if trial.id in self._predictions]
-        chosen, before = self._judged(pooled or list(trials), final=final), self._of_models
+        first = [trial for trial in pooled or trials if not trial.candidate.base]
+        chosen, before = self._judged(first, final=final), self._of_models
         # Cut short by the clock, a new choice may be worse than the one before.
         if chosen and before and before.loss < chosen.loss and set(before.weights) <= set(self._predictions):
             chosen = before
+        if chosen and final:
+            chosen = self._with_second_layer(chosen, pooled)
         self.current = self._of_models = self._refined(chosen) if chosen and final else chosen
         floor = min(baselines, key=lambda trial: (trial.loss, trial.id), default=None)
         # A baseline never joins models: to a ranking metric it is no harm, but to the probabilities it is.
@@ -168,6 +177,39 @@ class LiveEnsemble:
         self._prune(trials)
         self._seconds += time.monotonic() - started
         return True
+
+    def weigh(self, first: Sequence[Trial]) -> Ensemble | None:
+        """The best bag of these trials as things stand, for others to stand on; None where some rows have no
+        predictions, or judging takes too long.
+        """
+        pooled = [trial for trial in first if trial.id in self._predictions]
+        if self.slow_seconds or len(self._oof.covered) < len(self._target):
+            return None
+        return self._judged(pooled, final=False)
+
+    def columns(self, base: Sequence[int]) -> NDArray[np.float32]:
+        """What these trials predict for all rows, as numbers beside a table: ``(rows, columns)``."""
+        from automl.data.widened import prediction_columns
+
+        return prediction_columns([self._predictions[number] for number in base])
+
+    def _with_second_layer(self, without: Ensemble, trials: list[Trial]) -> Ensemble:
+        """`without`, the best bag of the first layer, mixed with the best one of both where that is clearly better."""
+        second = [trial for trial in trials if trial.candidate.base]
+        if not second or self.slow_seconds or not set(without.weights) <= set(self._predictions):
+            return without
+        both = self._judged(trials, final=True)
+        assert both is not None
+        rows = self._oof.covered
+        truth, weight = self._target[rows], None if self._weight is None else self._weight[rows]
+        weights = mixed(without.weights, both.weights)
+        factors, loss = self._decisions.choose(truth, _mean(self._predictions, weights), weight)
+        both = Ensemble(weights=weights, loss=loss, factors=factors)
+        one, two = (decided(_mean(self._predictions, bag.weights), bag.factors) for bag in (without, both))
+        groups = None if self._groups is None else self._groups[rows]
+        verdict = compare(self.metric, truth, one, two, weight, groups=groups, deadline=self._deadline(final=True))
+        self.stacking = verdict.told()
+        return both if verdict.pays else without
 
     def discard(self, trial: int) -> None:
         """Let a trial not join the ensemble."""
@@ -215,10 +257,11 @@ class LiveEnsemble:
             return self.metric.loss(truth, decided(mean, factors), weight)
 
         key = (final, *predictions)
-        if self._uncapped is None or self._uncapped[0] != key:
-            found = select(predictions, loss_of, known=known, deadline=self._deadline(final=final))
-            self._uncapped = (key, found)
-        found = self._uncapped[1]
+        if key not in self._uncapped:
+            if len(self._uncapped) > 1:
+                self._uncapped.clear()
+            self._uncapped[key] = select(predictions, loss_of, known=known, deadline=self._deadline(final=final))
+        found = self._uncapped[key]
         costs, deadline = {trial: self._price(trial) for trial in predictions}, self._deadline(final=final)
         if self._goals.capped:
             found = select_within(
@@ -269,6 +312,7 @@ class LiveEnsemble:
             return
         kept = {trial.id for trial in choose_candidates(trials, limit=MODELS_KEPT)}
         kept |= set(self.current.weights) if self.current else set()
+        kept |= {number for trial in trials for number in trial.candidate.base}
         for trial in trials:
             if trial.id not in kept and trial.id in self._predictions:
                 del self._predictions[trial.id]

@@ -94,9 +94,12 @@ def member_records(
     if result.ensemble is None:
         return ()
     weights = result.ensemble.weights
+    below = {number for one in weights for number in result.history[one].candidate.base}
+    # Those that only others stand on have no weight of their own.
+    all_weights = {**weights, **dict.fromkeys(sorted(below - set(weights)), 0.0)}
     return tuple(
         _record(result.history[number], weight, registry, folder, (-1,) if number in refitted else result.folds[number])
-        for number, weight in weights.items()
+        for number, weight in all_weights.items()
     )
 
 
@@ -126,6 +129,7 @@ def _record(trial: Trial, weight: float, registry: Registry, folder: Path, folds
         distribution=spec.distribution,
         config=trial.candidate.config,
         folders=tuple(fold_folder(folder, trial.id, fold).relative_to(folder).as_posix() for fold in folds),
+        base=trial.candidate.base,
     )
 
 

@@ -74,7 +74,7 @@ def read_results(folder: Path) -> RunResults:
 
 def _counts(trial: Trial) -> bool:
     full = trial.is_full and trial.status == "done" and trial.loss is not None
-    return full and trial.candidate.origin != ENGINE_BASELINE
+    return full and trial.candidate.origin != ENGINE_BASELINE and not trial.candidate.base
 
 
 def _loss(trial: Trial) -> float:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from automl.decisions import decided
 from automl.errors import DataError, PredictorError
-from automl.joint_predict import weighted_sum
+from automl.layers import layered_sum
 from automl.metrics import load_metric
 from automl.predictor_file import PREDICTOR_FILE, Parts, read_parts
 from automl.predictor_members import check_members, load_members
@@ -261,9 +261,8 @@ class Predictor:
         if not self.parts.members:
             constant = np.asarray(self.parts.constant, dtype=np.float64)
             return np.broadcast_to(constant if self.task.is_classification else constant[0], shape).copy()
-        members = [(weight / len(models), model) for weight, models in self._open() for model in models]
         outputs = self.task.class_count if self.task.is_classification else 0
-        mean = weighted_sum(members, encoded, outputs, usable_cores().value)
+        mean = layered_sum(self.parts.members, self._open(), encoded, outputs, usable_cores().value)
         calibration = self.parts.calibration
         return mean if calibration is None else np.asarray(calibration.apply(mean), dtype=np.float64)
 

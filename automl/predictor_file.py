@@ -41,6 +41,8 @@ class MemberRecord:
     folders: tuple[str, ...]
     """Relative to the predictor's folder."""
     source: str = ""
+    base: tuple[int, ...] = ()
+    """Trials whose predictions it takes beside the table's own columns; empty: none, it is of the first layer."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,7 +87,8 @@ def read_parts(folder: Path) -> Parts:
             schema=Schema.from_dict(plain["schema"]),
             coding=TargetCoding.from_dict(plain["coding"]),
             members=tuple(
-                MemberRecord(**{**record, "folders": tuple(record["folders"])}) for record in plain["members"]
+                MemberRecord(**{**record, "folders": tuple(record["folders"]), "base": tuple(record.get("base", ()))})
+                for record in plain["members"]
             ),
             constant=tuple(float(value) for value in plain["constant"]),
             only_baseline=bool(plain["only_baseline"]),

@@ -10,14 +10,14 @@ from automl.member import MEMBER_FILE, Member, load_member
 from automl.predictor_file import PREDICTOR_FILE, MemberRecord, Parts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
     from automl.data.matrix import MatrixEncoder
     from automl.registry import Registry
 
 
-def check_members(records: Iterable[MemberRecord], folder: Path, registry: Registry) -> None:
+def check_members(records: Sequence[MemberRecord], folder: Path, registry: Registry) -> None:
     """PredictorError when a member's plugin or files are not there, or lie outside of the predictor's folder."""
     for record in records:
         spec, contested = registry.models.get(record.model), registry.contested.get(("models", record.model), "")
@@ -39,6 +39,11 @@ def check_members(records: Iterable[MemberRecord], folder: Path, registry: Regis
                 raise PredictorError(
                     f"{folder / name} of the predictor is missing ({MEMBER_FILE}); copy the whole folder again"
                 )
+    below = {record.trial for record in records if not record.base}
+    if any(not set(record.base) <= below for record in records):
+        raise PredictorError(
+            f"{folder / PREDICTOR_FILE} lacks members that others stand on; copy it again or fit again"
+        )
 
 
 def load_members(parts: Parts, folder: Path, registry: Registry) -> list[tuple[float, Sequence[Member]]]:

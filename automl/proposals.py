@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from automl.answers import checked_step
 from automl.errors import PluginError
 from automl.finals import finalist, finals_are_due
+from automl.history import History
 from automl.in_order import InOrder
 from automl.protocols import Done, Wait
 from automl.store import UNCOUNTED
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from automl.fold_jobs import RunContext
-    from automl.history import Candidate, History, Trial
+    from automl.history import Candidate, Trial
 
 SKIPS_IN_A_ROW = 25
 """Suggestions that are passed over, one after another, as too slow for the time that is left, before waiting."""
@@ -39,6 +40,10 @@ class Proposals:
         """Whether the strategy is not asked any more."""
         self.ended = ""
         """Why the search ended before its time, in words."""
+        self.reserved = 0
+        """Trials of the run that are kept for a second layer."""
+        self.layered = False
+        """Whether the history holds trials of a second layer."""
         self.passed_over = 0
         """Suggestions that were too slow for the time that was left, in rows of `SKIPS_IN_A_ROW`."""
         self._context = context
@@ -59,8 +64,11 @@ class Proposals:
 
     def next(self, history: History) -> Start | None:
         """What the strategy wants to begin; None: nothing now, or nothing any more (`exhausted`)."""
-        if self.exhausted or self._strategy is None or self._trials_used_up(history):
+        if self.exhausted or self._strategy is None or self.trials_used_up(history):
             return None
+        if self.layered:
+            # What a configuration is worth above others tells nothing of what it is worth alone.
+            history = History(trial for trial in history if not trial.candidate.base)
         match self._ask(self._strategy, history):
             case Start() as start:
                 return start
@@ -85,7 +93,7 @@ class Proposals:
             return self.ended
         if self._context.clock.search_left() <= 0:
             return "its time is over"
-        if self._trials_used_up(history):
+        if self.trials_used_up(history):
             return f"{self._context.trials} trials were made"
         return "nothing was left to try" if self._strategy is not None else "no model but the baseline can be used"
 
@@ -108,8 +116,11 @@ class Proposals:
         self._warn(self.ended)
         return Done()
 
-    def _trials_used_up(self, history: History) -> bool:
+    def trials_used_up(self, history: History) -> bool:
+        """Whether as many trials began as the user allows, without those that are kept for the second layer."""
         if self._context.trials is None:
             return False
-        used = sum(not self.is_baseline(trial) and trial.kind not in UNCOUNTED for trial in history)
-        return used >= self._context.trials
+        used = sum(
+            not (self.is_baseline(trial) or trial.candidate.base) and trial.kind not in UNCOUNTED for trial in history
+        )
+        return used >= self._context.trials - self.reserved

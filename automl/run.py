@@ -12,7 +12,7 @@ from automl.early_discard import EarlyDiscard
 from automl.errors import RunError
 from automl.fidelity import FOLDS
 from automl.fold_count import FoldCount
-from automl.fold_jobs import RunContext, keep_folds, partial_training
+from automl.fold_jobs import RunContext, columns_file, keep_folds, partial_training
 from automl.history import DISCARDED
 from automl.judging import Judging
 from automl.open_trials import OpenTrial, OpenTrials
@@ -21,6 +21,7 @@ from automl.proposals import SKIPS_IN_A_ROW, Proposals
 from automl.run_folder import trial_folder
 from automl.search_record import SearchRecord
 from automl.search_result import SearchResult
+from automl.stacking import SecondLayer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -57,6 +58,9 @@ class Search:
         )
         self._judging = Judging(context, store, self._proposals.is_baseline)
         self._early = EarlyDiscard(context)
+        models = sum(not spec.is_baseline for spec in context.models.values())
+        self._second = SecondLayer(wanted=context.stacking, models=models, trials=context.trials, clock=context.clock)
+        self._proposals.reserved = self._second.reserved
         self._results: dict[int, dict[int, FoldResult]] = {}
         self._fold_count = FoldCount(context, self.executor.workers)
         self._notes: tuple[str, ...] = ()
@@ -80,6 +84,8 @@ class Search:
         self._abandon("the search was stopped before all its folds were done")
         self._rescue()
         self._judging.update(self.history, final=True)
+        if self.context.stacking:
+            self._notes = (*self._notes, f"stacking: {self._judging.stacking or self._second.told}")
         return SearchResult(
             history=self.history,
             ensemble=self._judging.current,
@@ -122,7 +128,7 @@ class Search:
     # -- starting ---------------------------------------------------------------------------------
 
     def _start_trial(self) -> bool:
-        start = self._proposals.next_baseline()
+        start = self._proposals.next_baseline() or self._next_above()
         if start is not None:
             self._begin(start)
             return True
@@ -147,6 +153,30 @@ class Search:
                 return True
         self._proposals.pass_over()
         return False
+
+    def _next_above(self) -> Start | None:
+        """The next trial of the second layer, when that is due and there is time for it."""
+        if self._second.open and self._fold_count.settled and not self._proposals.ended and self._second_is_due():
+            first = self._judging.first_layer(self.history)
+            base = self._second.prepare(first, self._judging.weigh(first))
+            if base:
+                self._proposals.layered = True
+                self._judging.write_columns(base, columns_file(self.context.folder, base))
+        while (start := self._second.next()) is not None:
+            reason = self._admission.why_skip(start, self.history, self._open.waiting + self._open.running)
+            if not reason:
+                return start
+            self._record.skip(start, reason)
+        return None
+
+    def _second_is_due(self) -> bool:
+        """Whether the first layer is over, or the clock says that it is time."""
+        idle = not (self._open.running or self._open.waiting)
+        if idle and (self._proposals.exhausted or self._proposals.trials_used_up(self.history)):
+            return True
+        return self._second.in_reach() and self._second.is_due(
+            self._judging.first_layer(self.history), self.executor.workers
+        )
 
     def _begin(self, start: Start) -> None:
         trial = self._record.begin(start)
@@ -192,6 +222,8 @@ class Search:
             self._leave(active)
 
     def _is_hopeless(self, active: OpenTrial) -> bool:
+        if active.trial.candidate.base:  # it is worth what it adds, not what it is beside those that it stands on
+            return False
         ensemble = self._judging.current
         weights = {} if ensemble is None else ensemble.weights
         return self._early.hopeless(active.trial, active.folds, active.wanted, self.history.incumbent(), weights)
@@ -266,7 +298,9 @@ class Search:
         patience = self.context.patience
         if patience is None or self._proposals.ended:
             return
-        found = patience_ends(self.history, patience, self._proposals.is_baseline)
+        found = patience_ends(
+            self.history, patience, lambda trial: self._proposals.is_baseline(trial) or bool(trial.candidate.base)
+        )
         if found is None:
             return
         last, best = found

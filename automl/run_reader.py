@@ -146,7 +146,12 @@ def open_run(folder: Path | str) -> RunReader:
 def _trial(row: sqlite3.Row) -> Trial:
     return Trial(
         id=row["id"],
-        candidate=Candidate(model=row["model"], config=json.loads(row["config"]), origin=row["origin"]),
+        candidate=Candidate(
+            model=row["model"],
+            config=json.loads(row["config"]),
+            origin=row["origin"],
+            base=tuple(json.loads(row["base"])) if "base" in row.keys() else (),  # noqa: SIM118 - a row is no mapping
+        ),
         budget=row["budget"],
         status=row["status"],
         loss=row["loss"],

@@ -135,6 +135,9 @@ class Settings:
     """Most megabytes (10^6 bytes) that the finished predictor may have."""
     latency_rows: int = 1000
     """Rows of the batches in which `max_latency_ms` is measured."""
+    stacking: bool | None = None
+    """Whether a second layer of models is tried, which see the predictions of others beside the table (`automl.stacking`):
+    None, where rows, preset and goals allow; True, with few rows and preset ``balanced``, too; False, never."""
     refit: bool = False
     """Train each member once on all rows instead of averaging the fold models."""
     dedupe: bool = False

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from automl.history import Trial
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 KEPT = "kept"
 """Kind of a job whose result was taken from the trial that is continued."""
 SKIPPED = "skipped"
@@ -43,7 +43,7 @@ CREATE TABLE trials (
     id INTEGER PRIMARY KEY, model TEXT NOT NULL, config TEXT NOT NULL, origin TEXT NOT NULL, budget REAL NOT NULL,
     status TEXT NOT NULL, loss REAL, score REAL, fold_losses TEXT NOT NULL, seconds REAL NOT NULL, parent INTEGER,
     kind TEXT NOT NULL, message TEXT NOT NULL, facts TEXT NOT NULL, started REAL NOT NULL, finished REAL,
-    row_ms REAL, megabytes REAL
+    row_ms REAL, megabytes REAL, base TEXT NOT NULL DEFAULT '[]'
 );
 CREATE TABLE jobs (
     trial INTEGER NOT NULL, fold INTEGER NOT NULL, kind TEXT NOT NULL, loss REAL, prepare_seconds REAL,
@@ -179,7 +179,7 @@ class Store:
             trial.id, trial.candidate.model, dumps(trial.candidate.config), trial.candidate.origin, trial.budget,
             trial.status, trial.loss, trial.score, dumps(trial.fold_losses), trial.seconds, trial.parent,
             trial.kind, trial.message, dumps(trial.facts), started or 0.0, finished,
-            trial.row_ms, trial.megabytes,
+            trial.row_ms, trial.megabytes, dumps(trial.candidate.base),
         )  # fmt: skip
         marks = ",".join("?" * len(values))
         self._write(

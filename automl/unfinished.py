@@ -117,6 +117,9 @@ def _found(record: RunRecord, store: Store, registry: Registry) -> _Found:
                 notes.append(f"finish: trial {trial.id} is left out: model {trial.candidate.model} is not installed")
         elif trial.is_full and trial.status in ("done", "running") and (folds := _whole_folds(record, trial)):
             usable[trial.id] = folds
+    # Nothing stands on what is not there.
+    base_of = {trial.id: trial.candidate.base for trial in record.trials}
+    usable = {number: folds for number, folds in usable.items() if set(base_of[number]) <= set(usable)}
     chosen = _judge_again(record, usable, registry, notes) or _as_recorded(record, usable, notes)
     trials = []
     for trial in chosen.trials:
@@ -161,7 +164,11 @@ def _judge_again(
     baselines = {number for number in trials if _is_baseline(registry, trials[number])}
     if not any(number not in baselines for number in live.folds):
         # No model was done: the one with most folds counts as it is.
-        open_ones = [number for number in usable if trials[number].status == "running" and number not in baselines]
+        open_ones = [
+            number
+            for number in usable
+            if trials[number].status == "running" and number not in baselines and not trials[number].candidate.base
+        ]
         for number in sorted(open_ones, key=lambda one: (-len(usable[one]), one)):
             if _score(live, record, trials, usable[number], number, notes):
                 notes.append(f"finish: trial {number} counts with the {len(usable[number])} folds that were done")
@@ -173,6 +180,8 @@ def _judge_again(
         [trial for trial in full if trial.id in baselines],
         final=True,
     )
+    if live.stacking:
+        notes.append(f"stacking: {live.stacking}")
     score = None if live.current is None else load_metric(name, registry).from_distance(live.current.loss)
     return _Found(trials=tuple(trials.values()), ensemble=live.current, folds=dict(live.folds), score=score, notes=())
 

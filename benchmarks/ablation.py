@@ -13,8 +13,9 @@ else the machine is doing:
 - stored:      weights chosen among default and sampled configurations only
 - discard:     with early discard: weights chosen among the trials that it would have kept. The run itself gives all folds to
                all trials, so that wrong discards show; the fits that are saved are counted
+- stacking:    weights chosen among trials of the first layer only; the same as it is where no second layer was kept
 
-The last three, whose predictions nothing calibrates, are compared with the weighted mean as it is. ``--switches
+The last four, whose predictions nothing calibrates, are compared with the weighted mean as it is. ``--switches
 target_encoding`` makes one more run of each, which differs in what its models see:
 
 - target_encoding: no means of the target instead of categories
@@ -51,6 +52,7 @@ from automl.predictor import Predictor
 from automl.predictor_file import MemberRecord, Parts
 from automl.registry import load_registry
 from automl.run_folder import fold_folder
+from automl.run_reader import open_run
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -59,8 +61,8 @@ if TYPE_CHECKING:
 
     from automl.registry import Registry
 
-VARIANTS = ("full", "calibration", "bagging", "ensemble", "stored", "discard")
-UNCALIBRATED = frozenset({"ensemble", "stored", "discard"})
+VARIANTS = ("full", "calibration", "bagging", "ensemble", "stored", "discard", "stacking")
+UNCALIBRATED = frozenset({"ensemble", "stored", "discard", "stacking"})
 SWITCHES = {"target_encoding": False}
 """Settings that switch off what changes the run itself."""
 
@@ -93,11 +95,13 @@ def run_once(folder: Path, options: dict[str, Any], run: Path) -> tuple[dict[str
     # The files of trials are those of the predictor, and others, which it has no sums of.
     whole = replace(parts, members=members, files={})
     bare = replace(whole, calibration=None)
-    best = min(made.trials(), key=made.loss)
+    best = min(filter(made.is_first, made.trials()), key=made.loss)
     first = tuple(replace(member, folders=member.folders[:1]) for member in members)
     weights = made.weights(folder, meta["target"], parts, lambda row: not str(row["origin"]).startswith("baseline:"))
     kept, saved = made.kept(folder, meta["target"], parts)
     of_kept = made.weights(folder, meta["target"], parts, lambda row: row["trial"] in kept)
+    of_first = made.weights(folder, meta["target"], parts, lambda row: made.is_first(row["trial"]))
+    stacked = any(member.base and member.weight for member in members)
     errors = {
         "full": error(whole),
         "calibration": error(bare),
@@ -105,6 +109,9 @@ def run_once(folder: Path, options: dict[str, Any], run: Path) -> tuple[dict[str
         "bagging": error(replace(whole, members=first)),
         "stored": error(replace(bare, members=tuple(made.record(*pair) for pair in weights.items()))),
         "discard": error(replace(bare, members=tuple(made.record(*pair) for pair in of_kept.items()))),
+        "stacking": error(
+            replace(bare, members=tuple(made.record(*pair) for pair in of_first.items())) if stacked else bare
+        ),
     }
     return errors, saved
 
@@ -115,6 +122,12 @@ class _Members:
     def __init__(self, run: Path, records: dict[int, dict[str, Any]], registry: Registry) -> None:
         self._run, self._records, self._registry = run, records, registry
         self._splits = read_splits(run)
+        with open_run(run) as reader:
+            self._base = {trial.id: trial.candidate.base for trial in reader.trials()}
+
+    def is_first(self, number: int) -> bool:
+        """Whether a trial stands on no others."""
+        return not self._base[number]
 
     def trials(self) -> list[int]:
         """Trials that may join: no baselines, and their models are there."""
@@ -145,6 +158,7 @@ class _Members:
             distribution=spec.distribution,
             config=row["config"],
             folders=folders,
+            base=self._base[number],
         )
 
     def kept(self, folder: Path, target: str, parts: Parts) -> tuple[list[int], dict[str, float]]:
@@ -152,14 +166,14 @@ class _Members:
         metric = load_metric(parts.task.metric, self._registry)
         truth = _truth(folder, target, parts)
         judged = Judged(run=self._run, task=parts.task, metric=metric, splits=self._splits, truth=truth)
-        return early_discard(judged, {number: self.folds(number) for number in self.trials()})
+        return early_discard(judged, {number: self.folds(number) for number in self.trials() if self.is_first(number)})
 
     def weights(
         self, folder: Path, target: str, parts: Parts, wanted: Callable[[dict[str, Any]], bool]
     ) -> dict[int, float]:
         """Greedy weights among the trials of a kind, by their out-of-fold predictions."""
         truth = _truth(folder, target, parts)
-        chosen = [number for number in self.trials() if wanted(self._records[number])]
+        chosen = [number for number in self.trials() if self.is_first(number) and wanted(self._records[number])]
         splits = [self._splits[fold] for fold in self.folds(chosen[0])]
         pooled = OutOfFold(splits, len(truth))
         predictions = {

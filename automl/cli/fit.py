@@ -117,6 +117,9 @@ def _fidelity_names() -> set[str]:
     metavar="N",
     help="Rows of the batches in which latency is measured (default 1000).",
 )
+@click.option(
+    "--stacking/--no-stacking", default=None, help="Whether models on the predictions of others are tried at the end."
+)
 @click.option("--refit", is_flag=True, help="Train members once on all rows: a smaller, faster predictor.")
 @click.option("--test", metavar="FILE", help="At the end, score the predictor on this table; not part of the time.")
 @click.option("--tracker", "trackers", multiple=True, metavar="NAME", help="Let this tracker listen to the run.")

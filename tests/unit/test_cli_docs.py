@@ -24,7 +24,8 @@ def parameters_of(command):
 
 
 def options_of(command):
-    return {option for parameter in parameters_of(command) for option in parameter.opts if option.startswith("--")}
+    options = {one for each in parameters_of(command) for one in (*each.opts, *each.secondary_opts)}
+    return {option for option in options if option.startswith("--")}
 
 
 def all_options():
