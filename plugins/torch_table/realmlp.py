@@ -30,8 +30,8 @@ BIAS_POINTS = 5
 FIRST_BETA2 = 0.95
 FACTORS = {"scale": 6.0, "bias": 0.1, "slope": 0.1, "embedding": 0.1}
 """Factors of the learning rate, by what the name of a parameter holds."""
-WAVE = 1.0 / 15.0
-"""The first wave of the schedule, as a share of training; each is twice as long as the one before."""
+PATIENCE_EPOCHS, PATIENCE_FACTOR = 40.0, 3.0
+"""Epochs without progress after which training ends, and how many more for each that led to the best."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -150,8 +150,9 @@ class RealMlp(TableNetwork):
         return list(made.values())
 
     def patience(self, full_epochs: float) -> Callable[[float], float]:
-        """The loss rises within a wave: only one that ends without progress tells something."""
-        return lambda best: 1.1 * best + 1.5 * WAVE * full_epochs
+        """The loss rises within a wave, and the long last ones gain most: as patient as the authors where they stop early."""
+        del full_epochs
+        return lambda best: PATIENCE_EPOCHS + PATIENCE_FACTOR * best
 
     def follow(self, network: nn.Module, optimiser: torch.optim.Optimizer) -> Callable[[float], None]:
         """Dropout and weight decay fade in the second half."""
