@@ -89,14 +89,16 @@ def nothing_found(folder: Path) -> bool:
     names = {path.name for path in folder.iterdir()}
     if not names <= early or any((folder / TRIALS_FOLDER).glob("*")):
         return False
+    # Many a folder has a `data` of its user's. The database of a run comes before its data and goes after them.
+    others = names & {DATA_FOLDER, SPLITS_FILE}
     if DATABASE not in names:
-        return True
+        return not others
     import sqlite3
 
     try:
         with closing(sqlite3.connect(folder / DATABASE)) as database:
             tables = {name for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
-            if not tables <= TABLES:
+            if not tables <= TABLES or (others and tables != TABLES):
                 return False
             return "trials" not in tables or not list(database.execute("SELECT id FROM trials LIMIT 1"))
     except sqlite3.Error:
@@ -104,7 +106,9 @@ def nothing_found(folder: Path) -> bool:
 
 
 def remove_leftovers(folder: Path) -> None:
-    """Take away what a run left that found nothing; the lock stays. Only for who holds it, and when `nothing_found`."""
+    """Take away what a run left that found nothing, the database last; the lock stays. Only for who holds it, and when
+    `nothing_found`.
+    """
     for name in (TRIALS_FOLDER, DATA_FOLDER):
         shutil.rmtree(folder / name, ignore_errors=True)
     for name in (SPLITS_FILE, *DATABASE_FILES):

@@ -234,6 +234,8 @@ class Store:
         """
         if self._found:
             return
+        with contextlib.suppress(OSError):
+            remove_leftovers(self.folder)  # in the order that tells, if this is cut off, what is left
         if self._made:
             shutil.rmtree(self.folder, ignore_errors=True)
             return

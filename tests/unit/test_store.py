@@ -93,6 +93,21 @@ def test_what_is_not_a_leftover_is_left_alone(tmp_path, name, content):
     assert content == (tmp_path / name).read_bytes()
 
 
+@pytest.mark.parametrize("name", ["data/train.csv", "splits.npz"])
+@pytest.mark.parametrize("database", [False, True])
+def test_files_of_the_user_that_are_called_like_a_runs_are_left_alone(tmp_path, name, database):
+    """As when a project with a folder `data` is given as the run folder; a database without tables is no run's either."""
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    (tmp_path / name).write_text("mine")
+    if database:
+        (tmp_path / "run.db").touch()
+
+    for refused in (check_new_folder, Store):
+        with pytest.raises(RunError, match="nothing was changed"):
+            refused(tmp_path)
+    assert "mine" == (tmp_path / name).read_text()
+
+
 def test_a_database_of_somebody_else_is_left_alone(tmp_path):
     with closing(sqlite3.connect(tmp_path / "run.db")) as database:
         database.execute("CREATE TABLE poems (line TEXT)")
