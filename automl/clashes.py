@@ -60,7 +60,8 @@ def without_twins(ordered: tuple[LoadedPlugin, ...]) -> tuple[tuple[LoadedPlugin
             kept.append(plugin)
             continue
         name = plugin.source.name
-        switch = f"{name}@{next(twin.distribution for twin in (*reversed(losers), *twins) if twin.distribution)}"
+        installed = [twin.distribution for twin in (*reversed(losers), *twins) if twin.distribution]
+        switch = f"{name}@{installed[0]}" if installed else name
         message = f"two plugins are called {name!r}: {_told(twins, losers)}; {_switch_off(switch)}"
         kept.append(LoadedPlugin(source=plugin.source, problem=message))
         if plugin.source is losers[0]:

@@ -477,6 +477,14 @@ def test_plugin_of_the_process_clashes_with_an_installed_one_of_its_name(site):
     assert ["b"] == list(load_registry(disabled=["toy@automl-toy"]).models)
 
 
+def test_a_registry_does_not_take_two_plugins_of_one_name(site):
+    """Neither of them is installed, so that no distribution tells them apart."""
+    found = site.load().register(toy_plugin("a"), "toy")
+
+    with pytest.raises(PluginError, match="two plugins are called 'toy'.*--disable-plugin toy,"):
+        found.register(toy_plugin("b"), "toy")
+
+
 def test_plugin_of_the_process_that_loses_its_name_is_told_at_once(site):
     site.add_model("automl-pluggy", "linear", plugin="linear")
     register_plugin(toy_plugin("linear"), "toy")
