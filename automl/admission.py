@@ -110,9 +110,10 @@ class Admission:
             return ""
         return f"all trials of {', '.join(searched)} failed"
 
-    def fill(self, passed_over: Sequence[Start], running: int) -> Start | None:
+    def fill(self, passed_over: Sequence[Start], history: History, running: int) -> Start | None:
         """Of trials that do not fit into the time, the first one that is worth something when it takes all that is left;
-        None: the rest of the time is too short. `running` jobs are under way, on as many workers.
+        None: the rest of the time is too short. `running` jobs are under way, on as many workers. Models that rest go on
+        resting.
         """
         clock = self._context.clock
         if clock.search_end is None or self._context.partial:
@@ -121,10 +122,11 @@ class Admission:
         if left < FILL_SHARE * (clock.search_end - clock.started):
             return None
         job = left / -(-len(self._context.splits) // max(self._workers - running, 1))
+        asked = [trial for trial in history if trial.kind != SKIPPED]
         for start in passed_over:
             spec = self._context.models[start.candidate.model]
             usual = self._costs.job_seconds(spec.name, start.candidate.cost)
-            if spec.least_share < 1.0 and job >= spec.least_share * usual:
+            if spec.least_share < 1.0 and job >= spec.least_share * usual and not _failures_to_rest(spec.name, asked):
                 return start
         return None
 

@@ -44,6 +44,7 @@ class Candidate:
 
 
 DISCARDED = "discarded"
+"""Kind of trials that early discard left."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,6 +81,13 @@ class Trial:
         """Whether it had the whole budget."""
         return self.budget >= 1.0
 
+    @property
+    def comparable_budget(self) -> float:
+        """The budget of the trials that its loss compares with: what early discard left was trained as full trials are,
+        and lacks folds only.
+        """
+        return 1.0 if self.kind == DISCARDED else self.budget
+
 
 class _Record:
     """Trials as they came in, and the views of the last state, kept up to date with each of them."""
@@ -92,7 +100,7 @@ class _Record:
         """Configuration id -> trials that have it."""
         self.running: dict[int, Trial] = {}
         self.done: dict[float, dict[int, Trial]] = {}
-        """Budget -> done trials by number."""
+        """Comparable budget -> done trials by number."""
         self.last_id = 0
 
     def add(self, trial: Trial) -> None:
@@ -107,12 +115,12 @@ class _Record:
         if trial.status == "running":
             self.running[trial.id] = trial
         elif trial.status == "done":
-            self.done.setdefault(trial.budget, {})[trial.id] = trial
+            self.done.setdefault(trial.comparable_budget, {})[trial.id] = trial
 
     def _forget(self, trial: Trial) -> None:
         self.running.pop(trial.id, None)
         if trial.status == "done":
-            del self.done[trial.budget][trial.id]
+            del self.done[trial.comparable_budget][trial.id]
         self.asked[trial.candidate.id] -= 1
         if not self.asked[trial.candidate.id]:
             del self.asked[trial.candidate.id]
@@ -181,7 +189,8 @@ class History:
 
     def full(self) -> list[Trial]:
         """Trials that are done at the whole budget."""
-        return _in_order(trials for budget, trials in self._state.done.items() if budget >= 1.0)
+        whole = _in_order(trials for budget, trials in self._state.done.items() if budget >= 1.0)
+        return [trial for trial in whole if trial.is_full]
 
     def incumbent(self) -> Trial | None:
         """The best full-budget trial so far, the earlier one on a tie."""
@@ -189,7 +198,9 @@ class History:
         return min(full, key=lambda trial: (trial.loss, trial.id), default=None)
 
     def at_best_budget(self, at_least: int) -> list[Trial]:
-        """Done trials of the highest budget that has `at_least` of them, else of the fullest one."""
+        """Done trials of the highest budget that has `at_least` of them, else of the fullest one. Those that early discard
+        left count as full ones: among themselves they would be the worst of a search.
+        """
         done = {budget: trials for budget, trials in self._state.done.items() if trials}
         if not done:
             return []

@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from automl.history import DISCARDED
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from automl.history import History, Trial
 
 UNCOUNTED = frozenset({"skipped", "cancelled"})
-DISCARDED = "discarded"
-"""Kind of trials that early discard left."""
 
 
 def patience_ends(
@@ -20,8 +20,8 @@ def patience_ends(
 ) -> tuple[int, int | None] | None:
     """The trial at which patience ended and the best one until then (None: all failed); None while it lasts.
 
-    Full trials count in the order of asking, failed ones and those that early discard left too, baselines not; what comes after one that is still running is
-    not looked at, so that the answer does not depend on how many run at a time.
+    Full trials count in the order of asking, failed ones and those that early discard left too, baselines not; what comes
+    after one that is still running is not looked at, so that the answer does not depend on how many run at a time.
     """
     best, best_id, since = math.inf, None, 0
     for trial in sorted(history, key=lambda one: one.id):

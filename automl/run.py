@@ -146,7 +146,7 @@ class Search:
             if not self._open.running and (why := self._admission.why_nothing_is_left(self.history)):
                 self._proposals.stop(why)
         if self._open.running < self.executor.workers:
-            last = self._admission.fill(passed_over, self._open.running)
+            last = self._admission.fill(passed_over, self.history, self._open.running)
             if last is not None:
                 self._admission.take_the_rest(self.history.next_id)
                 self._begin(last)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from typing import TYPE_CHECKING, Any
 
+from automl.history import DISCARDED
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -12,14 +14,14 @@ if TYPE_CHECKING:
 
 
 def rung_rows(trials: Sequence[Trial]) -> list[dict[str, Any]]:
-    """A row for each model and budget that has done trials.
+    """A row for each model and budget that has done trials; what early discard left is on no rung.
 
     `rank_correlation` is Spearman's, over the configurations that are done at this budget and at the model's next larger
     one; None with fewer than three of them.
     """
     done: dict[str, dict[float, dict[str, Trial]]] = {}
     for trial in trials:
-        if trial.status == "done":
+        if trial.status == "done" and trial.kind != DISCARDED:
             done.setdefault(trial.candidate.model, {}).setdefault(trial.budget, {})[trial.candidate.id] = trial
     rows = []
     for model, rungs in sorted(done.items()):

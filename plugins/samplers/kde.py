@@ -28,8 +28,8 @@ class KernelDensities:
     BOHB's single density over all hyperparameters fits a joint space badly: most of it is inactive in any
     configuration. So the choice of model has a density of its own: how many of the good trials, those of all models
     together, are of this model, with one trial's worth of prior by the models' weights; a model is drawn from it.
-    Then the two densities are fitted in that model's own space, on its own good and bad trials, at the highest
-    budget where it has enough of them. A model without enough draws at random.
+    Then the two densities are fitted in that model's own space, on its own good and bad trials; results of all budgets
+    count, on one scale (see `Results`). A model without enough draws at random.
 
     Failed trials count as bad. So do running ones, which keeps simultaneous suggestions apart.
     """

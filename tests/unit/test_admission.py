@@ -1,5 +1,7 @@
 """What is known of costs, and how the end of a run is filled."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -8,7 +10,7 @@ from automl.clock import Clock
 from automl.costs import BEYOND_CUT, Costs
 from automl.data.records import Split
 from automl.fold_jobs import RunContext
-from automl.history import Candidate, Trial
+from automl.history import Candidate, History, Trial
 from automl.metrics import load_metric
 from automl.registry import load_registry
 from automl.specs import ModelSpec
@@ -52,9 +54,9 @@ def trial(number, model="quick", cost=1.0):
     return Trial(id=number, candidate=Candidate(model=model, config={}, cost=cost))
 
 
-def filled(left, asked, *, running=0, **changes):
+def filled(left, asked, *, running=0, history=(), **changes):
     with FakeClock(SECONDS - left).installed():
-        found = admission(**changes).fill(starts(*asked), running)
+        found = admission(**changes).fill(starts(*asked), History(history), running)
     return None if found is None else found.candidate.model
 
 
@@ -69,6 +71,14 @@ def test_folds_and_busy_workers_share_the_rest():
     assert filled(18.0, ["quick"], folds=4) is None
     assert filled(30.0, ["quick"], folds=4, running=1) is None
     assert "quick" == filled(40.0, ["quick"], folds=4, running=1)
+
+
+def test_a_model_that_rests_after_failures_does_not_fill_the_rest():
+    """It was passed over because it fails, not for want of time, and would only fail again and again."""
+    failures = [replace(trial(number), status="failed", kind="error") for number in (1, 2, 3)]
+
+    assert "quick" == filled(10.0, ["quick"], history=failures[:2])
+    assert filled(10.0, ["quick"], history=failures) is None
 
 
 def test_the_last_seconds_and_schedulers_of_partial_budgets_are_left_alone():

@@ -1,5 +1,7 @@
 """``automl show --rungs``: costs of budgets and whether they can be trusted."""
 
+from dataclasses import replace
+
 import pytest
 
 from automl.history import Candidate, Trial
@@ -26,6 +28,12 @@ def test_few_or_equal_losses_have_no_correlation():
     equal = rung_rows([trial(n, n % 3, 1.0 if n > 2 else 0.5, 0.5) for n in range(6)])
 
     assert [None, None] == [few[0]["rank_correlation"], equal[0]["rank_correlation"]]
+
+
+def test_what_early_discard_left_is_on_no_rung():
+    left = replace(trial(2, 2, 0.4, 0.9), kind="discarded")
+
+    assert [1.0] == [row["budget"] for row in rung_rows([trial(1, 1, 1.0, 0.1), left])]
 
 
 def test_what_models_reported_is_shown_as_a_mean_over_those_that_reported_it():

@@ -61,9 +61,9 @@ def test_without_time_and_trials_ten_minutes_are_the_budget():
     assert Settings(target="y", trials=3, seconds=5.0).budget_seconds == 5.0
 
 
-def _trial(number, loss=None, *, budget=1.0, status="done", model="a"):
+def _trial(number, loss=None, *, budget=1.0, status="done", model="a", kind=""):
     candidate = Candidate(model=model, config={"x": number}, origin="random")
-    return Trial(id=number, candidate=candidate, budget=budget, status=status, loss=loss)
+    return Trial(id=number, candidate=candidate, budget=budget, status=status, loss=loss, kind=kind)
 
 
 def test_history_views():
@@ -97,6 +97,18 @@ def test_the_best_budget_needs_enough_trials():
 
     assert {0.5} == {trial.budget for trial in history.at_best_budget(3)}
     assert {1.0} == {trial.budget for trial in history.at_best_budget(1)}
+
+
+def test_what_early_discard_left_compares_with_full_trials():
+    """A sampler that was shown them alone, as many as they may be, would learn from the worst of a search."""
+    left = [_trial(number, 0.9, budget=0.25, kind="discarded") for number in range(1, 6)]
+    history = History([*left, _trial(6, 0.1), _trial(7, 0.2)])
+
+    assert list(range(1, 8)) == [trial.id for trial in history.at_best_budget(6)]
+    assert list(range(1, 8)) == [trial.id for trial in history.at_best_budget(20)]
+    assert [6, 7] == [trial.id for trial in history.full()]
+    assert 7 == len(history.finished())
+    assert history.incumbent().id == 6
 
 
 def test_config_ids_do_not_depend_on_order_or_origin():
