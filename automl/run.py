@@ -162,6 +162,8 @@ class Search:
             if base:
                 self._proposals.layered = True
                 self._judging.write_columns(base, columns_file(self.context.folder, base))
+            else:
+                self._proposals.reserved = 0  # the first layer has all trials of the run
         while (start := self._second.next()) is not None:
             reason = self._admission.why_skip(start, self.history, self._open.waiting + self._open.running)
             if not reason:

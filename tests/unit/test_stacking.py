@@ -299,6 +299,15 @@ def test_it_takes_its_trials_from_those_of_the_run_and_can_be_switched_off(tmp_p
     assert told(stacked).startswith(("stacking: kept: ", "stacking: left out: "))
 
 
+def test_without_a_second_layer_its_trials_go_to_the_first(tmp_path, monkeypatch):
+    """As where rows of a rare class have no predictions out of fold."""
+    monkeypatch.setattr("automl.judging.Judging.weigh", lambda *_: None)
+    outcome = run(tmp_path / "run", stacking=True)
+
+    assert told(outcome).startswith("stacking: none: the first layer has too few models")
+    assert 10 == outcome.trials  # the baseline comes on top
+
+
 def test_what_is_left_out_leaves_the_ensemble_of_the_first_layer(tmp_path, monkeypatch):
     monkeypatch.setattr("automl.stacking.LEAST_WINS", 2.0)
     stacked = run(tmp_path / "stacked", stacking=True)
