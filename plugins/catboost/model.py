@@ -134,7 +134,7 @@ class CatBoost:
         rounds = max(1, int(effort.fidelity.get("rounds", effort.full.get("rounds", MOST_ROUNDS))) - self._rounds)
         maker = catboost.CatBoostClassifier if self._task.is_classification else catboost.CatBoostRegressor
         options = self._options(effort, rounds, train, pool.num_col())
-        watch = None if effort.deadline is None else _StopInTime(effort.deadline)
+        watch = None if effort.deadline is None else _StopInTime(effort.deadline, rounds)
         try:
             if self._rate is None:
                 self._rate = self._choose_rate(maker, options, pool, effort)
@@ -281,7 +281,7 @@ def _rate_in_time(maker: Any, options: dict[str, Any], pool: Any, deadline: floa
     A few rounds are trained to see what one takes, and thrown away: CatBoost cannot change its rate on the way.
     """
     rate = float(options["learning_rate"])
-    tried = _StopInTime(deadline)
+    tried = _StopInTime(deadline, TRIED_ROUNDS)
     maker(**{**options, "iterations": TRIED_ROUNDS}).fit(pool, callbacks=[tried])
     if len(tried.times) < 2:
         return FASTEST_RATE
@@ -299,18 +299,18 @@ def _sum(path: Path) -> str:
 class _StopInTime:
     """Ends training when one more round might pass the deadline."""
 
-    def __init__(self, deadline: float) -> None:
-        self._deadline = deadline
+    def __init__(self, deadline: float, wanted: int) -> None:
+        self._deadline, self._wanted = deadline, wanted
         self._last = time.monotonic()
         self.times: list[float] = []
         """When each round ended."""
         self.cut = False
-        """Whether the deadline ended training."""
+        """Whether the deadline ended training before the wanted rounds were done."""
 
     def after_iteration(self, info: Any) -> bool:
         """Whether to go on."""
         now = time.monotonic()
         taken, self._last = now - self._last, now
         self.times.append(now)
-        self.cut = now + 2.0 * taken + 0.05 > self._deadline
+        self.cut = len(self.times) < self._wanted and now + 2.0 * taken + 0.05 > self._deadline
         return not self.cut

@@ -107,7 +107,8 @@ class LightGBM:
             held = self._dataset(self._columns.transform(valid), valid, parameters, reference=data)
         rounds = int(effort.fidelity.get("rounds", effort.full.get("rounds", MOST_ROUNDS)))
         if effort.deadline is not None and effort.deadline - time.monotonic() < 0.5 * (time.monotonic() - started):
-            rounds, self._cut = min(rounds, before + 1), True  # preparing alone used up the time: one is still a model
+            # Preparing alone used up the time: one round is still a model.
+            rounds, self._cut = min(rounds, before + 1), rounds > before + 1
         self._booster = self._boost(lgb, parameters, data, held, max(rounds - before, 1), effort, len(train))
         facts = {"rounds": float(self._booster.current_iteration() if held is None else self._best())}
         if effort.deadline is not None:
@@ -298,7 +299,7 @@ class _Watch:
         done = len(self._times)
         per_round = (now - self._times[0]) / (done - 1) if done > 1 else 0.0
         # Two rounds and a little are kept free for the round under way, predicting and saving.
-        if now + 2.0 * per_round + 0.05 > deadline:
+        if environment.iteration < environment.end_iteration - 1 and now + 2.0 * per_round + 0.05 > deadline:
             self.cut = True
             raise self._stop(environment.iteration if self._best is None else self._best[1], results)
         if done == FIRST_LOOK and per_round > 0 and not self._steady:

@@ -82,7 +82,7 @@ class XGBoost:
         early = held is not None and "rounds" not in effort.fidelity
         parameters = self._parameters(effort, train)
         rate = None if "learning_rate" in effort.facts else float(parameters["learning_rate"])
-        watch = _watch(xgb, effort.deadline, rate, len(train) if early else None, self._rounds)
+        watch = _watch(xgb, effort.deadline, rate, len(train) if early else None, self._rounds, wanted)
         booster = xgb.train(
             parameters,
             data,
@@ -171,12 +171,14 @@ class XGBoost:
         return model
 
 
-def _watch(xgb: Any, deadline: float | None, rate: float | None, rows: int | None, before: int) -> Any:
+def _watch(
+    xgb: Any, deadline: float | None, rate: float | None, rows: int | None, before: int, wanted: int
+) -> Any:
     """A callback that ends training in time and, with `rows`, when the validation loss stops falling. With `rate`, it makes
     that one faster where there is time for few rounds only.
 
     Its `best` is loss and number of the best round, counted from the first of all, `before` continued ones included; `cut`
-    says whether the deadline ended training.
+    says whether the deadline ended training before the `wanted` rounds were done.
     """
 
     class Watch(xgb.callback.TrainingCallback):  # type: ignore[misc]
@@ -207,7 +209,7 @@ def _watch(xgb: Any, deadline: float | None, rate: float | None, rows: int | Non
                 if faster > self.rate:
                     self.rate = faster
                     model.set_param({"learning_rate": faster})
-            self.cut = now + 2.0 * taken + 0.05 > deadline
+            self.cut = self.done < wanted and now + 2.0 * taken + 0.05 > deadline
             return self.cut
 
     return Watch()

@@ -261,12 +261,22 @@ def test_resumable_models_say_so():
 @every_model
 def test_a_model_says_that_the_deadline_cut_it(name):
     """Even where it stopped long before, as the next tree would have taken too long; whole trainings say nothing."""
-    train, valid = slope(3000), slope(1000, seed=1)
-    cut = make(name, task_of(train)).fit(train, valid, Effort(deadline=time.monotonic() + 0.2))
-    whole = make(name, task_of(train)).fit(train, None, Effort(fidelity={"rounds": 2.0, "trees": 2.0}))
+    train = slope(3000)
+    more, few = {"rounds": 2e5, "trees": 2e5}, {"rounds": 2.0, "trees": 2.0}  # more than any machine grows in time
+    cut = make(name, task_of(train)).fit(train, None, Effort(deadline=time.monotonic() + 0.2, fidelity=more))
+    whole = make(name, task_of(train)).fit(train, None, Effort(fidelity=few))
 
     assert 1.0 == cut["cut"]
     assert "cut" not in whole
+
+
+@pytest.mark.parametrize("name", ["lightgbm", "xgboost", "catboost"])
+def test_a_training_whose_last_round_ends_near_the_deadline_is_whole(name):
+    train = slope(300)
+    near = make(name, task_of(train)).fit(train, None, Effort(deadline=time.monotonic(), fidelity={"rounds": 1.0}))
+
+    assert 1.0 == near["rounds"]
+    assert "cut" not in near
 
 
 @pytest.mark.parametrize(("name", "module"), [("lightgbm", "trees.lightgbm_model"), ("xgboost", "xgboost.model")])

@@ -260,7 +260,7 @@ def small_space(task):
         ("ToyModel", {"space": "kit_examples:small_space"}, "for a task of 2 rows"),
         ("ToyModel", {"summary": " "}, "needs a summary"),
         ("ToyModel", {"name": "Example"}, "lower case"),
-        ("ToyModel", {"relative_cost": 0.0}, "relative_cost=0.0 makes no sense"),
+        ("ToyModel", {"relative_cost": 0.0}, "relative_cost=0.0 must be above 0"),
         ("ToyModel", {"form": "images"}, "models of images say 'images' twice"),
         ("ToyModel", {"requires": ("no_such_module",)}, "needs no_such_module, which is not installed"),
         ("Nothing", {}, "cannot load 'kit_examples:Nothing'"),
