@@ -8,6 +8,7 @@ everything that is not a folder: zip files, and import hooks that bring distribu
 from __future__ import annotations
 
 import importlib
+import os
 import re
 import sys
 from dataclasses import dataclass
@@ -92,7 +93,7 @@ def _normal(distribution: str) -> str:
 def _metadata_folders(root: Path) -> list[Path]:
     """The folders with metadata of distributions directly in `root`; none when it is not a readable folder."""
     try:
-        return sorted(path for path in root.iterdir() if path.suffix in (".dist-info", ".egg-info"))
+        return [root / name for name in sorted(os.listdir(root)) if name.endswith((".dist-info", ".egg-info"))]
     except OSError:  # sys.path commonly names folders that do not exist, and zip files
         return []
 
