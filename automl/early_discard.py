@@ -39,7 +39,9 @@ MOST_ROWS = 5_000
 LEAST_FOLDS_SHARE = 0.25
 """Share of the folds that must be done."""
 MOST_SECONDS = 0.1
-"""An answer that takes longer, as slow metrics make it, is the last one."""
+"""An answer that takes longer is slow."""
+MOST_SLOW_ANSWERS = 3
+"""After so many, as slow metrics make them, nothing is asked any more; one of them may be the machine's fault."""
 
 
 @dataclass(kw_only=True)
@@ -66,6 +68,7 @@ class EarlyDiscard:
     def __init__(self, context: RunContext) -> None:
         self._context = context
         self.saved = Saved()
+        self._slow = 0
         labels = DecisionMaker(context.metric, context.target).applies
         wanted = context.early_discard and context.clock.end is not None and not context.partial
         self._works = wanted and not labels  # what labels are worth depends on how they are decided in the end
@@ -94,7 +97,8 @@ class EarlyDiscard:
             answer = not self._helps(trial.id, sorted(results), weights)
         except (MetricError, FileNotFoundError):  # nothing to be said of these rows; a member without one of the folds
             return False
-        self._works = time.monotonic() - started <= MOST_SECONDS
+        self._slow += time.monotonic() - started > MOST_SECONDS
+        self._works = self._slow < MOST_SLOW_ANSWERS
         return answer
 
     def _helps(self, trial: int, folds: Sequence[int], weights: Mapping[int, float]) -> bool:

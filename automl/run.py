@@ -228,7 +228,10 @@ class Search:
             return False
         ensemble = self._judging.current
         weights = {} if ensemble is None else ensemble.weights
-        return self._early.hopeless(active.trial, active.folds, active.wanted, self.history.incumbent(), weights)
+        # Scores of a second layer may be too good: against them, all would look hopeless.
+        first = (trial for trial in self.history.full() if trial.loss is not None and not trial.candidate.base)
+        incumbent = min(first, key=lambda trial: (trial.loss, trial.id), default=None)
+        return self._early.hopeless(active.trial, active.folds, active.wanted, incumbent, weights)
 
     def _leave(self, active: OpenTrial) -> None:
         """Early discard: the folds that are done are what the trial had; strategies learn from them as from any smaller

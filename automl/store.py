@@ -139,9 +139,21 @@ class Store:
         try:
             store._open(folder)
             store._found = True
+            store._check_version()
         except (OSError, sqlite3.Error) as error:
             raise RunError(f"the run folder {folder} cannot be written: {error}") from error
         return store
+
+    def _check_version(self) -> None:
+        """Close again what another version began: its tables have other columns."""
+        found = self._db.execute("SELECT value FROM meta WHERE key = 'schema_version'").fetchone()
+        if found is not None and found[0] != dumps(SCHEMA_VERSION):
+            self._db.close()
+            self._lock.release()
+            raise RunError(
+                f"the record of {self.folder} has schema {found[0]}, this version of automl writes {SCHEMA_VERSION}; "
+                "finish it with the version that began it, or fit again with another --out"
+            )
 
     def set_facts(self, facts: Mapping[str, Any]) -> None:
         """Record facts of the run, all or none of them."""

@@ -10,6 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
+from automl.run_folder import DATABASE
 from automl.run_lock import LOCK_FILE, RunLock, is_dead, who_works
 
 if TYPE_CHECKING:
@@ -69,6 +70,7 @@ def remove_stale(parent: Path, prefix: str) -> None:
             mine = not hasattr(os, "getuid") or about.st_uid == os.getuid()
             if (
                 mine
+                and not (path / DATABASE).exists()  # a run that was given such a name can still be finished
                 and time.time() - about.st_mtime > STALE_SECONDS
                 and who_works(path) is None
                 and is_dead(lock.read_text(encoding="ascii"))

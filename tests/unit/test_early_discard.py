@@ -76,6 +76,20 @@ def test_what_is_worse_and_helps_in_no_share_is_hopeless(tmp_path):
     assert answer(made, np.full(ROWS, 10.0))
 
 
+def test_one_slow_answer_is_not_the_last_and_three_are(tmp_path, monkeypatch):
+    made = context(tmp_path)
+    monkeypatch.setattr("automl.early_discard.MOST_SECONDS", 0.0)
+    of_member = predict(made, MEMBER, made.target, range(FOLDS))
+    losses = tuple(result.loss for result in of_member.values())
+    incumbent = Trial(id=MEMBER, candidate=Candidate(model="a", config={}), status="done", loss=1.0, fold_losses=losses)
+    trial = Trial(id=NEW, candidate=Candidate(model="b", config={}))
+    results, early = predict(made, NEW, np.full(ROWS, 10.0), (0,)), EarlyDiscard(made)
+
+    assert [True, True, True, False] == [
+        early.hopeless(trial, results, FOLDS, incumbent, {MEMBER: 1.0}) for _ in range(4)
+    ]
+
+
 def test_what_is_worse_alone_and_wrong_elsewhere_is_not(tmp_path):
     """Its errors are twice as large, and have nothing to do with the member's."""
     made = context(tmp_path)

@@ -9,6 +9,7 @@ import pytest
 
 from automl import Candidate, RunError, Trial
 from automl.run_folder import check_new_folder
+from automl.run_lock import who_works
 from automl.run_reader import open_run
 from automl.store import Store
 
@@ -47,6 +48,17 @@ def test_failures_stand_last_with_their_reason(tmp_path):
 
     assert [2, 1] == [row["trial"] for row in rows]
     assert (rows[1]["rank"], rows[1]["kind"], rows[1]["message"]) == (None, "timeout", "too slow")
+
+
+def test_what_another_version_began_is_left_alone(tmp_path):
+    store = Store(tmp_path)
+    store.trial_started(_trial(1))
+    store.set_facts({"schema_version": 2})
+    store.close()
+    with pytest.raises(RunError, match="has schema 2, this version of automl writes 3; finish it with the version"):
+        Store.reopen(tmp_path)
+
+    assert who_works(tmp_path) is None
 
 
 def test_a_run_is_never_written_over(tmp_path):

@@ -36,6 +36,8 @@ def test_workspaces_of_killed_processes_are_taken_away(tmp_path):
     other = aged(left_behind(tmp_path, "automl-stale", dead_process()))
     mine = tmp_path / ".automl-mine"
     mine.mkdir()
+    run = aged(left_behind(tmp_path, ".automl-run-of-ours", dead_process()))
+    (run / "run.db").write_bytes(b"")
     with Workspace(tmp_path / "run") as used:
         held = aged(used.folder())
         (held / LOCK_FILE).write_text(str(dead_process()))
@@ -43,6 +45,6 @@ def test_workspaces_of_killed_processes_are_taken_away(tmp_path):
         with Workspace(tmp_path / "run") as work:
             assert tmp_path == work.folder().parent
             assert not stale.exists()
-            assert all(one.is_dir() for one in (young, living, other, mine, held))
+            assert all(one.is_dir() for one in (young, living, other, mine, held, run))
         assert not work._made.exists()
     assert not held.exists()
