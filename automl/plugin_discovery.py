@@ -93,7 +93,8 @@ def _normal(distribution: str) -> str:
 def _metadata_folders(root: Path) -> list[Path]:
     """The folders with metadata of distributions directly in `root`; none when it is not a readable folder."""
     try:
-        return [root / name for name in sorted(os.listdir(root)) if name.endswith((".dist-info", ".egg-info"))]
+        names = sorted(os.listdir(root))  # noqa: PTH208 - a Path for each of hundreds of names would take longer
+        return [root / name for name in names if name.endswith((".dist-info", ".egg-info"))]
     except OSError:  # sys.path commonly names folders that do not exist, and zip files
         return []
 
