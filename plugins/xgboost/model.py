@@ -171,9 +171,7 @@ class XGBoost:
         return model
 
 
-def _watch(
-    xgb: Any, deadline: float | None, rate: float | None, rows: int | None, before: int, wanted: int
-) -> Any:
+def _watch(xgb: Any, deadline: float | None, rate: float | None, rows: int | None, before: int, wanted: int) -> Any:
     """A callback that ends training in time and, with `rows`, when the validation loss stops falling. With `rate`, it makes
     that one faster where there is time for few rounds only.
 
