@@ -6,6 +6,8 @@ Used by the worker that fits a fold and by the predictor that predicts with it, 
 from __future__ import annotations
 
 import json
+import os
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +17,7 @@ from automl.errors import PredictorError, RunError
 from automl.metrics import default_metric_name
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     import numpy as np
@@ -158,8 +160,20 @@ def fit_member(
         train = _in_unit(train, unit)
         valid = None if valid is None else _in_unit(valid, unit)
     model: Model = factory(config, task_of_model(task, present, unit), seed)
-    facts = _checked_facts(model.fit(train, valid, effort))
+    with _one_comes_back():
+        facts = _checked_facts(model.fit(train, valid, effort))
     return Member(model=model, task=task, present=present, encoder=encoder, unit=unit), facts
+
+
+@contextmanager
+def _one_comes_back() -> Iterator[None]:
+    """End child processes that the model's code forked and forgot to end: they would save into the same folder, too."""
+    process = os.getpid()
+    try:
+        yield
+    finally:
+        if os.getpid() != process:
+            os._exit(0)
 
 
 def _checked_facts(raw: Any) -> dict[str, float]:
