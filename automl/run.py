@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import shutil
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from automl.admission import Admission, was_cut
 from automl.answers import CheckedExecutor
-from automl.early_discard import EarlyDiscard
-from automl.errors import RunError
 from automl.fidelity import FOLDS
 from automl.fold_count import FoldCount
 from automl.fold_jobs import RunContext, columns_file, keep_folds, partial_training
-from automl.history import DISCARDED
 from automl.judging import Judging
 from automl.open_trials import OpenTrial, OpenTrials
 from automl.patience import patience_ends
 from automl.proposals import SKIPS_IN_A_ROW, Proposals
-from automl.run_folder import trial_folder
 from automl.search_record import SearchRecord
 from automl.search_result import SearchResult
+from automl.settling import Settling
 from automl.stacking import SecondLayer
 
 if TYPE_CHECKING:
@@ -28,7 +24,7 @@ if TYPE_CHECKING:
 
     from automl.evaluate import FoldResult
     from automl.goals import Cost, Goals
-    from automl.history import Candidate, History, Trial
+    from automl.history import Candidate, History
     from automl.protocols import Executor, JobResult
     from automl.store import Store
     from automl.strategy import Start, Strategy
@@ -57,12 +53,11 @@ class Search:
             context, strategy, baselines, warn=lambda message: self._record.warn("strategy", message)
         )
         self._judging = Judging(context, store, self._proposals.is_baseline)
-        self._early = EarlyDiscard(context)
         models = sum(not spec.is_baseline for spec in context.models.values())
         self._second = SecondLayer(wanted=context.stacking, models=models, trials=context.trials, clock=context.clock)
         self._proposals.reserved = self._second.reserved
-        self._results: dict[int, dict[int, FoldResult]] = {}
         self._fold_count = FoldCount(context, self.executor.workers)
+        self._settling = Settling(context, self._open, self._judging, self._record, self._fold_count)
         self._notes: tuple[str, ...] = ()
 
     @property
@@ -92,7 +87,7 @@ class Search:
             folds=dict(self._judging.folds),
             interrupted=interrupted,
             ended=self._proposals.why_over(self.history),
-            notes=(*self._notes, *self._early.saved.told()),
+            notes=(*self._notes, *self._settling.saved),
         )
 
     def _loop(self) -> None:
@@ -188,11 +183,11 @@ class Search:
             self._continue_folds(active, trial.parent)
         self._open.enqueue(trial.id, [fold for fold in range(partial.folds) if fold not in active.folds])
         if active.complete:
-            self._finish(active)
+            self._settling.finish(active)
 
     def _continue_folds(self, active: OpenTrial, parent: int) -> None:
         """Where folds are the fidelity, those of the trial that is continued count and are not fitted again."""
-        active.folds.update(self._results[parent])
+        active.folds.update(self._settling.results[parent])
         keep_folds(self.context, parent, active.trial.id, active.folds)
         self._record.folds_kept(active.trial.id, active.folds)
 
@@ -205,7 +200,7 @@ class Search:
         active.seconds += result.seconds
         if result.kind != "done":
             self._record.fold_failed(active.trial.id, fold, result)
-            self._fail(active, result.kind, f"fold {fold}: {result.message}")
+            self._settling.fail(active, result.kind, f"fold {fold}: {result.message}")
             return
         value: FoldResult = result.value
         self._record.fold_done(active.trial.id, fold, value, result.seconds)
@@ -219,32 +214,9 @@ class Search:
                 self._use_folds(*settled)
         for one in self._open.all():  # with fewer folds than before, others may be complete, too
             if one.complete:
-                self._finish(one)
-        if active.trial.id in self._open and self._fold_count.settled and self._is_hopeless(active):
-            self._leave(active)
-
-    def _is_hopeless(self, active: OpenTrial) -> bool:
-        if active.trial.candidate.base:  # it is worth what it adds, not what it is beside those that it stands on
-            return False
-        ensemble = self._judging.current
-        weights = {} if ensemble is None else ensemble.weights
-        # Scores of a second layer may be too good: against them, all would look hopeless.
-        first = (trial for trial in self.history.full() if trial.loss is not None and not trial.candidate.base)
-        incumbent = min(first, key=lambda trial: (trial.loss, trial.id), default=None)
-        return self._early.hopeless(active.trial, active.folds, active.wanted, incumbent, weights)
-
-    def _leave(self, active: OpenTrial) -> None:
-        """Early discard: the folds that are done are what the trial had; strategies learn from them as from any smaller
-        budget, and the ensemble does without it.
-        """
-        self._open.close(active.trial.id)
-        self._early.saved.trials += 1
-        self._early.saved.jobs += active.wanted - len(active.folds)
-        share = len(active.folds) / active.wanted
-        message = f"early discard after {len(active.folds)} of {active.wanted} folds"
-        trial = replace(active.trial, budget=share, seconds=active.seconds, kind=DISCARDED, message=message)
-        self._record.settle(self._judged(trial, active.folds))
-        shutil.rmtree(trial_folder(self.context.folder, trial.id), ignore_errors=True)
+                self._settling.finish(one)
+        if active.trial.id in self._open and self._fold_count.settled and self._settling.is_hopeless(active):
+            self._settling.leave(active)
 
     def _use_folds(self, folds: int, note: str) -> None:
         """Go on with the first `folds` folds."""
@@ -256,45 +228,7 @@ class Search:
         self._open.use_folds(self.context)
         self._judging.use_folds(self.context)
         self._notes = (*self._notes, note)
-        again = []
-        for trial in self.history.full():  # baselines: they are judged by the same rows as all others
-            results = {fold: result for fold, result in self._results[trial.id].items() if fold < folds}
-            again.append(self._judged(trial, results))
-        self._record.folds_settled(folds, note, again)
-
-    def _fail(self, active: OpenTrial, kind: str, message: str) -> None:
-        trial = replace(active.trial, status="failed", kind=kind, message=message, seconds=active.seconds)
-        self._open.close(trial.id)
-        self._record.settle(trial)
-
-    def _finish(self, active: OpenTrial) -> None:
-        self._open.close(active.trial.id)
-        trial = self._judged(replace(active.trial, seconds=active.seconds), active.folds)
-        if trial.status == "done":
-            trial = replace(trial, facts=active.mean_facts())
-            if not trial.is_full or not self._fold_count.settled:
-                self._results[trial.id] = dict(active.folds)
-        self._record.settle(trial)
-
-    def _judged(self, trial: Trial, results: Mapping[int, FoldResult]) -> Trial:
-        """The trial with what these folds say of it; failed where the metric says nothing about them."""
-        try:
-            score = self._judging.score(trial, results)
-        except RunError as error:
-            self._judging.discard(trial.id)
-            return replace(
-                trial, status="failed", kind="metric", message=str(error), score=None, loss=None, fold_losses=()
-            )
-        losses = (results[fold].loss for fold in sorted(results))
-        return replace(
-            trial,
-            status="done",
-            score=score,
-            loss=self.context.metric.distance(score),
-            fold_losses=tuple(loss for loss in losses if loss is not None),
-            row_ms=self._judging.costs[trial.id].row_ms if trial.is_full else None,
-            megabytes=self._judging.costs[trial.id].megabytes,
-        )
+        self._record.folds_settled(folds, note, self._settling.use_folds(self.context))
 
     # -- stopping ---------------------------------------------------------------------------------
 
@@ -313,7 +247,7 @@ class Search:
         self._proposals.stop(f"no patience left: {better} for {patience} full trials")
         for trial in [one for one in self.history if one.id > last]:
             if trial.id in self._open:
-                self._fail(self._open[trial.id], "cancelled", "patience was over")
+                self._settling.fail(self._open[trial.id], "cancelled", "patience was over")
             elif self.context.clock.end is None and trial.status == "done":
                 # It ran only because there were several workers: one worker would not have begun it.
                 self._judging.discard(trial.id)
@@ -324,7 +258,7 @@ class Search:
         self._open.cancel_jobs()
         for active in self._open.all():
             if not active.folds:
-                self._fail(active, "cancelled", reason)
+                self._settling.fail(active, "cancelled", reason)
 
     def _rescue(self) -> None:
         """When no real model finished all folds, the trial that finished most of them counts as it is."""
@@ -337,10 +271,10 @@ class Search:
                     "partial-trial",
                     f"trial {active.trial.id}: time allowed {folds} of {total} folds; it counts",
                 )
-                self._finish(active)
+                self._settling.finish(active)
                 done = True
             else:
-                self._fail(active, "cancelled", "the search ended before all its folds were done")
+                self._settling.fail(active, "cancelled", "the search ended before all its folds were done")
         for trial in self.history.running():  # Ctrl+C came just as its last fold was taken in
             self._record.settle(replace(trial, status="failed", kind="cancelled", message="the search was stopped"))
 

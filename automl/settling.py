@@ -1,0 +1,118 @@
+"""What comes of trials: scored, failed, left early, or judged again when the run goes on with fewer folds."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from automl.early_discard import EarlyDiscard
+from automl.errors import RunError
+from automl.history import DISCARDED
+from automl.run_folder import trial_folder
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from automl.evaluate import FoldResult
+    from automl.fold_count import FoldCount
+    from automl.fold_jobs import RunContext
+    from automl.history import Trial
+    from automl.judging import Judging
+    from automl.open_trials import OpenTrial, OpenTrials
+    from automl.search_record import SearchRecord
+
+
+class Settling:
+    """Ends open trials: judges what their folds say and writes it down."""
+
+    def __init__(
+        self,
+        context: RunContext,
+        open_trials: OpenTrials,
+        judging: Judging,
+        record: SearchRecord,
+        fold_count: FoldCount,
+    ) -> None:
+        self.context = context
+        self.results: dict[int, dict[int, FoldResult]] = {}
+        """Results by fold of the trials that may be continued or judged again, if fewer folds than planned count."""
+        self._early = EarlyDiscard(context)
+        self._open = open_trials
+        self._judging = judging
+        self._record = record
+        self._fold_count = fold_count
+
+    @property
+    def saved(self) -> tuple[str, ...]:
+        """What early discard saved, in words."""
+        return self._early.saved.told()
+
+    def is_hopeless(self, active: OpenTrial) -> bool:
+        """Whether its first folds promise nothing to the ensemble."""
+        if active.trial.candidate.base:  # it is worth what it adds, not what it is beside those that it stands on
+            return False
+        ensemble = self._judging.current
+        weights = {} if ensemble is None else ensemble.weights
+        # Scores of a second layer may be too good: against them, all would look hopeless.
+        first = (trial for trial in self._record.history.full() if trial.loss is not None and not trial.candidate.base)
+        incumbent = min(first, key=lambda trial: (trial.loss, trial.id), default=None)
+        return self._early.hopeless(active.trial, active.folds, active.wanted, incumbent, weights)
+
+    def leave(self, active: OpenTrial) -> None:
+        """Early discard: the folds that are done are what the trial had; strategies learn from them as from any smaller
+        budget, and the ensemble does without it.
+        """
+        self._open.close(active.trial.id)
+        self._early.saved.trials += 1
+        self._early.saved.jobs += active.wanted - len(active.folds)
+        share = len(active.folds) / active.wanted
+        message = f"early discard after {len(active.folds)} of {active.wanted} folds"
+        trial = replace(active.trial, budget=share, seconds=active.seconds, kind=DISCARDED, message=message)
+        self._record.settle(self.judged(trial, active.folds))
+        shutil.rmtree(trial_folder(self.context.folder, trial.id), ignore_errors=True)
+
+    def use_folds(self, context: RunContext) -> list[Trial]:
+        """Go on with the folds of `context`, fewer than before; returns the full trials as these folds judge them."""
+        self.context = context
+        again = []
+        for trial in self._record.history.full():  # baselines: they are judged by the same rows as all others
+            results = {fold: result for fold, result in self.results[trial.id].items() if fold < len(context.splits)}
+            again.append(self.judged(trial, results))
+        return again
+
+    def fail(self, active: OpenTrial, kind: str, message: str) -> None:
+        """It failed, was cancelled or ran out of time."""
+        trial = replace(active.trial, status="failed", kind=kind, message=message, seconds=active.seconds)
+        self._open.close(trial.id)
+        self._record.settle(trial)
+
+    def finish(self, active: OpenTrial) -> None:
+        """All the folds that it will have are done."""
+        self._open.close(active.trial.id)
+        trial = self.judged(replace(active.trial, seconds=active.seconds), active.folds)
+        if trial.status == "done":
+            trial = replace(trial, facts=active.mean_facts())
+            if not trial.is_full or not self._fold_count.settled:
+                self.results[trial.id] = dict(active.folds)
+        self._record.settle(trial)
+
+    def judged(self, trial: Trial, results: Mapping[int, FoldResult]) -> Trial:
+        """The trial with what these folds say of it; failed where the metric says nothing about them."""
+        try:
+            score = self._judging.score(trial, results)
+        except RunError as error:
+            self._judging.discard(trial.id)
+            return replace(
+                trial, status="failed", kind="metric", message=str(error), score=None, loss=None, fold_losses=()
+            )
+        losses = (results[fold].loss for fold in sorted(results))
+        return replace(
+            trial,
+            status="done",
+            score=score,
+            loss=self.context.metric.distance(score),
+            fold_losses=tuple(loss for loss in losses if loss is not None),
+            row_ms=self._judging.costs[trial.id].row_ms if trial.is_full else None,
+            megabytes=self._judging.costs[trial.id].megabytes,
+        )
