@@ -9,6 +9,7 @@ import shutil
 import time
 from contextlib import closing
 from dataclasses import dataclass, fields, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,7 +36,7 @@ from automl.tracking import TrackerGroup
 from automl.workspace import Workspace, reserved_folder
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from automl.data.records import Finding
     from automl.data.schema import Schema
@@ -226,49 +227,49 @@ def _search_and_save(run: Run, store: Store, executor: Executor) -> FitOutcome:
     with writing(folder, found=False):
         save_data(folder / DATA_FOLDER, prepared.data)
         save_splits(folder, list(resampling.splits))
-    trackers = _trackers(run, store)
-    trackers.run_started(run_info(run, folder, reasons))
-    search = Search(context, course.strategy, course.baselines, executor, store, trackers)
-    found = search.run()
-    reasons = (*reasons, *found.notes, f"search: ended, {found.ended}")
-    chosen = choose_members(run, search, found, store)
-    result, reasons = chosen.result, (*reasons, *chosen.reasons)
-    if run.money is not None:
-        reasons = (*reasons, f"cost: {run.money.spent(run.clock.elapsed())}")
-    with held_back(stopped=result.interrupted):
-        ending = Ending(
-            learned=prepared,
-            result=result,
-            members=member_records(result, run.registry, folder, chosen.refitted),
-            reasons=reasons,
-            score=None if result.ensemble is None else prepared.metric.from_distance(result.ensemble.loss),
-            limits_kept=chosen.kept,
+    with closing(_trackers(run, store)) as trackers:
+        trackers.run_started(run_info(run, folder, reasons))
+        search = Search(context, course.strategy, course.baselines, executor, store, trackers)
+        found = search.run()
+        reasons = (*reasons, *found.notes, f"search: ended, {found.ended}")
+        chosen = choose_members(run, search, found, store)
+        result, reasons = chosen.result, (*reasons, *chosen.reasons)
+        if run.money is not None:
+            reasons = (*reasons, f"cost: {run.money.spent(run.clock.elapsed())}")
+        with held_back(stopped=result.interrupted):
+            ending = Ending(
+                learned=prepared,
+                result=result,
+                members=member_records(result, run.registry, folder, chosen.refitted),
+                reasons=reasons,
+                score=None if result.ensemble is None else prepared.metric.from_distance(result.ensemble.loss),
+                limits_kept=chosen.kept,
+            )
+            outcome = finish_run(store, ending, registry=run.registry, clock=run.clock)
+        trackers.run_finished(
+            RunSummary(
+                folder=folder,
+                trials=outcome.trials,
+                failed=outcome.failed,
+                best_score=outcome.score,
+                metric=outcome.metric,
+                seconds=outcome.seconds,
+                only_baseline=outcome.only_baseline,
+            )
         )
-        outcome = finish_run(store, ending, registry=run.registry, clock=run.clock)
-    trackers.run_finished(
-        RunSummary(
-            folder=folder,
-            trials=outcome.trials,
-            failed=outcome.failed,
-            best_score=outcome.score,
-            metric=outcome.metric,
-            seconds=outcome.seconds,
-            only_baseline=outcome.only_baseline,
-        )
-    )
     return replace(outcome, faults=store.faults())
 
 
 def _trackers(run: Run, store: Store) -> TrackerGroup:
     """The listeners; one that cannot even be made is left out with one warning."""
-    made = dict(run.listeners)
+    makers: dict[str, Callable[[], Tracker]] = {name: partial(_same, made) for name, made in run.listeners.items()}
     for name in run.settings.trackers:
-        factory = run.registry.get("trackers", name).load()
-        try:
-            made[name] = factory()
-        except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a listener does, the run goes on
-            store.event("warning", "tracker", f"tracker {name!r} is left out: {type(error).__name__}: {error}")
-    return TrackerGroup(made, warn=lambda message: store.event("warning", "tracker", message))
+        makers[name] = run.registry.get("trackers", name).load()
+    return TrackerGroup(makers, warn=lambda message: store.event("warning", "tracker", message))
+
+
+def _same(made: Tracker) -> Tracker:
+    return made
 
 
 def _keep_logs(executor: Executor, logs: Path, store: Store) -> None:

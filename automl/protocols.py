@@ -279,7 +279,7 @@ class RunSummary:
 
 
 class Tracker(Protocol):
-    """Listens to a run. A tracker that raises is switched off with one warning."""
+    """Listens to a run, in a thread of its own. A tracker that raises is switched off with one warning."""
 
     def run_started(self, info: RunInfo) -> None: ...
 

@@ -1,5 +1,7 @@
 """Models and spaces of strangers that do what none should: each fails alone, with words, and the others count."""
 
+import threading
+import time
 import types
 from pathlib import Path
 
@@ -10,7 +12,7 @@ import pytest
 import automl
 from automl import Fidelity, ModelSpec, PluginError
 from automl.api import check_run, fit_run, make_settings
-from automl.tracking import TrackerGroup
+from automl.tracking import LAST_SECONDS, QUICK_SECONDS, TrackerGroup
 
 FINE = ("Fair", "Nothing", "Loud", "Threads", "Forks", "Moves")
 """Odd, but none of it harms."""
@@ -132,8 +134,65 @@ def test_a_listener_that_ends_the_program_is_switched_off():
             raise SystemExit(3)
 
     told = []
-    group = TrackerGroup({"leaves": Leaves()}, warn=told.append)
+    group = TrackerGroup({"leaves": Leaves}, warn=told.append)
     group.trial_started(None)
     group.trial_started(None)
 
     assert ["tracker 'leaves' raised SystemExit: 3; it is switched off for this run"] == told
+
+
+def test_a_listener_that_waits_for_a_server_holds_up_nothing():
+    taken, answered, told = [], threading.Event(), []
+
+    class Waits:
+        def trial_started(self, trial):
+            answered.wait()
+            taken.append(trial)
+
+        def run_finished(self, summary):
+            taken.append(summary)
+
+    started = time.monotonic()
+    group = TrackerGroup({"waits": Waits}, warn=told.append)
+    for trial in ("first", "second"):
+        group.trial_started(trial)
+    group.run_finished("summary")
+
+    assert time.monotonic() - started < 2 * LAST_SECONDS
+    assert [] == taken
+    message = "tracker 'waits' was too slow: at the end of the run it was busy with trial_started, and 2 events waited"
+    assert [message] == told
+    answered.set()
+
+
+def test_a_slow_listener_gets_all_events_in_order():
+    taken, told = [], []
+
+    class Slow:
+        def __init__(self):
+            self.thread = threading.current_thread()
+
+        def trial_started(self, trial):
+            assert threading.current_thread() is self.thread
+            time.sleep(2 * QUICK_SECONDS)
+            taken.append(trial)
+
+        def run_finished(self, summary):
+            taken.append(summary)
+
+    group = TrackerGroup({"slow": Slow}, warn=told.append)
+    for trial in ("first", "second", "third"):
+        group.trial_started(trial)
+    group.run_finished("summary")
+
+    assert ["first", "second", "third", "summary"] == taken
+    assert [] == told
+
+
+def test_a_listener_that_stops_the_run_stops_it():
+    class Stops:
+        def trial_started(self, trial):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        TrackerGroup({"stops": Stops}).trial_started(None)
