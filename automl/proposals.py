@@ -6,6 +6,7 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 from automl.answers import checked_step
+from automl.asking import ANSWER_SECONDS, LONG_SECONDS, Asking
 from automl.errors import PluginError
 from automl.finals import finalist, finals_are_due
 from automl.history import History
@@ -53,6 +54,8 @@ class Proposals:
         learns = strategy is not None and strategy.learns
         self._in_order = InOrder() if learns and context.clock.end is None else None
         """Without a clock the same trials come out with any number of workers."""
+        self._asking = Asking(strategy.ask) if strategy is not None and context.clock.end is not None else None
+        """With one, an answer is not waited for while others run."""
 
     def is_baseline(self, trial: Trial) -> bool:
         """Whether this trial is of a model that only tells what is worse than nothing."""
@@ -103,12 +106,37 @@ class Proposals:
             if start is not None:
                 return start
         try:
-            step = strategy.ask(history) if self._in_order is None else self._in_order.ask(history, strategy.ask)
+            if self._asking is not None:
+                idle = not history.running()
+                step = self._asking.ask(
+                    history, seconds=self._context.clock.search_left() if idle else self._patience()
+                )
+                if step is None:
+                    return Wait()
+            else:
+                step = strategy.ask(history) if self._in_order is None else self._in_order.ask(history, strategy.ask)
             return checked_step(step, history, self._context.models)
         except PluginError as error:
             return self._give_up(str(error))
         except (Exception, SystemExit) as error:  # noqa: BLE001 - a plugin's fault, whatever it is, must not cost what was found
             return self._give_up(f"{type(error).__name__}: {error}")
+
+    def _patience(self) -> float:
+        """Seconds for which an answer is waited for; a question that is open already has had its time."""
+        assert self._asking is not None
+        return 0.0 if self._asking.open_seconds() else ANSWER_SECONDS
+
+    @property
+    def answer_is_late(self) -> bool:
+        """Whether the strategy has just been left alone with a question: the history that it was shown must not grow."""
+        return self._asking is not None and self._asking.late
+
+    def close(self) -> None:
+        """The search is over."""
+        if self._asking is not None:
+            if (seconds := self._asking.open_seconds()) > LONG_SECONDS:
+                self._warn(f"the search strategy had not answered for {seconds:.0f} s when the search ended")
+            self._asking.close()
 
     def _give_up(self, fault: str) -> Done:
         """The strategy is not asked any more; what runs is finished, what was found counts."""

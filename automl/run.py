@@ -76,6 +76,7 @@ class Search:
             interrupted = True
             self._proposals.stop("stopped by the user")
             self._record.warn("interrupted", "stopped by the user; the best so far is kept")
+        self._proposals.close()
         self._abandon("the search was stopped before all its folds were done")
         self._rescue()
         self._judging.update(self.history, final=True)
@@ -131,6 +132,8 @@ class Search:
         for _ in range(SKIPS_IN_A_ROW):
             start = self._proposals.next(self.history)
             if start is None:
+                if self._proposals.answer_is_late:
+                    self._record.copy_history()
                 return False
             reason = self._admission.why_skip(start, self.history, self._open.waiting + self._open.running)
             if not reason:

@@ -32,6 +32,10 @@ class SearchRecord:
         """Something that the user should know of the run."""
         self._store.event("warning", code, message)
 
+    def copy_history(self) -> None:
+        """Go on with a history of its own: somebody still reads the one so far, in another thread."""
+        self.history = History(self.history)
+
     def begin(self, start: Start) -> Trial:
         """A trial that starts now."""
         trial = Trial(id=self.history.next_id, candidate=start.candidate, budget=start.budget, parent=start.parent)

@@ -1,6 +1,8 @@
 """Samplers, schedulers and executors of strangers that fail in the middle of a run: what was found is kept."""
 
+import re
 import sqlite3
+import threading
 import time
 import types
 from contextlib import closing
@@ -11,10 +13,12 @@ import numpy as np
 import pandas as pd
 import pytest
 from automl_plugins.executors.inline import Inline
+from automl_plugins.samplers.random_search import RandomSearch
 from ConfigSpace import ConfigurationSpace, Integer
 
 import automl
 from automl.api import fit_run, make_settings
+from automl.asking import ANSWER_SECONDS
 from automl.cli import main
 from automl.cli.output import Session
 from automl.history import Candidate
@@ -64,6 +68,25 @@ class Listed(Answers):
 
 class Word(Answers):
     answer = Candidate(model="linear", config="alpha", origin="test")
+
+
+class Silent(Answers):
+    """Never answers, as a sampler whose server is gone."""
+
+    gone = threading.Event()
+
+    def suggest(self, history):
+        self.gone.wait()
+
+
+class Slow(RandomSearch):
+    """Thinks for longer than the search waits."""
+
+    def suggest(self, history):
+        before = [(trial.id, trial.status) for trial in history]
+        time.sleep(2 * ANSWER_SECONDS)
+        assert before == [(trial.id, trial.status) for trial in history]
+        return super().suggest(history)
 
 
 class Steps:
@@ -202,6 +225,36 @@ def test_a_plugin_that_fails_ends_the_search_not_the_run(tmp_path, monkeypatch, 
     with closing(sqlite3.connect(tmp_path / "run" / "run.db")) as database, database:
         events = database.execute("SELECT message FROM events WHERE code = ?", (role,)).fetchall()
     assert events == [outcome.faults]
+
+
+def run_with(name, folder, **options):
+    automl.register_plugin(plugin_of(name), name)
+    try:
+        words = {"models": ["linear"], "folds": 2, "strategy": name, "jobs": 1, **options}
+        return fit_run(table(), make_settings("y", words), out=folder)
+    finally:
+        automl.unregister_plugin(name)
+
+
+@pytest.mark.slow
+def test_a_strategy_that_never_answers_ends_with_the_time_of_the_search(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(Path(__file__).parent)
+    outcome = run_with("silent", tmp_path / "run", time=12.0)
+    Silent.gone.set()
+
+    assert outcome.seconds < 12.0 * 1.02 + 3.0
+    assert not outcome.only_baseline
+    (fault,) = outcome.faults
+    assert re.fullmatch(r"the search strategy had not answered for \d+ s when the search ended", fault)
+
+
+@pytest.mark.slow
+def test_a_strategy_that_thinks_long_is_shown_a_history_that_stays_as_it_is(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(Path(__file__).parent)
+    outcome = run_with("slow", tmp_path / "run", time=12.0)
+
+    assert () == outcome.faults
+    assert any("slow" in str(row["origin"]) or row["origin"] == "random" for row in outcome.leaderboard)
 
 
 def test_a_plugins_fault_is_told_on_standard_error(tmp_path, monkeypatch, capfd):

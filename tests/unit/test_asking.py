@@ -1,0 +1,68 @@
+"""Questions to a strategy: answered in time, late, never, or with an error."""
+
+import threading
+
+import pytest
+
+from automl.asking import Asking
+from automl.history import Candidate, History, Trial
+from automl.protocols import Wait
+from automl.strategy import Start
+
+START = Start(candidate=Candidate(model="a", config={}))
+
+
+def test_a_quick_answer_comes_at_once_and_all_are_asked_in_one_thread():
+    threads = []
+
+    def strategy(history):
+        threads.append(threading.get_ident())
+        return START
+
+    asking = Asking(strategy)
+
+    assert [START, START] == [asking.ask(History(), seconds=10.0) for _ in range(2)]
+    assert not asking.late
+    assert 0.0 == asking.open_seconds()
+    assert {threading.get_ident()} != set(threads)
+    assert 1 == len(set(threads))
+    asking.close()
+
+
+def test_a_late_answer_is_the_one_to_the_first_question():
+    go, shown = threading.Event(), []
+
+    def strategy(history):
+        go.wait()
+        shown.append(len(history))
+        return START
+
+    asking = Asking(strategy)
+    assert asking.ask(History(), seconds=0.01) is None
+    assert asking.late
+    longer = History([Trial(id=1, candidate=START.candidate)])
+    assert asking.ask(longer, seconds=0.0) is None
+    assert not asking.late  # it is copied once
+    assert asking.open_seconds() > 0.0
+    go.set()
+
+    assert START == asking.ask(longer, seconds=10.0)
+    assert [0] == shown
+    assert START == asking.ask(longer, seconds=10.0)
+    assert [0, 1] == shown
+    asking.close()
+
+
+@pytest.mark.parametrize("error", [ValueError("no idea"), SystemExit(3), KeyboardInterrupt()])
+def test_what_the_strategy_raises_is_raised_where_it_was_asked(error):
+    def strategy(history):
+        if len(history):
+            return Wait()
+        raise error
+
+    asking = Asking(strategy)
+    with pytest.raises(type(error)):
+        asking.ask(History(), seconds=10.0)
+
+    assert isinstance(asking.ask(History([Trial(id=1, candidate=START.candidate)]), seconds=10.0), Wait)
+    asking.close()
