@@ -75,6 +75,7 @@ _HOMES = {
     "boosting_patience": "automl.data.tree_columns",
     "boosting_rate": "automl.data.tree_columns",
     "categories_without_twins": "automl.data.twins",
+    "categories_worth_adding": "automl.data.codes",
     "with_channels": "automl.data.image_arrays",
     "Candidate": "automl.history",
     "Trial": "automl.history",
@@ -157,6 +158,7 @@ __all__ = [
     "boosting_patience",
     "boosting_rate",
     "categories_without_twins",
+    "categories_worth_adding",
     "check",
     "finish",
     "fit",
@@ -177,6 +179,7 @@ __all__ = [
 if TYPE_CHECKING:
     from automl.api import check, finish, fit, load
     from automl.data.arrays import read_arrays
+    from automl.data.codes import categories_worth_adding
     from automl.data.image_arrays import with_channels
     from automl.data.inner_parts import inner_parts
     from automl.data.records import ImageData, MatrixData, TableData, TableLayout

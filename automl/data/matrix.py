@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from automl.data.codes import categories_worth_adding
 from automl.data.records import MatrixData, TableData
 from automl.data.scaling import CLIP, NumberScaling, soften
 from automl.data.target_encoding import TargetEncoding
@@ -60,7 +61,7 @@ class MatrixEncoder:
         assert data.target is not None, "the training rows need their target"
         self._arrays, self._target, self._text = {}, None, None
         self._numbers.fit(data.numbers, seed)
-        self._choose_categories(data)
+        self._choose_categories(data, task.class_count if task.is_classification else 0)
         blocks: list[NDArray[Any]] = [self._numbers.transform(data.numbers), self._hot(data.codes)]
         if self._target_columns:
             blocks += self._fit_many_levels(data, task, seed)
@@ -157,15 +158,15 @@ class MatrixEncoder:
 
     # -- few levels -------------------------------------------------------------------------------
 
-    def _choose_categories(self, data: TableData) -> None:
-        """One-hot for few levels, the target's mean for many; a code that is a number too only when it has few."""
+    def _choose_categories(self, data: TableData, classes: int) -> None:
+        """One-hot for few levels, the target's mean for many; a code that is a number too only when levels tell more."""
         import numpy as np
 
-        numbers = set(data.layout.numbers)
         self._one_hot, self._target_columns = [], []
         most = min(MOST_FEATURES, max(MOST_CELLS // max(len(data), 1), 100))
         width = 0
-        for place, (name, levels) in enumerate(zip(data.layout.categories, data.layout.levels, strict=True)):
+        for place in categories_worth_adding(data, classes):
+            levels = data.layout.levels[place]
             counts = np.bincount(np.asarray(data.codes[:, place]) + 1, minlength=levels + 2)
             known = [int(level) for level in np.flatnonzero(counts[: levels + 1] >= LEAST_ROWS_OF_LEVEL) - 1]
             if len(known) <= ONE_HOT_LEVELS and width + len(known) <= most:
@@ -173,7 +174,7 @@ class MatrixEncoder:
                     known = known[1:]  # of two kinds of rows one column tells all
                 width += len(known)
                 self._one_hot.append((place, known))
-            elif name not in numbers or len(known) > 3 * ONE_HOT_LEVELS:
+            else:
                 self._target_columns.append(place)
 
     def _hot(self, codes: NDArray[np.int32]) -> NDArray[np.float32]:

@@ -47,20 +47,21 @@ def categories_without_twins(data: TableData, classes: int) -> list[int]:
         if name in numbers:
             if levels <= TWIN_LEVELS or data.target is None:
                 continue
-            rows = _some_rows(len(data))
+            rows = some_rows(len(data))
             if goal is None:
-                goal = _goal(np.asarray(data.target)[rows], classes)
-            if not _is_code(np.asarray(data.numbers[:, numbers[name]])[rows], goal):
+                goal = goals(np.asarray(data.target)[rows], classes)
+            if not is_code(np.asarray(data.numbers[:, numbers[name]])[rows], goal):
                 continue
         places.append(place)
     return places
 
 
-def _some_rows(rows: int) -> NDArray[np.int64]:
+def some_rows(rows: int) -> NDArray[np.int64]:
+    """Rows that decide, in random order."""
     return np.random.default_rng(0).permutation(rows)[:MOST_ROWS]
 
 
-def _goal(target: NDArray[Any], classes: int) -> NDArray[np.float64]:
+def goals(target: NDArray[Any], classes: int) -> NDArray[np.float64]:
     """What is averaged, ``(rows, outputs)``, with a mean of zero: the value, or a column for each frequent class."""
     if not classes:
         goal = np.asarray(target, dtype=np.float64).reshape(-1, 1)
@@ -70,7 +71,7 @@ def _goal(target: NDArray[Any], classes: int) -> NDArray[np.float64]:
     return np.asarray(goal - goal.mean(axis=0))
 
 
-def _is_code(numbers: NDArray[np.float32], goal: NDArray[np.float64]) -> bool:
+def is_code(numbers: NDArray[np.float32], goal: NDArray[np.float64]) -> bool:
     """Whether levels for themselves tell much more of the target than levels with their neighbours. The rows stand in
     random order.
     """
@@ -82,14 +83,14 @@ def _is_code(numbers: NDArray[np.float32], goal: NDArray[np.float64]) -> bool:
     half = len(level) // 2
     own, near = 0.0, 0.0
     for learned, judged in ((slice(None, half), slice(half, None)), (slice(half, None), slice(None, half))):
-        counts, sums = _sums(level[learned], goal[learned], len(values))
+        counts, sums = sums_of_levels(level[learned], goal[learned], len(values))
         own += _error(counts, sums, level[judged], goal[judged])
         near += _error(_with_neighbours(counts), _with_neighbours(sums), level[judged], goal[judged])
     total = float((goal**2).sum())
     return total - own > max(LEAST_SHARE * total, TIMES_AS_MUCH * (total - near))
 
 
-def _sums(
+def sums_of_levels(
     level: NDArray[np.int64], goal: NDArray[np.float64], levels: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Rows of each level, ``(levels, 1)``, and the sums of the goal over them, ``(levels, outputs)``."""

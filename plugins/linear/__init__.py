@@ -1,4 +1,4 @@
-"""Linear models: logistic (softmax) regression, ridge, lasso and elastic net; on all words of a text, too."""
+"""Linear models: logistic (softmax) regression, ridge, lasso and elastic net; with a kernel and on all words of a text, too."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from automl import ModelSpec, hookimpl
 
 @hookimpl
 def register_models() -> list[ModelSpec]:
-    """One for prepared matrices, one for text."""
+    """Two for prepared matrices, one for text."""
     return [
         ModelSpec(
             name="linear",
@@ -19,6 +19,19 @@ def register_models() -> list[ModelSpec]:
             column_growth=0.5,
             memory_factor=3.0,
             priority=25,
+            preload=("scipy.optimize",),
+        ),
+        ModelSpec(
+            name="kernel_machine",
+            summary="Logistic (softmax) regression or ridge on features of a Gaussian or Laplace kernel (Nyström).",
+            factory="automl_plugins.linear.kernel:KernelMachine",
+            space="automl_plugins.linear.kernel:space",
+            form="matrix",
+            relative_cost=3.0,
+            column_growth=0.3,
+            memory_factor=10.0,
+            priority=27,
+            max_rows=50_000,
             preload=("scipy.optimize",),
         ),
         ModelSpec(

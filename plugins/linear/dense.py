@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from automl_plugins.linear.files import load_arrays, save_arrays
 from automl_plugins.linear.minimise import Penalty
-from automl_plugins.linear.path import fit_linear
+from automl_plugins.linear.path import PATH, fit_linear
 from automl_plugins.linear.problems import Rows, Solution
 from threadpoolctl import threadpool_limits
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from ConfigSpace import ConfigurationSpace
@@ -76,9 +77,18 @@ class Linear:
 
 
 def fit_task(
-    task: Task, config: Config, rows: Rows, held: Rows | None, *, effort: Effort, seed: int
+    task: Task,
+    config: Config,
+    rows: Rows,
+    held: Rows | None,
+    *,
+    effort: Effort,
+    seed: int,
+    path: Sequence[float] = PATH,
 ) -> tuple[Solution, NDArray[np.float64], float]:
-    """Fit what the configuration says. Returns the solution, the limits of its predictions and its C."""
+    """Fit what the configuration says. Returns the solution, the limits of its predictions and its C, which classes choose
+    from `path` when the choice is automatic.
+    """
     l1_ratio = {"l2": 0.0, "l1": 1.0}.get(str(config.get("penalty", "l2")))
     if l1_ratio is None:
         l1_ratio = _number(config["l1_ratio"])
@@ -98,7 +108,14 @@ def fit_task(
     # More threads than a job may use make small matrices many times slower.
     with threadpool_limits(limits=effort.threads, user_api="blas"):
         solution, strength = fit_linear(
-            rows, held, classes=task.class_count, penalty=penalty, l1_ratio=l1_ratio, effort=effort, seed=seed
+            rows,
+            held,
+            classes=task.class_count,
+            penalty=penalty,
+            l1_ratio=l1_ratio,
+            effort=effort,
+            seed=seed,
+            path=path,
         )
     if not task.is_classification:
         solution = Solution(solution.coefficients * unit, solution.intercepts * unit + middle)

@@ -13,7 +13,7 @@ from automl_plugins.linear.ridge import Ridge
 from automl import inner_parts
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from automl import Effort
 
@@ -51,9 +51,18 @@ WALK_SHARE = 0.6
 
 
 def fit_linear(
-    rows: Rows, held: Rows | None, *, classes: int, penalty: Penalty | None, l1_ratio: float, effort: Effort, seed: int
+    rows: Rows,
+    held: Rows | None,
+    *,
+    classes: int,
+    penalty: Penalty | None,
+    l1_ratio: float,
+    effort: Effort,
+    seed: int,
+    path: Sequence[float] = PATH,
 ) -> tuple[Solution, float]:
-    """Fit classes (`classes` of them) or values (0), at `penalty` or, without one, at the best C of a path.
+    """Fit classes (`classes` of them) or values (0), at `penalty` or, without one, at the best C of `path`, which goes
+    from strong to weak; a ridge has a path of its own.
 
     The rows `held` judge the path; without them some of `rows` do. The target of values must be scaled.
     Returns the solution and its C. When the deadline comes near, the best solution so far.
@@ -68,7 +77,9 @@ def fit_linear(
     if penalty is None:
         rng = np.random.default_rng(seed)
         sample = _sample(rows, classes, effort.seconds_left(), rng)
-        strength, found = _choose(sample, held, classes, l1_ratio, _late(effort, share=WALK_SHARE), rng)
+        strength, found = _choose(
+            sample, held, classes, l1_ratio, path=path, late=_late(effort, share=WALK_SHARE), rng=rng
+        )
         penalty, start = Penalty(strength, l1_ratio), found or start
     if not exact:
         problem = _problem(rows, classes)
@@ -79,7 +90,14 @@ def fit_linear(
 
 
 def _choose(
-    rows: Rows, held: Rows | None, classes: int, l1_ratio: float, late: Late, rng: np.random.Generator
+    rows: Rows,
+    held: Rows | None,
+    classes: int,
+    l1_ratio: float,
+    *,
+    path: Sequence[float],
+    late: Late,
+    rng: np.random.Generator,
 ) -> tuple[float, Solution | None]:
     """The C whose fits are best on rows that were not fitted, and a solution to go on from."""
     losses: dict[float, list[float]] = {}
@@ -87,7 +105,7 @@ def _choose(
     for number, (fitted, judges) in enumerate(_parts(rows, held, rng)):
         if number and late():
             break
-        for strength, (loss, solution) in _walk(fitted, judges, classes, l1_ratio, late).items():
+        for strength, (loss, solution) in _walk(fitted, judges, classes, l1_ratio, path, late).items():
             losses.setdefault(strength, []).append(loss)
             found[strength] = solution
     if not losses:
@@ -98,7 +116,9 @@ def _choose(
     return best, found[best]
 
 
-def _walk(rows: Rows, held: Rows, classes: int, l1_ratio: float, late: Late) -> dict[float, tuple[float, Solution]]:
+def _walk(
+    rows: Rows, held: Rows, classes: int, l1_ratio: float, path: Sequence[float], late: Late
+) -> dict[float, tuple[float, Solution]]:
     """Losses on `held` and solutions by C, until two steps in a row are no better than the best before."""
     problem, judge = _problem(rows, classes), _problem(held, classes)
     tried: dict[float, tuple[float, Solution]] = {}
@@ -111,7 +131,7 @@ def _walk(rows: Rows, held: Rows, classes: int, l1_ratio: float, late: Late) -> 
     solution = problem.constant()
     floor = best = judge.loss(solution)
     misses = 0
-    for strength in PATH:
+    for strength in path:
         loss = attempt(strength, solution)
         solution = tried[strength][1]
         began = best < floor * (1 - GAIN) or loss > floor * (1 + GAIN)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from automl_plugins.torch_table.scaling import NumberColumns
 
-from automl import PredictorError, TextFeatures, read_arrays
+from automl import PredictorError, TextFeatures, categories_worth_adding, read_arrays
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -80,8 +80,12 @@ class NetworkColumns:
         """Fit, and return the training rows."""
         assert data.target is not None
         self._numbers.fit(np.asarray(data.numbers), self._seed)
+        chosen = set(categories_worth_adding(data, task.class_count if task.is_classification else 0, curves=True))
         self._maps = [
-            _level_map(np.asarray(data.codes[:, place]), levels) for place, levels in enumerate(data.layout.levels)
+            _level_map(np.asarray(data.codes[:, place]), levels)
+            if place in chosen
+            else np.zeros(levels + 2, dtype=np.int64)
+            for place, levels in enumerate(data.layout.levels)
         ]
         self._text, self._text_scale = None, np.zeros(0, dtype=np.float32)
         if data.text is not None:

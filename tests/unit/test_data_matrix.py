@@ -263,7 +263,7 @@ def test_two_levels_need_one_column():
 
 def test_code_that_is_a_number_too_is_not_encoded_twice_by_the_target():
     codes = np.arange(200)[:, None] % 50
-    data = table(numbers=codes, codes=codes, levels=(50,), names=("number 0",))
+    data = table(numbers=codes, codes=codes, levels=(50,), names=("number 0",), target=np.arange(200) // 100)
 
     assert ("number 0",) == encode(data)[1].names
 

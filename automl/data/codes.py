@@ -1,0 +1,134 @@
+"""Whole numbers with few levels, which are there as categories, too: which of these help models that add columns up?
+
+A column for each level lets such a model follow any curve, at the price of as many coefficients, and on a few hundred rows
+noise in these costs more than most curves bring. So where rows are few the target decides: a level's mean of what a ridge regression on all
+other columns leaves must tell enough of it on rows that were not used for either.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from automl.data.twins import PRIORS, TWIN_LEVELS, goals, is_code, some_rows, sums_of_levels
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+    from automl.data.records import TableData
+
+    Floats = NDArray[np.float64]
+
+MOST_ROWS = 5_000
+"""Rows that decide at most, drawn at random."""
+MOST_COLUMNS = 300
+"""Columns of the ridge regression at most, those that are most correlated with the target."""
+ONE_HOT_LEVELS = 25
+PARTS = 4
+PENALTIES = tuple(10.0**power for power in range(-1, 5))
+LEAST_GAIN = 0.01
+"""Share of what is left that a level's mean tells at least."""
+CHANCE = 2.0
+"""How many times the spread of what chance tells, in about as many values as there are levels."""
+ROWS_OF_LEVEL = 200
+"""With more rows for each level, on average, columns for them cost nothing and may matter together with others."""
+DEGREES = (1, 2, 3)
+"""Polynomials of the number that models which bend curves themselves are taken to follow."""
+CLIP = 5.0
+
+
+def categories_worth_adding(data: TableData, classes: int, *, curves: bool = False) -> list[int]:
+    """Places of the category columns that models on sums of columns should look at: those that are no numbers, and those
+    whose levels tell more of the target than their numbers.
+
+    `data` are training rows with their target, `classes` the number of classes, 0 for values. `curves`: the model follows
+    curves of a number itself, so that levels must tell more than these.
+    """
+    numbers = {name: place for place, name in enumerate(data.layout.numbers)}
+    places = list(range(len(data.layout.categories)))
+    twins = {place: numbers[name] for place, name in enumerate(data.layout.categories) if name in numbers}
+    if not twins or data.target is None:
+        return places
+    rows = some_rows(len(data))
+    goal = goals(np.asarray(data.target)[rows], classes)
+    left: Floats | None = None
+    for place, number in twins.items():
+        levels = data.layout.levels[place]
+        if len(data) >= ROWS_OF_LEVEL * levels:
+            continue
+        if levels > TWIN_LEVELS:
+            worth = is_code(np.asarray(data.numbers[:, number])[rows], goal)
+        else:
+            few = rows[:MOST_ROWS]
+            if left is None:
+                left = _left_over(_columns(data, few, twins), goal[:MOST_ROWS])
+            worth = _tells_more(np.asarray(data.numbers[:, number])[few], left, curves=curves)
+        if not worth:
+            places.remove(place)
+    return places
+
+
+def _columns(data: TableData, rows: NDArray[np.int64], twins: dict[int, int]) -> Floats:
+    """Numbers scaled, missing ones in the middle, and small categories one-hot, ``(rows, columns)``."""
+    numbers = np.asarray(data.numbers)[rows].astype(np.float64)
+    known = np.isfinite(numbers)
+    counts = np.maximum(known.sum(axis=0), 1)
+    numbers = np.where(known, numbers - np.where(known, numbers, 0.0).sum(axis=0) / counts, 0.0)
+    scale = np.sqrt((numbers**2).sum(axis=0) / counts)
+    blocks = [np.clip(numbers / np.where(scale > 0, scale, 1.0), -CLIP, CLIP)]
+    for place, levels in enumerate(data.layout.levels):
+        if place not in twins and levels <= ONE_HOT_LEVELS:
+            blocks.append((np.asarray(data.codes[:, place])[rows, None] == np.arange(levels)).astype(np.float64))
+    return np.concatenate(blocks, axis=1)
+
+
+def _left_over(columns: Floats, goal: Floats) -> Floats:
+    """What a ridge regression leaves of the goal on rows that it was not fitted on, ``(rows, outputs)``."""
+    if columns.shape[1] > MOST_COLUMNS:
+        told = np.abs((columns - columns.mean(axis=0)).T @ goal).max(axis=1)
+        columns = columns[:, np.sort(np.argsort(-told, kind="stable")[:MOST_COLUMNS])]
+    left = np.zeros((len(PENALTIES), *goal.shape))
+    for fitted, judged in _parts(len(goal)):
+        middle, centre = columns[fitted].mean(axis=0), goal[fitted].mean(axis=0)
+        centred = columns[fitted] - middle
+        values, turn = np.linalg.eigh(centred.T @ centred)
+        answer = turn.T @ (centred.T @ (goal[fitted] - centre))
+        turned = (columns[judged] - middle) @ turn
+        for place, penalty in enumerate(PENALTIES):
+            told = turned @ (answer / (np.maximum(values, 0.0) + penalty)[:, None])
+            left[place, judged] = goal[judged] - centre - told
+    return np.asarray(left[np.argmin((left**2).sum(axis=(1, 2)))])
+
+
+def _tells_more(numbers: NDArray[Any], left: Floats, *, curves: bool) -> bool:
+    """Whether means of levels tell enough of what is left, and more than curves do."""
+    known = np.isfinite(numbers)
+    numbers, left = numbers[known].astype(np.float64), left[known]
+    if len(numbers) < 2 * PARTS or numbers.min() == numbers.max():
+        return False
+    values, level = np.unique(numbers, return_inverse=True)
+    scaled = (numbers - numbers.mean()) / numbers.std()
+    own, bent = np.zeros(len(PRIORS)), np.zeros(len(DEGREES))
+    for fitted, judged in _parts(len(numbers)):
+        counts, sums = sums_of_levels(level[fitted], left[fitted], len(values))
+        for place, prior in enumerate(PRIORS):
+            own[place] += float(((left[judged] - (sums / (counts + prior))[level[judged]]) ** 2).sum())
+        for place, degree in enumerate(DEGREES if curves else ()):
+            powers = np.vander(scaled, degree + 1)
+            found = np.linalg.lstsq(powers[fitted], left[fitted], rcond=None)[0]
+            bent[place] += float(((left[judged] - powers[judged] @ found) ** 2).sum())
+    total = float((left**2).sum())
+    gain = total - float(own.min())
+    beyond = max(total - float(bent.min()), 0.0) if curves else 0.0
+    least = max(LEAST_GAIN, CHANCE * np.sqrt(2.0 * len(values)) / len(numbers))
+    return bool(gain - beyond > least * total)
+
+
+def _parts(rows: int) -> Iterator[tuple[NDArray[np.bool_], NDArray[np.bool_]]]:
+    """Rows to fit on and rows to judge by; they stand in random order."""
+    part = np.arange(rows) % PARTS
+    for number in range(PARTS):
+        yield part != number, part == number

@@ -1,0 +1,97 @@
+"""Which whole numbers are worth a column for each level."""
+
+import numpy as np
+import pytest
+
+from automl.data.codes import categories_worth_adding
+from automl.data.records import TableData, TableLayout
+
+SHIFTS = np.random.default_rng(5).normal(size=12)
+
+
+def table(levels, target, *, others=None, name="code"):
+    """A table with one column of whole numbers, as number and as category, beside others."""
+    rows = len(levels)
+    others = np.zeros((rows, 0)) if others is None else others
+    names = tuple(f"x{place}" for place in range(others.shape[1]))
+    layout = TableLayout(numbers=("code", *names), categories=(name,), levels=(int(levels.max()) + 1,))
+    numbers = np.column_stack([levels, others]).astype(np.float32)
+    return TableData(
+        layout=layout, numbers=numbers, codes=levels.astype(np.int32)[:, None], text=None, target=target, weight=None
+    )
+
+
+def drawn(rows, seed=0):
+    rng = np.random.default_rng(seed)
+    return rng.integers(0, 12, rows), rng.normal(size=rows), rng
+
+
+@pytest.mark.parametrize("curves", [False, True])
+def test_levels_of_a_code_count(curves):
+    levels, noise, _ = drawn(1500)
+
+    assert categories_worth_adding(table(levels, SHIFTS[levels] + noise), 0, curves=curves) == [0]
+
+
+@pytest.mark.parametrize("curves", [False, True])
+def test_a_number_is_a_number(curves):
+    levels, noise, _ = drawn(1500)
+
+    assert categories_worth_adding(table(levels, 0.3 * levels + noise), 0, curves=curves) == []
+
+
+def test_a_curve_is_worth_levels_only_to_models_that_cannot_bend():
+    levels, noise, _ = drawn(1500)
+    data = table(levels, 0.2 * (levels - 5.5) ** 2 + noise)
+
+    assert categories_worth_adding(data, 0) == [0]
+    assert categories_worth_adding(data, 0, curves=True) == []
+
+
+def test_with_many_rows_levels_cost_nothing():
+    levels, noise, _ = drawn(2400)
+
+    assert categories_worth_adding(table(levels, 0.3 * levels + noise), 0, curves=True) == [0]
+
+
+def test_few_rows_do_not_pay_for_levels():
+    levels, noise, rng = drawn(60)
+
+    assert categories_worth_adding(table(levels, noise, others=rng.normal(size=(60, 5))), 0) == []
+
+
+def test_what_other_columns_tell_is_taken_off_first():
+    levels, noise, rng = drawn(1500)
+    told = SHIFTS[levels]
+    data = table(levels, told + 0.1 * noise, others=(told + 0.01 * rng.normal(size=1500))[:, None])
+
+    assert categories_worth_adding(data, 0) == []
+
+
+def test_classes_have_a_say():
+    levels, _, rng = drawn(1500)
+    target = (SHIFTS[levels] + rng.normal(size=1500) > 0).astype(np.int64)
+
+    assert categories_worth_adding(table(levels, target), 2) == [0]
+
+
+def test_categories_that_are_no_numbers_stay():
+    levels, noise, _ = drawn(500)
+
+    assert categories_worth_adding(table(levels, noise, name="shop"), 0) == [0]
+
+
+def test_missing_numbers_and_constant_columns_are_no_problem():
+    levels, noise, _ = drawn(500)
+    data = table(levels, noise, others=np.ones((500, 1)))
+    data.numbers[::3, 0] = np.nan
+    data.numbers[:, 1] = np.nan
+
+    assert categories_worth_adding(data, 0) == []
+
+
+def test_more_columns_than_the_regression_takes_do_not_hide_a_code():
+    levels, noise, rng = drawn(1500)
+    data = table(levels, 3 * SHIFTS[levels] + noise, others=rng.normal(size=(1500, 320)))
+
+    assert categories_worth_adding(data, 0) == [0]
