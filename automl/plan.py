@@ -40,6 +40,8 @@ FEW_IMAGES = 2_000
 """Up to so many are judged by folds, where there is time."""
 VERY_FEW_IMAGES = 200
 """So few cannot do without."""
+LONG_FOLDS = 5
+"""Folds by which models for long runs are judged at most: where time is short more of them are cut down anyway."""
 FAMILIES = 8
 """Trials that a run should fit at least; folds are cut down until about as many are affordable."""
 
@@ -257,10 +259,16 @@ def make_plan(
     }
     core_seconds = None if seconds is None else seconds * workers
     if not settings.models:
+        asked_for = settings.folds is not None or settings.repeats is not None
+        share = 1.0 if asked_for else min(LONG_FOLDS / (folds * repeats), 1.0)
         slow = {
             spec.name: why_not
             for spec in models
-            if (why_not := _too_slow(spec, devices.get(spec.name), costs[spec.name], core_seconds, settings.trials))
+            if (
+                why_not := _too_slow(
+                    spec, devices.get(spec.name), share * costs[spec.name], core_seconds, settings.trials
+                )
+            )
         }
         skipped |= slow
         models = tuple(spec for spec in models if spec.name not in slow)

@@ -45,7 +45,7 @@ MOST_TRIALS = 3
 """Trials of the second layer: the best configuration of so many models."""
 LEAST_FIRST = 6
 """Trials of the first layer that a second one must have below it: where there is time for fewer, another of them is worth more."""
-SHARE_OF_TIME = 0.35
+SHARE_OF_TIME = 0.12
 """Most of a run's time that the second layer is given."""
 SPARE = 1.3
 """How many times the seconds it is expected to take."""

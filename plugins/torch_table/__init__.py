@@ -28,7 +28,7 @@ def register_models() -> list[ModelSpec]:
             "Mlp",
             "Multi-layer perceptron with embeddings of numbers and categories, trained until it stops improving.",
             relative_cost=12.0,
-            cpu_share=0.1,
+            cpu_share=0.3,
             priority=55,
         ),
         _network(
