@@ -40,12 +40,12 @@ def test_without_torch_the_plan_tells_the_pip_line_and_goes_on(monkeypatch):
 
 @has_torch
 def test_short_runs_on_a_cpu_leave_networks_out_and_long_ones_do_not():
-    short, long = planned(30.0), planned(20_000.0)
+    short, long = planned(5.0), planned(20_000.0)
 
     assert all("--models" in short.skipped[name] for name in NETWORKS)
     assert set(NETWORKS) <= {one.name for one in long.models}
     assert "mlp" in [one.name for one in planned(30.0, models=["mlp"]).models]
-    assert set(NETWORKS) & {one.name for one in planned(trials=9).models} == set()
+    assert set(NETWORKS) & {one.name for one in planned(trials=3).models} == set()
 
 
 @has_torch
