@@ -76,6 +76,7 @@ _HOMES = {
     "boosting_rate": "automl.data.tree_columns",
     "categories_without_twins": "automl.data.twins",
     "categories_worth_adding": "automl.data.codes",
+    "feature_relevance": "automl.data.relevance",
     "with_channels": "automl.data.image_arrays",
     "Candidate": "automl.history",
     "Trial": "automl.history",
@@ -160,6 +161,7 @@ __all__ = [
     "categories_without_twins",
     "categories_worth_adding",
     "check",
+    "feature_relevance",
     "finish",
     "fit",
     "hookimpl",
@@ -183,6 +185,7 @@ if TYPE_CHECKING:
     from automl.data.image_arrays import with_channels
     from automl.data.inner_parts import inner_parts
     from automl.data.records import ImageData, MatrixData, TableData, TableLayout
+    from automl.data.relevance import feature_relevance
     from automl.data.target_encoding import TargetEncoding
     from automl.data.text_features import TextFeatures
     from automl.data.tree_columns import TreeColumns, boosting_patience, boosting_rate

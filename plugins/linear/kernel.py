@@ -15,7 +15,7 @@ from automl_plugins.linear.files import load_arrays, save_arrays
 from automl_plugins.linear.problems import Rows, Solution
 from threadpoolctl import threadpool_limits
 
-from automl import PredictorError
+from automl import PredictorError, feature_relevance
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -106,7 +106,7 @@ class KernelMachine:
         """Choose landmarks, the width of the kernel, and the turn that makes products of features the kernel."""
         rng = np.random.default_rng(self._seed)
         values = np.asarray(train.values, dtype=np.float32)
-        scale = relevance(values, np.asarray(train.target), train.weight, classes=self._task.class_count)
+        scale = feature_relevance(values, np.asarray(train.target), train.weight, classes=self._task.class_count)
         scale = (scale ** float(self._config["relevance"] or 0.0)).astype(np.float32)
         one, other = rng.integers(len(values), size=(2, PAIRS))
         # Half of the mean squared distance is the number of columns where these are scaled and equally relevant.
@@ -139,18 +139,3 @@ class KernelMachine:
         if self._config["kernel"] == "laplace":
             np.sqrt(distances, out=distances)
         return np.exp(-distances, out=distances)
-
-
-def relevance(
-    values: NDArray[np.float32], target: NDArray[Any], weight: NDArray[np.float64] | None, *, classes: int
-) -> NDArray[np.float64]:
-    """The largest correlation of each column with the target or a class, on top of what chance gives, ``(columns,)``."""
-    mass = np.ones(len(values)) if weight is None else np.asarray(weight, dtype=np.float64)
-    share = mass / mass.sum() if mass.any() else np.full(len(mass), 1.0 / len(mass))
-    goals = (target[:, None] == np.arange(classes)) if classes else target[:, None]
-    goals = goals - share @ goals
-    features = values.astype(np.float64) - share @ values
-    covariance = features.T @ (share[:, None] * goals)
-    spread = np.outer(share @ features**2, share @ goals**2)
-    squared = covariance**2 / np.maximum(spread, 1e-24)
-    return np.asarray(np.sqrt(np.minimum(squared, 1.0).max(axis=1) + 1.0 / len(values)))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from automl import Config, Effort, MatrixData, PredictorError, Task
+from automl import Config, Effort, MatrixData, PredictorError, Task, feature_relevance
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -61,9 +61,8 @@ class NearestNeighbours:
         target = np.asarray(train.target[rows])
         mass = np.ones(len(rows)) if train.weight is None else np.asarray(train.weight[rows], dtype=np.float64)
         values = np.asarray(train.values[rows], dtype=np.float32)
-        scale = _relevance(values, target, mass, classes=self._task.class_count) ** float(
-            self._config["relevance"] or 0.0
-        )
+        scale = feature_relevance(values, target, mass, classes=self._task.class_count)
+        scale **= float(self._config["relevance"] or 0.0)
         scale = (scale / max(float(scale.max(initial=0.0)), 1e-12)).astype(np.float32)
         self._arrays = {"values": values * scale, "target": target, "mass": mass, "scale": scale}
         self._make_index()
@@ -134,17 +133,3 @@ class NearestNeighbours:
         # One more neighbour with the class shares: a class that is not near is unlikely, not impossible.
         shares = np.bincount(target, weights=self._arrays["mass"], minlength=classes) + 1e-9
         return np.asarray((votes * count + shares / shares.sum()) / (count + 1))
-
-
-def _relevance(
-    values: NDArray[np.float32], target: NDArray[Any], mass: NDArray[np.float64], *, classes: int
-) -> NDArray[np.float64]:
-    """The largest correlation of each feature with the target or a class, on top of what chance gives."""
-    share = mass / mass.sum() if mass.any() else np.full(len(mass), 1.0 / len(mass))
-    goals = (target[:, None] == np.arange(classes)) if classes else target[:, None]
-    goals = goals - share @ goals
-    features = values.astype(np.float64) - share @ values
-    covariance = features.T @ (share[:, None] * goals)
-    spread = np.outer(share @ features**2, share @ goals**2)
-    squared = covariance**2 / np.maximum(spread, 1e-24)
-    return np.asarray(np.sqrt(np.minimum(squared, 1.0).max(axis=1) + 1.0 / len(values)))

@@ -1,0 +1,38 @@
+"""How much columns have to do with the target."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from automl import feature_relevance
+
+
+def test_columns_that_tell_the_target_count_most():
+    rng = np.random.default_rng(0)
+    values = rng.normal(size=(400, 3)).astype(np.float32)
+    target = values[:, 0] - 0.3 * values[:, 1]
+    found = feature_relevance(values, target, None, classes=0)
+    assert found[0] > 0.9 > 0.4 > found[1] > 0.15 > found[2] >= 1 / 20
+
+
+def test_a_class_that_one_column_tells_is_enough():
+    codes = np.repeat([0, 1, 2], 50)
+    values = np.column_stack([codes == 2, np.tile([0, 1], 75)]).astype(np.float32)
+    found = feature_relevance(values, codes, None, classes=3)
+    assert found[0] > 0.99
+    assert found[1] < 0.1
+
+
+def test_rows_without_weight_tell_nothing_unless_none_has_any():
+    values = np.array([[0.0], [1.0], [2.0], [9.0]], dtype=np.float32)
+    target = np.array([0.0, 1.0, 2.0, -50.0])
+    alone = feature_relevance(values, target, np.array([1.0, 1.0, 1.0, 0.0]), classes=0)
+    assert alone[0] > 1.0
+    assert feature_relevance(values, target, np.zeros(4), classes=0) == feature_relevance(
+        values, target, None, classes=0
+    )
+
+
+def test_constant_columns_and_targets_have_what_chance_gives():
+    found = feature_relevance(np.ones((100, 2), dtype=np.float32), np.zeros(100), None, classes=0)
+    np.testing.assert_allclose(found, 0.1)
