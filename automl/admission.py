@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from automl.costs import BEYOND_CUT, Costs, soft_seconds
 from automl.fidelity import FOLDS
 from automl.fold_jobs import partial_training
-from automl.store import SKIPPED
+from automl.history import SKIPPED
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 FAILURES_BEFORE_REST = 3
 """Failed trials without a success after which a model rests for the remaining time."""
 IMPORT_SECONDS = 15.0
-"""What jobs of a model get on top until one of them is done, when its plugin preloads nothing: a worker then first
+"""What jobs of a model get on top until one of them is done, when workers do not have its modules from the start: one then first
 imports what the model is made of, and a new worker would only begin again."""
 LONGEST_JOB_SECONDS = 3600.0
 """Most that a job may take without a time budget: a model that hangs must not hold up the run for ever."""
@@ -178,7 +178,8 @@ class Admission:
         asked = self._context.job_seconds
         if soft is None:
             return asked or LONGEST_JOB_SECONDS
-        known = model in self._imported or self._context.models[model].preload
+        preload = self._context.models[model].preload
+        known = model in self._imported or (preload and self._context.preloaded.issuperset(preload))
         extra = USUAL_EXTRA_SECONDS if known else IMPORT_SECONDS
         most = min(2.0 * soft + extra, max(self._context.clock.left(), 0.1))
         return most if asked is None else min(most, asked)

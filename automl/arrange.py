@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from automl.fold_jobs import RunContext, choose_fidelity
 from automl.goals import Goals
 from automl.history import Candidate
-from automl.machine import Machine, versions
+from automl.machine import Machine, modules_to_preload, versions
 from automl.plan import search_weights
 from automl.protocols import RunFacts, RunInfo
 from automl.replan import least_folds
@@ -81,7 +81,8 @@ def build_strategy(run: Run) -> Course:
     space = joint_space(models, task, search_weights(models), run.settings.space)
     starts = get_starts(run.ready, run.settings, run.registry, run.machine, space)
     name, why = choose_strategy(asked, run.registry, _facts(run, space, len(starts.queue)))
-    strategy = make_strategy(name, run.registry, space, seed=run.settings.seed, queue=starts.queue)
+    in_order = starts.defaults if starts.hurried else None
+    strategy = make_strategy(name, run.registry, space, seed=run.settings.seed, queue=starts.queue, in_order=in_order)
     told = f"{asked} chose {name}: {why}" if why else name
     notes = [*starts.notes, f"search: {len(starts.queue)} starting configurations, then strategy {told}"]
     if strategy_parts(name, run.registry)[1].partial:
@@ -148,6 +149,7 @@ def why_no_stacking(run: Run, strategy: str) -> str:
 def run_context(run: Run, folder: Path, splits: Sequence[Split], strategy: str) -> RunContext:
     """What stays the same during the search; `strategy` is the name of the one that is used."""
     assert run.ready.prepared.data.target is not None
+    images = run.ready.prepared.task.modality == "images"
     return RunContext(
         folder=folder,
         run_id=uuid.uuid4().hex,
@@ -167,13 +169,14 @@ def run_context(run: Run, folder: Path, splits: Sequence[Split], strategy: str) 
         trials=run.settings.trials,
         patience=run.settings.patience,
         job_seconds=run.settings.job_seconds,
+        preloaded=frozenset(modules_to_preload(run.registry, run.settings, images=images)),
         fit_seconds=run.ready.plan.fit_seconds,
         least_folds=least_folds(run.settings, run.ready.resampling.kind, run.ready.prepared.task.rows),
         partial=strategy_parts(strategy, run.registry)[1].partial,
         early_discard=run.settings.early_discard,
         stacking=not why_no_stacking(run, strategy),
         fidelity=_wanted_fidelity(run, strategy),
-        goals=Goals.of(run.settings, images=run.ready.prepared.task.modality == "images"),
+        goals=Goals.of(run.settings, images=images),
     )
 
 

@@ -6,6 +6,7 @@ Tables travel as memory-mapped files; a job carries only names, settings and sec
 from __future__ import annotations
 
 import contextlib
+import importlib
 import shutil
 import time
 from dataclasses import dataclass, field
@@ -43,6 +44,8 @@ class FoldJob:
     run_id: str
     task: Task
     factory: str
+    imports: tuple[str, ...] = ()
+    """Modules that the model needs sooner or later: imported before its time begins, unless they are there."""
     form: str
     raw_target: bool = False
     """Whether the model wants values in the user's unit."""
@@ -79,6 +82,8 @@ class FoldResult:
     fit_seconds: float
     predict_seconds: float
     prepare_seconds: float
+    import_seconds: float = 0.0
+    """What the worker took to import the model, before its time began."""
     metric_seconds: float = 0.0
     """What the metric took on the fold's validation rows; `predict_seconds` holds it, too."""
     row_ms: float | None = None
@@ -159,7 +164,8 @@ def _data(job: FoldJob, opened: _Opened) -> TableData | ImageData:
 
 def run_fold(job: FoldJob) -> FoldResult:
     """Fit one fold (or all rows), predict its validation rows, save the member and the predictions."""
-    factory = load_object(job.factory, owner="model")  # a first import takes seconds, which are not the model's
+    began = time.monotonic()
+    factory = _import(job)
     job.metric.prepare()
     started = time.monotonic()
     _seed_globals(job.seed)
@@ -211,10 +217,20 @@ def run_fold(job: FoldJob) -> FoldResult:
         prepare_seconds=prepared - started,
         fit_seconds=fitted - prepared,
         predict_seconds=predicted - fitted,
+        import_seconds=started - began,
         metric_seconds=judged,
         row_ms=row_ms,
         megabytes=folder_megabytes(job.folder, skip=PREDICTIONS_FILE),
     )
+
+
+def _import(job: FoldJob) -> Any:
+    """The model's factory, with all that it needs later: a first import takes seconds, which are not the model's."""
+    factory = load_object(job.factory, owner="model")
+    for module in job.imports:
+        with contextlib.suppress(ImportError):  # where it is needed after all, the model tells
+            importlib.import_module(module)
+    return factory
 
 
 def _seed_globals(seed: int) -> None:

@@ -27,13 +27,10 @@ class FoldCount:
         settles the number of folds: that number, and in words why, if they are fewer than planned.
         """
         self._fit_seconds.append(seconds)
-        if len(self._fit_seconds) < min(FITS_THAT_TELL, self._workers) and not last:
-            return None
-        self.settled = True
         context = self._context
         planned, least = len(context.splits), context.least_folds
         assert least is not None
-        # The quickest: other work on the machine may have held up one of them.
+        # The quickest: other work on the machine may have held up one of them, or one may have needed more rounds.
         fit_seconds = min(self._fit_seconds)
         folds = affordable_folds(
             folds=planned,
@@ -41,7 +38,12 @@ class FoldCount:
             fit_seconds=fit_seconds,
             kinds_cost=cost_of_kinds(context.models.values(), context.task.features, context.task.outputs),
             core_seconds=context.clock.search_left() * self._workers,
+            discards=context.early_discard,
         )
+        # A single worker does not begin a second long fit to learn more.
+        if len(self._fit_seconds) < FITS_THAT_TELL and not last and (self._workers > 1 or folds > least):
+            return None
+        self.settled = True
         if folds == planned:
             return folds, ""
         return folds, f"validation: {folds} of the {planned} folds: a usual fit takes about {fit_seconds:.1f} s here"

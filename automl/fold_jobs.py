@@ -58,6 +58,8 @@ class RunContext:
     """Full trials without anything better after which the search ends; None: it goes on."""
     job_seconds: float | None = None
     """The user's limit of a job; None: none of his own."""
+    preloaded: frozenset[str] = frozenset()
+    """Modules that workers have from the start."""
     fit_seconds: float = 1.0
     least_folds: int | None = None
     """Folds to which the engine may go down when fits turn out dear; None: their number is fixed."""
@@ -141,6 +143,7 @@ def make_fold_job(context: RunContext, trial: Trial, fold: int, soft: float | No
         run_id=context.run_id,
         task=context.task,
         factory=spec.factory,
+        imports=spec.preload,
         form=spec.form,
         raw_target=spec.raw_target,
         config=trial.candidate.config,

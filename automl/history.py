@@ -45,6 +45,8 @@ class Candidate:
 
 DISCARDED = "discarded"
 """Kind of trials that early discard left."""
+SKIPPED = "skipped"
+"""Kind of trials that were never begun: too slow for the time that was left."""
 
 
 @dataclass(frozen=True, kw_only=True)

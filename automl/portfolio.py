@@ -46,6 +46,8 @@ class Starts:
     """Each configuration once; the default ones first."""
     defaults: int
     """How many of them are default configurations."""
+    hurried: bool = False
+    """Whether time is short: what follows the default ones comes in the order that results call for."""
     notes: tuple[str, ...] = ()
     """What was decided, with reasons."""
     left_out: tuple[LeftOut, ...] = ()
@@ -155,7 +157,7 @@ def starting_candidates(
     notes = [note for each in found for note in each.notes]
     notes += [f"baselines: {line}" for line in _told(most, len(items), hurried=hurried)] if found else []
     notes += [f"baselines: {line}" for line in _told_left_out(left_out)]
-    return Starts(queue=tuple(queue), defaults=len(defaults), notes=tuple(notes), left_out=left_out)
+    return Starts(queue=tuple(queue), defaults=len(defaults), hurried=hurried, notes=tuple(notes), left_out=left_out)
 
 
 def _is_for(spec: PortfolioSpec, task: Task) -> bool:
@@ -176,7 +178,7 @@ def _told(most: int, count: int, *, hurried: bool) -> list[str]:
     if not count:
         return ["no stored configuration can be tried here"]
     cut = "" if most == count else f" of {count}, so that half of the trials are the sampler's"
-    order = ", those with most to gain per second first" if hurried else ""
+    order = ", kinds of models in turn by what their default ones are worth" if hurried else ""
     return [f"{most} stored configurations follow the default ones{cut}{order}"]
 
 

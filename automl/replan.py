@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 REST = 1.3
 """Times what each kind of model costs once that should fit into the time: some for stored configurations."""
+LASTING = 3.0
+"""One kind of model in so many is fitted on all folds where early discard leaves the others."""
 DEAREST = 6.0
 """Models that cost more than this by their statement do not count: they come where there is time for them."""
 FEW_ROWS, MANY_ROWS = 2_000, 20_000
@@ -39,9 +41,14 @@ def cost_of_kinds(models: Iterable[ModelSpec], columns: int = 1, outputs: int = 
     return max(sum(cost for cost in costs if cost <= DEAREST), min(costs, default=1.0))
 
 
-def affordable_folds(*, folds: int, least: int, fit_seconds: float, kinds_cost: float, core_seconds: float) -> int:
+def affordable_folds(
+    *, folds: int, least: int, fit_seconds: float, kinds_cost: float, core_seconds: float, discards: bool = False
+) -> int:
     """Folds, of the `folds` that were planned, that `core_seconds` of all workers allow when a fit of relative cost 1
-    takes `fit_seconds`: each kind of model is to be fitted to its end, and some configurations besides.
+    takes `fit_seconds`: each kind of model is to be fitted to its end, and some configurations besides. With `discards`
+    most kinds end after their first fold, so that the others can have more.
     """
     possible = core_seconds / max(REST * kinds_cost * fit_seconds, 1e-9)
+    if discards and possible > 1.0:
+        possible = 1.0 + LASTING * (possible - 1.0)
     return max(min(folds, int(possible)), min(least, folds))

@@ -208,11 +208,12 @@ class Search:
         value: FoldResult = result.value
         self._record.fold_done(active.trial.id, fold, value, result.seconds)
         active.folds[fold] = value
-        cut = was_cut(value.facts, result.seconds, soft)
-        self._admission.job_done(active.trial, result.seconds, cut)
+        seconds = max(result.seconds - value.import_seconds, 0.0)  # the next job imports nothing
+        cut = was_cut(value.facts, seconds, soft)
+        self._admission.job_done(active.trial, seconds, cut)
         if not self._fold_count.settled and active.trial.is_full and not self._proposals.is_baseline(active.trial):
-            seconds = self._admission.usual_seconds(active.trial, result.seconds, cut)
-            settled = self._fold_count.fit_done(seconds, last=active.complete)
+            usual = self._admission.usual_seconds(active.trial, seconds, cut)
+            settled = self._fold_count.fit_done(usual, last=active.complete)
             if settled is not None:
                 self._use_folds(*settled)
         for one in self._open.all():  # with fewer folds than before, others may be complete, too

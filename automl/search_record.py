@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from automl.history import History, Trial
-from automl.store import KEPT, SKIPPED
+from automl.history import SKIPPED, History, Trial
+from automl.store import KEPT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from automl.errors import RunError
+from automl.history import SKIPPED
 from automl.run_folder import DATABASE, TRIALS_FOLDER, check_new_folder, nothing_found, remove_leftovers
 from automl.run_lock import RunLock
 
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
 SCHEMA_VERSION = 3
 KEPT = "kept"
 """Kind of a job whose result was taken from the trial that is continued."""
-SKIPPED = "skipped"
 UNCOUNTED = frozenset({SKIPPED, "cancelled"})
 """Kinds of trials that neither succeeded nor failed: there was no time for them, or the user stopped the run."""
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from automl.errors import AutomlError, PluginError, UnknownNameError
+from automl.fair_queue import next_in_turn
 from automl.protocols import Done, Promote, Sample, Sampler, Scheduler, Wait
 from automl.specs import SamplerSpec, SchedulerSpec, load_object
 
@@ -38,13 +39,21 @@ class Strategy:
     """
 
     def __init__(
-        self, sampler: Sampler, scheduler: Scheduler, queue: Sequence[Candidate] = (), *, learns: bool = True
+        self,
+        sampler: Sampler,
+        scheduler: Scheduler,
+        queue: Sequence[Candidate] = (),
+        *,
+        learns: bool = True,
+        in_order: int | None = None,
     ) -> None:
+        """`in_order`: so many of `queue` come in their order, the others as results say (`automl.fair_queue`); None: all."""
         self.learns = learns
         """Whether answers depend on results, not only on how many trials began."""
         self._sampler = sampler
         self._scheduler = scheduler
         self._queue = tuple(queue)
+        self._in_order = frozenset(candidate.id for candidate in self._queue[:in_order])
 
     def ask(self, history: History) -> Start | Wait | Done:
         """The next step. The first candidate of the queue gets the whole budget, so that the answer is
@@ -85,7 +94,10 @@ class Strategy:
         return any(trial.is_full and trial.candidate.id in queue for trial in (*history.running(), *history.full()))
 
     def _next_queued(self, history: History) -> Candidate | None:
-        return next((candidate for candidate in self._queue if not history.was_asked(candidate.id)), None)
+        waiting = [candidate for candidate in self._queue if not history.was_asked(candidate.id)]
+        if waiting and waiting[0].id not in self._in_order:
+            return next_in_turn(history, waiting)
+        return waiting[0] if waiting else None
 
 
 def _goes_round(history: History, suggested: Candidate, budget: float) -> bool:
@@ -175,8 +187,9 @@ def make_strategy(
     *,
     seed: int,
     queue: Sequence[Candidate] = (),
+    in_order: int | None = None,
 ) -> Strategy:
-    """The strategy called `name` over a space, with `queue` in front of its sampler; see `strategy_parts`."""
+    """The strategy called `name` over a space, with `queue` in front of its sampler; see `strategy_parts` and `Strategy`."""
     sampler, scheduler, options = strategy_parts(name, registry)
     try:
         made = scheduler.load()(seed, **options)
@@ -195,4 +208,4 @@ def make_strategy(
         raise
     except (Exception, SystemExit) as error:
         raise PluginError(f"sampler {sampler.name!r} cannot be made: {type(error).__name__}: {error}") from error
-    return Strategy(drawn, made, queue, learns=sampler.learns or scheduler.partial)
+    return Strategy(drawn, made, queue, learns=sampler.learns or scheduler.partial, in_order=in_order)

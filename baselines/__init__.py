@@ -7,7 +7,9 @@ from automl import PortfolioSpec, hookimpl
 
 @hookimpl
 def register_portfolios() -> list[PortfolioSpec]:
-    """One portfolio for each problem type of tables: published configurations in our models' own hyperparameters."""
+    """One portfolio of published configurations for each problem type of tables, and one of networks that did well in
+    runs of our own.
+    """
     return [
         PortfolioSpec(
             name="table-binary",
@@ -26,5 +28,11 @@ def register_portfolios() -> list[PortfolioSpec]:
             summary="Published top performers for numbers.",
             file="automl_baselines:table-regression-2026-11-24.json",
             problem_types=("regression",),
+        ),
+        PortfolioSpec(
+            name="table-mlp",
+            summary="Networks that did well where mlp's default did not.",
+            file="automl_baselines:table-mlp-2026-11-27.json",
+            problem_types=("binary", "multiclass", "regression"),
         ),
     ]

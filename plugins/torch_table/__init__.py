@@ -27,7 +27,7 @@ def register_models() -> list[ModelSpec]:
             "mlp",
             "Mlp",
             "Multi-layer perceptron with embeddings of numbers and categories, trained until it stops improving.",
-            relative_cost=12.0,
+            relative_cost=7.0,
             cpu_share=0.3,
             priority=55,
         ),

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from automl.admission import Admission, was_cut
+from automl.admission import IMPORT_SECONDS, USUAL_EXTRA_SECONDS, Admission, was_cut
 from automl.clock import Clock
 from automl.costs import BEYOND_CUT, Costs
 from automl.data.records import Split
@@ -27,6 +27,7 @@ def spec(name, cost=1.0, **changes):
 
 def admission(*, folds=1, workers=2, **changes):
     specs = [spec("quick", least_share=0.2), spec("whole"), spec("dear", 10.0, least_share=0.2)]
+    specs.append(spec("late", preload=("big",)))
     task = Task(target="y", problem_type="regression", metric="rmse", rows=10, features=20)
     context = RunContext(
         folder=None,
@@ -110,6 +111,14 @@ def test_a_trial_that_can_come_to_its_end_gets_the_time_for_that():
     assert guessed == pytest.approx(3.0) == cheap
     assert known == pytest.approx(0.85 * 20.0 / 2)
     assert last == pytest.approx(1.3 * 10.0)
+
+
+def test_a_worker_that_has_a_models_modules_needs_no_time_to_import_them():
+    """Models for long runs are not preloaded unless they are asked for: declaring what to preload is not having it."""
+    with FakeClock(0.0).installed():
+        limits = [admission(preloaded=frozenset(there)).hard_seconds("late", 5.0) for there in ([], ["big"])]
+
+    assert [10.0 + IMPORT_SECONDS, 10.0 + USUAL_EXTRA_SECONDS] == limits
 
 
 def test_a_model_that_stops_long_before_its_time_says_that_it_was_cut():

@@ -282,7 +282,7 @@ def test_cheap_models_come_first_when_time_is_short(stored):
 
     assert ["second", "first", "second", "first"] == [one.model for one in long.queue[2:]]
     assert ["first", "second", "first", "second"] == [one.model for one in short.queue[2:]]
-    assert any("most to gain per second first" in note for note in short.notes)
+    assert any("kinds of models in turn" in note for note in short.notes)
 
 
 def test_a_list_of_the_caller_is_tried_whole_and_in_its_order(stored):
