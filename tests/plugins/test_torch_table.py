@@ -118,7 +118,15 @@ def line(rows=200, seed=0):
 def test_without_layers_a_perceptron_is_linear_regression():
     train = line()
     model = make(
-        "mlp", task_of(train), layers=0, embedding="plain", learning_rate=0.03, weight_decay=0.0, batch_size=32
+        "mlp",
+        task_of(train),
+        layers=0,
+        embedding="plain",
+        scaling="robust",
+        schedule="flat",
+        learning_rate=0.03,
+        weight_decay=0.0,
+        batch_size=32,
     )
     model.fit(train, None, Effort(fidelity={"epochs": 60.0}, full={"epochs": 60.0}))
     seen = model._columns.transform(train).numbers
