@@ -14,31 +14,36 @@ if TYPE_CHECKING:
 BATCHES = (32, 64, 128, 256, 512, 1024)
 ROWS_OF_BATCH = ((1_000, 32), (3_000, 64), (6_000, 128), (50_000, 256), (200_000, 512))
 """Up to so many rows, batches of this size: small tables need more steps in an epoch, large ones quicker rows."""
+FEW_ROWS = 400
 
 
 def mlp(task: Task) -> ConfigurationSpace:
     """TabArena's and AutoGluon's ranges for plain networks (arXiv 2506.16791), with what LCBench searches besides:
     batch sizes and SGD's momentum (Zimmer et al. 2021, arXiv 2006.13799). The default is what did best on the mean of 23
-    tables of 144 to 4,300 rows among 48 configurations (``baselines/table-mlp-2026-11-27.json`` has the runners-up); it takes
-    half of what three layers of 256 without normalisation take, as it needs fewer epochs.
+    tables of up to 4,300 rows among 48 configurations (``baselines/table-mlp-2026-11-27.json`` has the runners-up); it takes
+    half of what three layers of 256 without normalisation take, as it needs fewer epochs. These are better on few rows, where
+    batches tell too little of means and spreads.
     """
     from ConfigSpace import Categorical, EqualsCondition, Float, Integer
 
-    made = _training(task, rate=(1e-4, 3e-2, 1.2e-3), decay=(1e-6, 0.1, 1.2e-2), dropout=0.2)
+    few = task.rows <= FEW_ROWS
+    made = _training(
+        task, rate=(1e-4, 3e-2, 1e-3 if few else 1.2e-3), decay=(1e-6, 0.1, 2e-2 if few else 1.2e-2), dropout=0.2
+    )
     optimiser = Categorical("optimiser", ["adamw", "adam", "sgd"], default="adamw", weights=[0.6, 0.2, 0.2])
     momentum = Float("momentum", (0.85, 0.99), default=0.9)
     made.add(
-        Integer("layers", (1, 5), default=2),
-        Integer("width", (64, 512), log=True, default=96),
-        Categorical("norm", ["none", "batch", "layer"], default="batch"),
-        Categorical("activation", ["relu", "silu", "selu"], default="silu"),
+        Integer("layers", (1, 5), default=3 if few else 2),
+        Integer("width", (64, 512), log=True, default=256 if few else 96),
+        Categorical("norm", ["none", "batch", "layer"], default="none" if few else "batch"),
+        Categorical("activation", ["relu", "silu", "selu"], default="relu" if few else "silu"),
         Categorical("residual", [False, True], default=False),
-        Categorical("schedule", ["flat", "cosine", "one_cycle"], default="cosine"),
+        Categorical("schedule", ["flat", "cosine", "one_cycle"], default="flat" if few else "cosine"),
         optimiser,
         momentum,
         EqualsCondition(momentum, optimiser, "sgd"),
     )
-    _embeddings(made, bins=16, scaling="quantile", category_dimensions=4)
+    _embeddings(made, bins=16, scaling="robust" if few else "quantile", category_dimensions=8 if few else 4)
     return made
 
 
@@ -124,9 +129,7 @@ def _for_classes(made: ConfigurationSpace, task: Task, *, smoothing: float) -> N
         )
 
 
-def _embeddings(
-    made: ConfigurationSpace, *, bins: int, scaling: str = "robust", category_dimensions: int = 8
-) -> None:
+def _embeddings(made: ConfigurationSpace, *, bins: int, scaling: str = "robust", category_dimensions: int = 8) -> None:
     """How numbers and categories are taken in."""
     from ConfigSpace import Categorical, EqualsCondition, Float, InCondition, Integer, OrdinalHyperparameter
 
