@@ -29,18 +29,18 @@ def next_in_turn(history: History, waiting: Sequence[Candidate]) -> Candidate | 
     """Of the candidates that wait, in their order, the first one of the kind of model that has had the least time for what it promises;
     None when there is none.
 
-    A function of the history: seconds and losses of its trials. A kind whose first trial is not back yet is not judged,
-    and comes when there is no other.
+    A function of the history: seconds and losses of its trials. A kind of which no trial is done yet, or all failed, is not
+    judged, and comes when there is no other.
     """
     kinds = list(dict.fromkeys(candidate.model for candidate in waiting))
     if not kinds:
         return None
     spent, losses = _seconds(history), _losses(history)
-    known = [kind for kind in kinds if kind in spent]
+    known = [kind for kind in kinds if kind in losses]
     if not known:
         return waiting[0]
     promises = _promises(losses, _floor(history))
-    kind = min(known, key=lambda kind: spent[kind] / promises.get(kind, LEAST_PROMISE))
+    kind = min(known, key=lambda kind: spent[kind] / promises[kind])
     return next(candidate for candidate in waiting if candidate.model == kind)
 
 

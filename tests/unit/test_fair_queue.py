@@ -81,6 +81,17 @@ def test_a_kind_whose_first_trial_is_not_back_waits_for_it():
     assert next_in_turn(history(), []) is None
 
 
+def test_a_kind_of_which_all_trials_failed_comes_last():
+    waiting = [candidate("broken", 1), candidate("sound", 2)]
+    known = history(("sound", 0.5, 50.0))
+    known = known.with_trial(
+        Trial(id=known.next_id, candidate=candidate("broken", 9), status="failed", kind="error", seconds=0.1)
+    )
+
+    assert "sound" == next_in_turn(known, waiting).model
+    assert "broken" == next_in_turn(known, waiting[:1]).model
+
+
 def test_trials_that_run_or_were_passed_over_count_as_the_others_took():
     waiting = [candidate("a", 1), candidate("b", 2)]
     known = history(("a", 0.5, 4.0), ("b", 0.5, 5.0))
