@@ -61,6 +61,8 @@ def categories_worth_adding(data: TableData, classes: int, *, curves: bool = Fal
             continue
         if levels > TWIN_LEVELS:
             worth = is_code(np.asarray(data.numbers[:, number])[rows], goal)
+        elif len(rows) < 2 * PARTS:
+            worth = False
         else:
             few = rows[:MOST_ROWS]
             if left is None:
