@@ -89,6 +89,8 @@ def build_strategy(run: Run) -> Course:
         wanted = _wanted_fidelity(run, name)
         chosen = [(spec.name, *choose_fidelity(spec, run.registry.fidelities, wanted)) for spec in models]
         notes.append("fidelity: " + ", ".join(f"{model} {one.name} ({why})" for model, one, why in chosen))
+    elif run.settings.fidelity is not None:
+        notes.append(f"fidelity: {run.settings.fidelity} is not used: under {name} every trial has the whole budget")
     return Course(strategy=strategy, name=name, baselines=baselines, notes=notes)
 
 

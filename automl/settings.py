@@ -21,6 +21,13 @@ _DEVICE = re.compile(r"^[a-z]+(:\d+)?$")
 _SECONDS = {"s": 1.0, "sec": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
 DEFAULT_SECONDS = 600.0
 PRESETS = ("fast", "balanced", "best")
+_TEXTS = {
+    "strategy": "the name of a strategy, or 'SAMPLER+SCHEDULER'",
+    "fidelity": "the name of a fidelity, such as 'rows'",
+    "executor": "the name of an executor",
+    "prices": "the path of a prices file (TOML)",
+}
+"""Settings that are texts, and what they say."""
 
 
 def parse_seconds(text: str | float) -> float:
@@ -163,6 +170,10 @@ class Settings:
         for name in ("seconds", "job_seconds"):
             value = getattr(self, name)
             object.__setattr__(self, name, None if value is None else parse_seconds(value))
+        for name, what in _TEXTS.items():
+            value = getattr(self, name)
+            if value is not None and not isinstance(value, str):
+                raise SettingsError(f"{name}={value!r} must be {what}")
         object.__setattr__(self, "space", read_changes(self.space))
         self._check_goals()
         self._check_fidelity_max()

@@ -247,7 +247,7 @@ def _floats(value: Any) -> Any:
 def _run(path: Path) -> Any:
     try:
         names = runpy.run_path(str(path))
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise SettingsError(f"space file {path} raised {type(error).__name__}: {error}") from error
     if "SPACE" not in names:
         raise SettingsError(f"space file {path} has no SPACE = {{...}}; it must hold models with their hyperparameters")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -140,10 +141,7 @@ def strategy_parts(name: str, registry: Registry) -> tuple[SamplerSpec, Schedule
     else:
         sampler_name, plus, scheduler_name = name.partition("+")
         if not plus and sampler_name not in registry.samplers:
-            known = sorted({*registry.strategies, *registry.samplers})
-            raise UnknownNameError(
-                f"strategy {name!r} is not known; use one of {', '.join(known)}, or SAMPLER+SCHEDULER"
-            )
+            raise UnknownNameError(_unknown_strategy(name, registry))
         if not plus:
             scheduler = registry.default("schedulers")
             if scheduler is None:
@@ -156,6 +154,18 @@ def strategy_parts(name: str, registry: Registry) -> tuple[SamplerSpec, Schedule
     assert isinstance(sampler, SamplerSpec)
     assert isinstance(scheduler, SchedulerSpec)
     return sampler, scheduler, options
+
+
+def _unknown_strategy(name: str, registry: Registry) -> str:
+    """What to do instead, in words."""
+    if name in registry.schedulers:
+        return (
+            f"{name!r} is a scheduler and no strategy; write SAMPLER+{name} with one of {', '.join(registry.samplers)}"
+        )
+    known = sorted({*registry.strategies, *registry.samplers})
+    near = difflib.get_close_matches(name.lower(), known, n=2)
+    hint = f"did you mean {' or '.join(near)}? " if near else ""
+    return f"strategy {name!r} is not known; {hint}use one of {', '.join(known)}, or SAMPLER+SCHEDULER"
 
 
 def choose_strategy(name: str, registry: Registry, facts: RunFacts) -> tuple[str, str]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from automl.cli.output import Output, figure, warn
 from automl.cli.tables import leaderboard_table
+from automl.history import DISCARDED
 from automl.interrupts import Terminated
 
 if TYPE_CHECKING:
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 TOLD = ("machine", "task", "validation")
 """Decisions that are told without ``-v``."""
 LABEL = 12
+FEW_SMALL = 5
+"""Trials at small budgets of which none was promoted that need no explanation."""
 
 
 class FirstLines:
@@ -114,12 +117,26 @@ def tell_outcome(output: Output, outcome: FitOutcome, tested: TestScore | None) 
         real = [row for row in outcome.leaderboard if row["origin"] != "baseline"]
         why = "" if real or outcome.interrupted else "; there was no time for a first fit of a model, give more --time"
         warn(f"only the dummy could be fitted: this predictor does not look at the columns{why}")
+    if hint := _never_promoted(outcome):
+        warn(hint)
     if not outcome.limits_kept:
         warn("the predictor does not keep the limits on latency and size: see `limits` above, and raise them")
     if outcome.nothing_learned:
         warn("no model was better than a constant out of fold: the predictor is the dummy")
     if tested is not None and tested.error is not None:
         warn(f"the run is complete, but {tested.file} could not be scored: {tested.error}")
+
+
+def _never_promoted(outcome: FitOutcome) -> str:
+    """What to do where a scheduler of small budgets came to no promotion; empty where it did, or there is no such."""
+    rows = [row for row in outcome.leaderboard if row["origin"] != "baseline" and row["status"] == "done"]
+    small = [row for row in rows if row["budget"] < 1.0 and row["kind"] != DISCARDED]
+    if len(small) < len(rows) - 1 or len(small) < FEW_SMALL or outcome.interrupted:
+        return ""
+    return (
+        f"none of the {len(small)} trials at small budgets came to the whole one, and only such can join the predictor: "
+        "give more --trials or --time, or a strategy of whole budgets"
+    )
 
 
 def _score_line(outcome: FitOutcome) -> str:

@@ -14,5 +14,6 @@ def register_samplers() -> list[SamplerSpec]:
             summary="Bayesian optimisation with SMAC's random forest (Lindauer et al. 2022); extra [smac].",
             factory="automl_plugins.smac.sampler:SmacSampler",
             requires=("smac",),
+            install="automl-pluggy[smac]",
         )
     ]

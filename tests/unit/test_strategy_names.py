@@ -1,0 +1,41 @@
+"""What is said of strategies and settings that cannot be."""
+
+import pytest
+
+from automl.api import make_settings
+from automl.errors import SettingsError, UnknownNameError
+from automl.registry import load_registry
+from automl.strategy import strategy_parts
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("hyperbnad", "did you mean hyperband"),
+        ("Random", "did you mean random"),
+        ("race", r"'race' is a scheduler and no strategy; write SAMPLER\+race"),
+        ("", "strategy '' is not known; use one of"),
+        ("random+hyperbnad", "did you mean hyperband"),
+    ],
+)
+def test_a_wrong_strategy_leads_to_a_right_one(name, told):
+    with pytest.raises(UnknownNameError, match=told):
+        strategy_parts(name, load_registry())
+
+
+@pytest.mark.parametrize(
+    "option",
+    [{"strategy": 5}, {"strategy": ["random"]}, {"fidelity": 3}, {"executor": 1}, {"prices": {"cpu_hour": 1}}],
+    ids=str,
+)
+def test_what_is_no_text_is_refused_in_words(option):
+    with pytest.raises(SettingsError, match="must be the"):
+        make_settings("y", option)
+
+
+def test_a_space_file_that_ends_python_does_not_end_the_engine(tmp_path):
+    path = tmp_path / "space.py"
+    path.write_text("import sys\nsys.exit(3)\n")
+
+    with pytest.raises(SettingsError, match=r"space\.py raised SystemExit: 3"):
+        make_settings("y", {"space": str(path)})
