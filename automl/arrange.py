@@ -81,7 +81,9 @@ def build_strategy(run: Run) -> Course:
     space = joint_space(models, task, search_weights(models), run.settings.space)
     starts = get_starts(run.ready, run.settings, run.registry, run.machine, space)
     name, why = choose_strategy(asked, run.registry, _facts(run, space, len(starts.queue)))
-    in_order = starts.defaults if starts.hurried else None
+    # Under small budgets the kinds' first results are of different budgets, and tell nothing of which kind is better.
+    shared = starts.hurried and not strategy_parts(name, run.registry)[1].partial
+    in_order = starts.defaults if shared else None
     strategy = make_strategy(name, run.registry, space, seed=run.settings.seed, queue=starts.queue, in_order=in_order)
     told = f"{asked} chose {name}: {why}" if why else name
     notes = [*starts.notes, f"search: {len(starts.queue)} starting configurations, then strategy {told}"]

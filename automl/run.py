@@ -200,7 +200,9 @@ class Search:
         active, fold, soft = self._open.job_back(result.id)
         if active is None:  # its trial failed already; this is a cancelled sibling
             return
-        active.seconds += result.seconds
+        imported = result.value.import_seconds if result.kind == "done" else 0.0
+        seconds = max(result.seconds - imported, 0.0)  # the next job imports nothing
+        active.seconds += seconds
         if result.kind != "done":
             self._record.fold_failed(active.trial.id, fold, result)
             self._settling.fail(active, result.kind, f"fold {fold}: {result.message}")
@@ -208,7 +210,6 @@ class Search:
         value: FoldResult = result.value
         self._record.fold_done(active.trial.id, fold, value, result.seconds)
         active.folds[fold] = value
-        seconds = max(result.seconds - value.import_seconds, 0.0)  # the next job imports nothing
         cut = was_cut(value.facts, seconds, soft)
         self._admission.job_done(active.trial, seconds, cut)
         if not self._fold_count.settled and active.trial.is_full and not self._proposals.is_baseline(active.trial):

@@ -53,8 +53,11 @@ def categories_worth_adding(data: TableData, classes: int, *, curves: bool = Fal
     if not twins or data.target is None:
         return places
     rows = some_rows(len(data))
+    if data.weight is not None:
+        rows = rows[np.asarray(data.weight)[rows] > 0]
     goal = goals(np.asarray(data.target)[rows], classes)
     left: Floats | None = None
+    part = np.zeros(0, dtype=np.int64)
     for place, number in twins.items():
         levels = data.layout.levels[place]
         if len(data) >= ROWS_OF_LEVEL * levels:
@@ -66,8 +69,9 @@ def categories_worth_adding(data: TableData, classes: int, *, curves: bool = Fal
         else:
             few = rows[:MOST_ROWS]
             if left is None:
-                left = _left_over(_columns(data, few, twins), goal[:MOST_ROWS])
-            worth = _tells_more(np.asarray(data.numbers[:, number])[few], left, curves=curves)
+                part = _parts_of(data, few)
+                left = _left_over(_columns(data, few, twins), goal[:MOST_ROWS], part)
+            worth = _tells_more(np.asarray(data.numbers[:, number])[few], left, part, curves=curves)
         if not worth:
             places.remove(place)
     return places
@@ -87,13 +91,13 @@ def _columns(data: TableData, rows: NDArray[np.int64], twins: dict[int, int]) ->
     return np.concatenate(blocks, axis=1)
 
 
-def _left_over(columns: Floats, goal: Floats) -> Floats:
+def _left_over(columns: Floats, goal: Floats, part: NDArray[np.int64]) -> Floats:
     """What a ridge regression leaves of the goal on rows that it was not fitted on, ``(rows, outputs)``."""
     if columns.shape[1] > MOST_COLUMNS:
         told = np.abs((columns - columns.mean(axis=0)).T @ goal).max(axis=1)
         columns = columns[:, np.sort(np.argsort(-told, kind="stable")[:MOST_COLUMNS])]
     left = np.zeros((len(PENALTIES), *goal.shape))
-    for fitted, judged in _parts(len(goal)):
+    for fitted, judged in _parts(part):
         middle, centre = columns[fitted].mean(axis=0), goal[fitted].mean(axis=0)
         centred = columns[fitted] - middle
         values, turn = np.linalg.eigh(centred.T @ centred)
@@ -105,16 +109,16 @@ def _left_over(columns: Floats, goal: Floats) -> Floats:
     return np.asarray(left[np.argmin((left**2).sum(axis=(1, 2)))])
 
 
-def _tells_more(numbers: NDArray[Any], left: Floats, *, curves: bool) -> bool:
+def _tells_more(numbers: NDArray[Any], left: Floats, part: NDArray[np.int64], *, curves: bool) -> bool:
     """Whether means of levels tell enough of what is left, and more than curves do."""
     known = np.isfinite(numbers)
-    numbers, left = numbers[known].astype(np.float64), left[known]
+    numbers, left, part = numbers[known].astype(np.float64), left[known], part[known]
     if len(numbers) < 2 * PARTS or numbers.min() == numbers.max():
         return False
     values, level = np.unique(numbers, return_inverse=True)
     scaled = (numbers - numbers.mean()) / numbers.std()
     own, bent = np.zeros(len(PRIORS)), np.zeros(len(DEGREES))
-    for fitted, judged in _parts(len(numbers)):
+    for fitted, judged in _parts(part):
         counts, sums = sums_of_levels(level[fitted], left[fitted], len(values))
         for place, prior in enumerate(PRIORS):
             own[place] += float(((left[judged] - (sums / (counts + prior))[level[judged]]) ** 2).sum())
@@ -129,8 +133,16 @@ def _tells_more(numbers: NDArray[Any], left: Floats, *, curves: bool) -> bool:
     return bool(gain - beyond > least * total)
 
 
-def _parts(rows: int) -> Iterator[tuple[NDArray[np.bool_], NDArray[np.bool_]]]:
-    """Rows to fit on and rows to judge by; they stand in random order."""
-    part = np.arange(rows) % PARTS
+def _parts_of(data: TableData, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The part of each row, which stand in random order, ``(rows,)``; rows of a group of the user's are in one part."""
+    if data.groups is None:
+        return np.arange(len(rows)) % PARTS
+    return np.asarray(np.unique(np.asarray(data.groups)[rows], return_inverse=True)[1]).reshape(-1) % PARTS
+
+
+def _parts(part: NDArray[np.int64]) -> Iterator[tuple[NDArray[np.bool_], NDArray[np.bool_]]]:
+    """Rows to fit on and rows to judge by; parts without rows on either side are left out."""
     for number in range(PARTS):
-        yield part != number, part == number
+        judged = part == number
+        if judged.any() and not judged.all():
+            yield ~judged, judged

@@ -116,9 +116,9 @@ class KernelMachine:
         wanted = min(int(self._config["landmarks"] or 1), max(MOST_CELLS // len(values), LEAST_LANDMARKS))
         landmarks = values[np.sort(rng.permutation(len(values))[:wanted])] * scale
         self._arrays = {"landmarks": landmarks, "scale": scale}
-        found, turn = np.linalg.eigh(self._kernel(landmarks).astype(np.float64))
+        found, turn = np.linalg.eigh(self._kernel(landmarks))
         kept = found > SMALLEST_VALUE * found[-1]
-        self._arrays["turn"] = (turn[:, kept] / np.sqrt(found[kept])).astype(np.float32)
+        self._arrays["turn"] = turn[:, kept] / np.sqrt(found[kept])
 
     def _features(self, data: MatrixData) -> NDArray[np.float32]:
         """``(rows, features)``."""
@@ -129,9 +129,11 @@ class KernelMachine:
             features[piece] = self._kernel(values[piece] * self._arrays["scale"]) @ turn
         return features
 
-    def _kernel(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
-        """``(rows, landmarks)``: 1 for equal rows, towards 0 for those far apart."""
-        landmarks = self._arrays["landmarks"]
+    def _kernel(self, values: NDArray[np.float32]) -> NDArray[np.float64]:
+        """``(rows, landmarks)``: 1 for equal rows, towards 0 for those far apart. In double precision, as small eigenvalues
+        make rounding errors large: what is predicted of a row would depend on the rows beside it.
+        """
+        values, landmarks = values.astype(np.float64), self._arrays["landmarks"].astype(np.float64)
         distances = values @ (-2.0 * landmarks.T)
         distances += (values**2).sum(axis=1)[:, None]
         distances += (landmarks**2).sum(axis=1)

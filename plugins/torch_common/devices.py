@@ -20,6 +20,8 @@ KINDS = ("cpu", "cuda", "mps")
 """Devices for `ModelSpec.devices` of a network."""
 FIND_DEVICE = "automl_plugins.torch_common.devices:find_device"
 """For `ModelSpec.find_device` of a network."""
+BF16_CAPABILITY = 8
+"""Compute capability (Ampere) from which NVIDIA's GPUs have bf16."""
 GPU_FILES = ("/dev/nvidiactl", "/dev/nvidia0", "/dev/dxg", "/dev/kfd")
 """A Linux machine whose GPU can be used has one of these: NVIDIA, the same under Windows' subsystem, AMD."""
 
@@ -150,11 +152,20 @@ def mixed_precision(device: str) -> Iterator[None]:
     """bf16 where a GPU has it; single precision elsewhere: on CPUs without bf16 units it is many times slower."""
     import torch
 
-    if device.startswith("cuda") and torch.cuda.is_bf16_supported():
+    if device.startswith("cuda") and _has_bf16(device):
         with torch.autocast("cuda", dtype=torch.bfloat16):
             yield
     else:
         yield
+
+
+def _has_bf16(device: str) -> bool:
+    """Whether this GPU computes in bf16 itself: NVIDIA's do from compute capability 8 on, and torch emulates it on older ones."""
+    import torch
+
+    if torch.version.hip is not None:
+        return bool(torch.cuda.is_bf16_supported())
+    return bool(torch.cuda.get_device_capability(device)[0] >= BF16_CAPABILITY)
 
 
 def to_device(tensor: torch.Tensor, device: str) -> torch.Tensor:
@@ -172,5 +183,5 @@ def is_out_of_memory(error: BaseException) -> bool:
 
     if isinstance(error, torch.OutOfMemoryError | MemoryError):
         return True
-    words = ("can't allocate memory", "not enough memory", "out of memory")
+    words = ("can't allocate memory", "not enough memory", "out of memory", "alloc_failed")
     return isinstance(error, RuntimeError) and any(word in str(error).lower() for word in words)

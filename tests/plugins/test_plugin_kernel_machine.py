@@ -90,6 +90,20 @@ def test_equal_rows_are_no_problem():
     assert model.predict(same) == pytest.approx(train.target.mean(), rel=1e-3)
 
 
+@pytest.mark.parametrize("kernel", ["gaussian", "laplace"])
+def test_what_is_predicted_of_a_row_does_not_depend_on_others_where_the_kernel_is_wide(kernel):
+    rng = np.random.default_rng(0)
+    values = rng.normal(size=(1500, 8)).astype(np.float32)
+    target = np.sin(values[:, 0]) + values[:, 1] + 0.3 * rng.normal(size=1500)
+    train = MatrixData(names=tuple("abcdefgh"), values=values, target=target, weight=None)
+    config = CONFIG | {"kernel": kernel, "gamma": 0.02, "C": 1e4, "landmarks": 600}
+    model = KernelMachine(config, toy_task("regression"), 0)
+    model.fit(train, None, Effort())
+    alone = [model.predict(replace(train, values=values[[row]], target=None))[0] for row in range(20)]
+
+    assert alone == pytest.approx(model.predict(train)[:20], abs=1e-5)
+
+
 @pytest.mark.parametrize("broken", ["missing", "damaged", "shapes"])
 def test_damaged_files_are_told(broken, tmp_path):
     model, *_ = fitted("binary")

@@ -1,5 +1,7 @@
 """Which whole numbers are worth a column for each level."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -95,3 +97,25 @@ def test_more_columns_than_the_regression_takes_do_not_hide_a_code():
     data = table(levels, 3 * SHIFTS[levels] + noise, others=rng.normal(size=(1500, 320)))
 
     assert categories_worth_adding(data, 0) == [0]
+
+
+def test_rows_without_weight_have_no_say():
+    levels, noise, _ = drawn(600)
+    weight = (np.arange(600) < 300).astype(float)
+    data = table(levels, np.where(weight > 0, noise, 3.0 * SHIFTS[levels]))
+
+    assert categories_worth_adding(data, 0) == [0]
+    assert categories_worth_adding(replace(data, weight=weight), 0) == []
+
+
+def test_rows_of_a_group_do_not_judge_each_other():
+    """A code that is the same all over a group tells which group it is, and nothing of other groups."""
+    found = []
+    for seed in range(10):
+        rng = np.random.default_rng(seed)
+        groups = np.repeat(np.arange(36), 20)
+        levels = rng.integers(0, 12, 36)[groups]
+        data = table(levels, rng.normal(size=36)[groups] + 0.3 * rng.normal(size=720))
+        found.append(len(categories_worth_adding(replace(data, groups=groups), 0)))
+
+    assert sum(found) <= 2
