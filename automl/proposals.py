@@ -98,6 +98,8 @@ class Proposals:
             return "its time is over"
         if self.trials_used_up(history):
             return f"{self._context.trials} trials were made"
+        if self.passed_over or not self.exhausted:
+            return "its time is over"  # what was left to try would not have ended in what is left of it
         return "nothing was left to try" if self._strategy is not None else "no model but the baseline can be used"
 
     def _ask(self, strategy: Strategy, history: History) -> Start | Wait | Done:

@@ -231,6 +231,8 @@ def _load(path: Path) -> Any:
         return _floats(yaml.safe_load(text))
     except yaml.YAMLError as error:
         raise SettingsError(f"space file {path} is not YAML: {' '.join(str(error).split())}") from error
+    except RecursionError as error:
+        raise SettingsError(f"space file {path} holds itself, by an alias (*name) inside its anchor (&name)") from error
 
 
 def _floats(value: Any) -> Any:

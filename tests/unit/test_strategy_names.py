@@ -39,3 +39,12 @@ def test_a_space_file_that_ends_python_does_not_end_the_engine(tmp_path):
 
     with pytest.raises(SettingsError, match=r"space\.py raised SystemExit: 3"):
         make_settings("y", {"space": str(path)})
+
+
+def test_a_space_that_holds_itself_is_refused(tmp_path):
+    pytest.importorskip("yaml")
+    path = tmp_path / "space.yaml"
+    path.write_text("a: &a [*a]\n")
+
+    with pytest.raises(SettingsError, match="holds itself"):
+        make_settings("y", {"space": str(path)})
