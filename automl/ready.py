@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -65,7 +66,11 @@ def check_names(registry: Registry, settings: Settings) -> None:
     strategy_parts(settings.strategy, registry)
     known = fidelity_names(registry)
     if settings.fidelity is not None and settings.fidelity not in known:
-        raise UnknownNameError(f"no fidelity is called {settings.fidelity!r}; known are {', '.join(sorted(known))}")
+        near = difflib.get_close_matches(settings.fidelity, sorted(known), n=1)
+        hint = f"did you mean {near[0]}? " if near else ""
+        raise UnknownNameError(
+            f"no fidelity is called {settings.fidelity!r}; {hint}known are {', '.join(sorted(known))}"
+        )
 
 
 def fidelity_names(registry: Registry) -> set[str]:

@@ -47,6 +47,7 @@ class FitCommand(click.Command):
         """Write such an option as the two that it stands for."""
         own = {name for parameter in self.params for name in parameter.opts}
         written: list[str] = []
+        first = ""
         for arg in args:
             option, equals, value = arg.partition("=")
             match = None if option in own else re.fullmatch(r"--([a-z][a-z0-9_-]*)-max", option)
@@ -56,6 +57,11 @@ class FitCommand(click.Command):
             given = [after for before, after in pairwise([*args, ""]) if before == "--fidelity"]
             if given not in ([], [match.group(1)]):
                 raise SettingsError(f"{option} was given beside --fidelity {given[0]}; give one of the two")
+            if first not in ("", match.group(1)):
+                raise SettingsError(
+                    f"{option} was given beside --{first}-max; a run has one fidelity, give one of the two"
+                )
+            first = match.group(1)
             written += [] if given else ["--fidelity", match.group(1)]
             written += [f"--fidelity-max={value}"] if equals else ["--fidelity-max"]
         return super().parse_args(ctx, written)

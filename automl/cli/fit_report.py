@@ -115,7 +115,9 @@ def tell_outcome(output: Output, outcome: FitOutcome, tested: TestScore | None) 
         warn(line)
     if outcome.only_baseline:
         real = [row for row in outcome.leaderboard if row["origin"] != "baseline"]
-        why = "" if real or outcome.interrupted else "; there was no time for a first fit of a model, give more --time"
+        bounded = any(reason.startswith("cost: ") for reason in outcome.reasons)
+        more = "--max-cost, which bounds the time" if bounded else "--time"
+        why = "" if real or outcome.interrupted else f"; there was no time for a first fit of a model, give more {more}"
         warn(f"only the dummy could be fitted: this predictor does not look at the columns{why}")
     if hint := _never_promoted(outcome):
         warn(hint)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from automl.cli.output import figure, table
+from automl.history import DISCARDED
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,6 +17,8 @@ def leaderboard_table(rows: Sequence[dict[str, Any]], metric: str, limit: int | 
     if limit is not None:
         shown = [row for row in shown if row["status"] == "done"] or shown
     troubled = any(row["status"] != "done" for row in shown)
+    # Scores at one budget compare, so they stand together: without this column the order would look broken.
+    partial = any(row["status"] == "done" and row["kind"] != DISCARDED and row["budget"] < 1.0 for row in shown)
     head = [
         "rank",
         "model",
@@ -23,6 +26,7 @@ def leaderboard_table(rows: Sequence[dict[str, Any]], metric: str, limit: int | 
         "weight",
         "seconds",
         "folds",
+        *(["budget"] if partial else []),
         "trial",
         "origin",
         *(["trouble"] if troubled else []),
@@ -36,6 +40,7 @@ def leaderboard_table(rows: Sequence[dict[str, Any]], metric: str, limit: int | 
             f"{row['weight']:.2f}" if row["weight"] else "-",
             f"{row['seconds']:.1f}",
             row["folds"],
+            *([f"{row['budget']:.3g}"] if partial else []),
             row["trial"],
             row["origin"],
         ]

@@ -20,7 +20,7 @@ def finding(level, number=1):
 def row(**changes):
     default = {
         "rank": 1, "model": "linear", "score": 0.5, "weight": 0.0, "seconds": 1.0, "folds": 5, "trial": 1,
-        "origin": "default", "status": "done", "kind": "", "message": "",
+        "origin": "default", "status": "done", "kind": "", "message": "", "budget": 1.0,
     }  # fmt: skip
     return {**default, **changes}
 
@@ -99,6 +99,15 @@ def test_the_short_leaderboard_has_finished_trials_and_counts_the_rest():
     assert "timeout" not in short
     long = leaderboard_table(rows, "rmse")
     assert long.splitlines()[-1].endswith("timeout: too long")
+
+
+def test_shares_of_the_budget_are_shown_where_trials_had_less_than_the_whole():
+    rows = [row(rank=1, trial=1), row(rank=2, trial=2, budget=1 / 27)]
+
+    assert "budget" not in leaderboard_table(rows[:1], "rmse")
+    head, first, second = leaderboard_table(rows, "rmse").splitlines()[:3]
+    assert "budget" in head
+    assert (" 1 " in first, "0.037" in second) == (True, True)
 
 
 def test_a_leaderboard_of_failures_shows_them():

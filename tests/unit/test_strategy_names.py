@@ -16,6 +16,7 @@ from automl.strategy import strategy_parts
         ("race", r"'race' is a scheduler and no strategy; write SAMPLER\+race"),
         ("", "strategy '' is not known; use one of"),
         ("random+hyperbnad", "did you mean hyperband"),
+        ("hyperband+gp", r"wrong way round, it is SAMPLER\+SCHEDULER; write gp\+hyperband"),
     ],
 )
 def test_a_wrong_strategy_leads_to_a_right_one(name, told):
@@ -48,3 +49,9 @@ def test_a_space_that_holds_itself_is_refused(tmp_path):
 
     with pytest.raises(SettingsError, match="holds itself"):
         make_settings("y", {"space": str(path)})
+
+
+def test_blanks_around_the_parts_do_not_matter():
+    sampler, scheduler, _ = strategy_parts("gp + asha", load_registry())
+
+    assert ("gp", "asha") == (sampler.name, scheduler.name)
