@@ -119,6 +119,8 @@ def test_partial_trials_never_join_the_predictor(tmp_path):
 
 
 def test_unknown_fidelity_is_refused_with_the_known_ones(tmp_path):
-    with pytest.raises(UnknownNameError, match="no fidelity is called 'epoch'; (did you mean .*)?known are .*folds.*rounds.*rows"):
+    with pytest.raises(
+        UnknownNameError, match="no fidelity is called 'epoch'; (did you mean .*)?known are .*folds.*rounds.*rows"
+    ):
         run(tmp_path / "run", fidelity="epoch")
     assert not (tmp_path / "run").exists()
