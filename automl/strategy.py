@@ -140,7 +140,7 @@ def strategy_parts(name: str, registry: Registry) -> tuple[SamplerSpec, Schedule
         sampler_name, scheduler_name, options = spec.sampler, spec.scheduler, dict(spec.options)
     else:
         sampler_name, plus, scheduler_name = (part.strip() for part in name.partition("+"))
-        if sampler_name in registry.schedulers and scheduler_name in registry.samplers:
+        if plus and sampler_name in registry.schedulers and scheduler_name in registry.samplers:
             raise UnknownNameError(
                 f"strategy {name!r} is the wrong way round, it is SAMPLER+SCHEDULER; write {scheduler_name}+{sampler_name}"
             )

@@ -66,6 +66,7 @@ def test_others_do_not_choose():
 
 class Registry:
     def __init__(self, answer):
+        self.schedulers = {"full": None, "asha": None}
         self.real = load_registry()
         made = StrategySpec(name="mine", summary="", sampler="random", scheduler="full", choose=f"{__name__}:{answer}")
         self.strategies = {**self.real.strategies, "mine": made}
