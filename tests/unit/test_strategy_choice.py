@@ -66,11 +66,10 @@ def test_others_do_not_choose():
 
 class Registry:
     def __init__(self, answer):
-        self.schedulers = {"full": None, "asha": None}
         self.real = load_registry()
         made = StrategySpec(name="mine", summary="", sampler="random", scheduler="full", choose=f"{__name__}:{answer}")
         self.strategies = {**self.real.strategies, "mine": made}
-        self.samplers = self.real.samplers
+        self.samplers, self.schedulers = self.real.samplers, self.real.schedulers
 
     def get(self, kind, name):
         return self.real.get(kind, name)
