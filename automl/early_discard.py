@@ -60,6 +60,14 @@ class Saved:
         return (f"early discard: {left}; {self.jobs} fits saved",)
 
 
+def discards(context: RunContext) -> bool:
+    """Whether early discard can leave trials of this run at all."""
+    if not context.early_discard or context.clock.end is None or context.partial:
+        return False
+    # What labels are worth depends on how they are decided in the end.
+    return not DecisionMaker(context.metric, context.target).applies
+
+
 class EarlyDiscard:
     """Knows which open trials are hopeless. Works with a clock only: without one, answers must not depend on which
     trial was quicker. Schedulers that give partial budgets choose for themselves.
@@ -69,9 +77,7 @@ class EarlyDiscard:
         self._context = context
         self.saved = Saved()
         self._slow = 0
-        labels = DecisionMaker(context.metric, context.target).applies
-        wanted = context.early_discard and context.clock.end is not None and not context.partial
-        self._works = wanted and not labels  # what labels are worth depends on how they are decided in the end
+        self._works = discards(context)
 
     def hopeless(
         self,

@@ -228,7 +228,7 @@ def _import(job: FoldJob) -> Any:
     """The model's factory, with all that it needs later: a first import takes seconds, which are not the model's."""
     factory = load_object(job.factory, owner="model")
     for module in job.imports:
-        with contextlib.suppress(ImportError):  # where it is needed after all, the model tells
+        with contextlib.suppress(Exception):  # whatever is broken there: where it is needed after all, the model tells
             importlib.import_module(module)
     return factory
 

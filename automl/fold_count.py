@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from automl.early_discard import discards
 from automl.replan import affordable_folds, cost_of_kinds
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ class FoldCount:
             fit_seconds=fit_seconds,
             kinds_cost=cost_of_kinds(context.models.values(), context.task.features, context.task.outputs),
             core_seconds=context.clock.search_left() * self._workers,
-            discards=context.early_discard,
+            discards=discards(context),
         )
         # A single worker does not begin a second long fit to learn more.
         if len(self._fit_seconds) < FITS_THAT_TELL and not last and (self._workers > 1 or folds > least):

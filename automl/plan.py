@@ -5,6 +5,7 @@ The plan is made once, from sizes and seconds, and every decision carries its re
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -140,7 +141,9 @@ def _too_slow(
             f"more than pays; --models {spec.name} uses it all the same"
         )
     if trials is not None and spec.cpu_share * trials < 1.0:
-        return f"pays on a CPU from {1 / spec.cpu_share:.0f} trials on; --models {spec.name} uses it all the same"
+        return (
+            f"pays on a CPU from {math.ceil(1 / spec.cpu_share)} trials on; --models {spec.name} uses it all the same"
+        )
     return ""
 
 

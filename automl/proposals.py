@@ -98,7 +98,7 @@ class Proposals:
             return "its time is over"
         if self.trials_used_up(history):
             return f"{self._context.trials} trials were made"
-        if self.passed_over or not self.exhausted:
+        if self._context.clock.end is not None and (self.passed_over or not self.exhausted):
             return "its time is over"  # what was left to try would not have ended in what is left of it
         return "nothing was left to try" if self._strategy is not None else "no model but the baseline can be used"
 

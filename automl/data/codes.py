@@ -44,23 +44,25 @@ def categories_worth_adding(data: TableData, classes: int, *, curves: bool = Fal
     """Places of the category columns that models on sums of columns should look at: those that are no numbers, and those
     whose levels tell more of the target than their numbers.
 
-    `data` are training rows with their target, `classes` the number of classes, 0 for values. `curves`: the model follows
-    curves of a number itself, so that levels must tell more than these.
+    `data` are training rows with their target, `classes` the number of classes, 0 for values; rows of weight 0 have no say,
+    otherwise weights do not matter. `curves`: the model follows curves of a number itself, so that levels must tell more than
+    these.
     """
     numbers = {name: place for place, name in enumerate(data.layout.numbers)}
     places = list(range(len(data.layout.categories)))
     twins = {place: numbers[name] for place, name in enumerate(data.layout.categories) if name in numbers}
     if not twins or data.target is None:
         return places
-    rows = some_rows(len(data))
-    if data.weight is not None:
-        rows = rows[np.asarray(data.weight)[rows] > 0]
+    heard = np.arange(len(data)) if data.weight is None else np.flatnonzero(np.asarray(data.weight) > 0)
+    if not len(heard):
+        heard = np.arange(len(data))
+    rows = heard[some_rows(len(heard))]
     goal = goals(np.asarray(data.target)[rows], classes)
     left: Floats | None = None
     part = np.zeros(0, dtype=np.int64)
     for place, number in twins.items():
         levels = data.layout.levels[place]
-        if len(data) >= ROWS_OF_LEVEL * levels:
+        if len(heard) >= ROWS_OF_LEVEL * levels:
             continue
         if levels > TWIN_LEVELS:
             worth = is_code(np.asarray(data.numbers[:, number])[rows], goal)
@@ -113,7 +115,7 @@ def _tells_more(numbers: NDArray[Any], left: Floats, part: NDArray[np.int64], *,
     """Whether means of levels tell enough of what is left, and more than curves do."""
     known = np.isfinite(numbers)
     numbers, left, part = numbers[known].astype(np.float64), left[known], part[known]
-    if len(numbers) < 2 * PARTS or numbers.min() == numbers.max():
+    if len(numbers) < 2 * PARTS or numbers.min() == numbers.max() or part.min() == part.max():
         return False
     values, level = np.unique(numbers, return_inverse=True)
     scaled = (numbers - numbers.mean()) / numbers.std()

@@ -84,7 +84,7 @@ class Layer(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.dense(x)  # (B, width_in) -> (B, width)
-        return self.dropout(torch.lerp(x, self.activation(x), self.slope))
+        return self.dropout(torch.lerp(x, self.activation(x), self.slope.to(x.dtype)))  # bf16 on a GPU
 
 
 class RealMlpNetwork(nn.Module):

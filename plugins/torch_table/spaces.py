@@ -19,8 +19,8 @@ FEW_ROWS = 400
 
 def mlp(task: Task) -> ConfigurationSpace:
     """TabArena's and AutoGluon's ranges for plain networks (arXiv 2506.16791), with what LCBench searches besides:
-    batch sizes and SGD's momentum (Zimmer et al. 2021, arXiv 2006.13799). The default is what did best on the mean of 23
-    tables of up to 4,300 rows among 48 configurations (``baselines/table-mlp-2026-11-27.json`` has the runners-up); it takes
+    batch sizes and SGD's momentum (Zimmer et al. 2021, arXiv 2006.13799). The default is what did best among 48
+    configurations on the mean of 11 tables of up to 4,000 rows (``baselines/table-mlp-2026-11-27.json`` has the runners-up); it takes
     half of what three layers of 256 without normalisation take, as it needs fewer epochs. These are better on few rows, where
     batches tell too little of means and spreads.
     """

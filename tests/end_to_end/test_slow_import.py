@@ -66,7 +66,7 @@ class Plugin:
                 summary="The mean, whose fit imports more.",
                 factory="slow_start_fit:Late",
                 space="slow_start_space:space",
-                preload=("slow_start_late", "slow_start_not_there"),
+                preload=("slow_start_late", "slow_start_not_there", "slow_start_broken"),
             ),
         ]
 
@@ -75,6 +75,7 @@ class Plugin:
 def plugin(tmp_path, monkeypatch):
     """Registered, its modules where workers find them."""
     modules = {"model": MODULE, "space": SPACE, "fit": LATE, "late": "import time\ntime.sleep(1.5)\n"}
+    modules["broken"] = "raise OSError('libfoo.so: cannot open shared object file')\n"
     for name, text in modules.items():
         (tmp_path / f"slow_start_{name}.py").write_text(text)
     monkeypatch.syspath_prepend(str(tmp_path))
@@ -98,7 +99,7 @@ def test_first_import_of_a_model_does_not_count_against_its_limit(tmp_path, plug
 
 def test_what_a_fit_imports_is_there_before_its_time_begins(tmp_path, plugin):
     """As with torch, whose optimisers import half of it when the first one is made: the first fold's time went into that,
-    and the model was left as hopeless. A module that is not there is the model's own affair.
+    and the model was left as hopeless. One that is not there or broken is the model's own affair.
     """
     automl.fit(COLUMNS, target="y", models=("late_import",), executor="inline", trials=1, folds=2, out=tmp_path / "run")
 

@@ -321,3 +321,18 @@ def test_damaged_files_are_predictor_errors(tmp_path):
     with pytest.raises(PredictorError, match="of another network"):
         type(model).load(tmp_path / "whole", other._config, other._task, 0)
     assert load_tensors(tmp_path / "whole" / WEIGHTS)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_networks_train_where_precision_is_mixed(name, monkeypatch):
+    """As on a GPU with bf16; a CPU computes the same, only slowly."""
+
+    def mixed(device):
+        return torch.autocast("cpu", dtype=torch.bfloat16)
+
+    monkeypatch.setattr("automl_plugins.torch_common.training.mixed_precision", mixed)
+    train, valid = toy_table("binary", 60, text=True)
+    model = tiny(name, "binary")
+    model.fit(train, valid, epochs(1))
+
+    assert np.isfinite(model.predict(blind(valid))).all()

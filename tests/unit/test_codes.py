@@ -119,3 +119,23 @@ def test_rows_of_a_group_do_not_judge_each_other():
         found.append(len(categories_worth_adding(replace(data, groups=groups), 0)))
 
     assert sum(found) <= 2
+
+
+def test_rows_without_weight_do_not_count_as_many_rows():
+    levels, noise, _ = drawn(2400)
+    data = table(levels, 0.3 * levels + noise)
+    weight = (np.arange(2400) < 120).astype(float)
+
+    assert categories_worth_adding(data, 0) == [0]
+    assert categories_worth_adding(replace(data, weight=weight), 0) == []
+    assert categories_worth_adding(replace(data, weight=np.zeros(2400)), 0) == [0]
+
+
+def test_a_code_that_only_one_group_has_cannot_be_judged():
+    rng = np.random.default_rng(0)
+    groups = np.repeat(np.arange(8), 50)
+    levels = rng.integers(0, 20, 400)
+    data = table(levels, rng.normal(size=400))
+    data.numbers[groups > 0, 0] = np.nan
+
+    assert categories_worth_adding(replace(data, groups=groups), 0) == []

@@ -1,12 +1,17 @@
 """How many folds a run goes on with once a fit has told what fits cost."""
 
 import re
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from automl.api import fit_run, make_settings
+from automl.clock import Clock
+from automl.early_discard import discards
+from automl.metrics import load_metric
+from automl.registry import load_registry
 from automl.replan import affordable_folds, cost_of_kinds, least_folds
 from automl.settings import Settings
 from automl.specs import ModelSpec
@@ -32,6 +37,39 @@ def test_folds_go_down_as_fits_get_dearer_and_no_further_than_allowed():
     assert 3 == folds(50.0, least=3)
     assert 1 == folds(50.0, planned=1)
     assert folds(2.0) < folds(2.0, core_seconds=500.0)
+
+
+def test_folds_go_up_where_most_kinds_end_after_the_first():
+    found = [
+        affordable_folds(folds=8, least=2, fit_seconds=seconds, kinds_cost=10.0, core_seconds=100.0, discards=True)
+        for seconds in (2.0, 3.0, 50.0)
+    ]
+
+    assert [8, 5, 2] == found
+    assert [3, 2, 2] == [folds(seconds) for seconds in (2.0, 3.0, 50.0)]
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({}, True),
+        ({"early_discard": False}, False),
+        ({"partial": True}, False),
+        ({"metric": load_metric("f1_macro", load_registry())}, False),
+        ({"clock": Clock(started=0.0, end=None, search_end=None)}, False),
+    ],
+    ids=["works", "switched off", "small budgets", "labels", "no clock"],
+)
+def test_early_discard_counts_only_where_it_works(changes, expected):
+    plain = SimpleNamespace(
+        early_discard=True,
+        partial=False,
+        metric=load_metric("log_loss", load_registry()),
+        clock=Clock(started=0.0, end=60.0, search_end=60.0),
+        target=np.arange(300) % 3,
+    )
+
+    assert expected == discards(SimpleNamespace(**(vars(plain) | changes)))
 
 
 def test_baselines_and_the_dearest_kinds_do_not_count():
