@@ -14,6 +14,7 @@ _HOMES = {
     # the main job
     "fit": "automl.api",
     "finish": "automl.api",
+    "resume": "automl.api",
     "report": "automl.reporting",
     "open_run": "automl.run_reader",
     "RunReader": "automl.run_reader",
@@ -173,13 +174,14 @@ __all__ = [
     "read_arrays",
     "register_plugin",
     "report",
+    "resume",
     "suggest",
     "unregister_plugin",
     "with_channels",
 ]
 
 if TYPE_CHECKING:
-    from automl.api import check, finish, fit, load
+    from automl.api import check, finish, fit, load, resume
     from automl.data.arrays import read_arrays
     from automl.data.codes import categories_worth_adding
     from automl.data.image_arrays import with_channels

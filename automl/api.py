@@ -5,41 +5,34 @@ The only module that knows all steps: registry, data, plan, space, portfolio, st
 
 from __future__ import annotations
 
-import shutil
 import time
 from contextlib import closing
-from dataclasses import dataclass, fields, replace
-from functools import partial
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from automl.arrange import Run, build_strategy, describe, run_context, run_info, why_no_stacking
+from automl.arrange import Arranged, Run, build_strategy, describe, run_context, why_no_stacking
 from automl.beside import import_beside
-from automl.choosing import choose_members
-from automl.clock import Clock
 from automl.data.image_input import is_images
 from automl.errors import SettingsError
-from automl.interrupts import held_back
-from automl.machine import find_machine, modules_to_preload
-from automl.outcome import Ending, FitOutcome, finish_run, member_records
+from automl.machine import find_machine
 from automl.predictor import Predictor
 from automl.prices import limit_by_money
-from automl.protocols import Executor, ExecutorSettings, RunSummary, Tracker
 from automl.ready import check_names, get_ready, stretch_fidelity, with_defaults
 from automl.registry import Registry, load_registry
-from automl.run import Search
 from automl.run_folder import DATA_FOLDER, check_new_folder
-from automl.run_lock import LOCK_FILE
+from automl.searching import keep_logs, run_clock, search_and_save, working
 from automl.settings import Settings
 from automl.store import Store, writing
-from automl.tracking import TrackerGroup
 from automl.workspace import Workspace, reserved_folder
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from automl.data.records import Finding
     from automl.data.schema import Schema
+    from automl.outcome import FitOutcome
+    from automl.protocols import Tracker
     from automl.task import Task
 
 
@@ -83,6 +76,23 @@ def finish(folder: str | Path) -> Predictor:
     from automl.unfinished import finish_folder
 
     return finish_folder(Path(folder)).predictor
+
+
+def resume(
+    folder: str | Path, *, time: str | float | None = None, trials: int | None = None, metric: str | None = None
+) -> Predictor:
+    """Go on with a run that was interrupted, as if it had not been, and return its predictor.
+
+    Trials that were done are not run again; of those that were cut off, only what is missing is. `time` (as ``"10m"``) and
+    `trials` are what the search may still take, in place of what is left of the run's own budget. `metric` is needed only
+    where a function of the user's own judges, as ``module:function``. A run that has ended keeps its predictor.
+
+    Raises RunError when there is nothing to go on with, when a process still works in the folder, when the record is
+    damaged, or when a run that has ended is asked for more; SettingsError for values that make no sense.
+    """
+    from automl.resuming import More, resume_folder
+
+    return resume_folder(Path(folder), More(time=time, trials=trials, metric=metric)).predictor
 
 
 def check(data: Any, *, target: str | None = None, **options: Any) -> CheckReport:
@@ -167,24 +177,18 @@ def fit_run(
     registry = stretch_fidelity(registry, settings)
     machine = find_machine(settings)
     settings, money = limit_by_money(settings, machine.workers * machine.threads)
-    with Workspace(prefix="automl-workers-") as logs, Workspace(folder) as work:
-        executor_settings = ExecutorSettings(
-            workers=machine.workers,
-            threads=machine.threads,
-            preload=modules_to_preload(registry, settings, images=is_images(data, settings.image_column)),
-            folder=logs.folder(),
-        )
-        assert settings.executor is not None
+    images = is_images(data, settings.image_column)
+    with Workspace(folder) as work:
         # Workers import their libraries on one core while the table is read on another.
         import_beside()
-        with closing(registry.get("executors", settings.executor).load()(executor_settings)) as executor:
-            ready = get_ready(data, settings, registry, machine, _clock(started, settings), work)
+        with working(settings, registry, machine, images=images) as (executor, logs):
+            ready = get_ready(data, settings, registry, machine, run_clock(started, settings), work)
             if money is not None and ready.plan.accelerators:
                 settings, money = limit_by_money(settings, money.cores, ready.plan.accelerators)
             run = Run(
                 settings=settings,
                 registry=registry,
-                clock=_clock(started, settings),
+                clock=run_clock(started, settings),
                 ready=ready,
                 machine=machine,
                 listeners=listeners or {},
@@ -195,25 +199,17 @@ def fit_run(
             try:
                 with closing(store):
                     try:
-                        return _search_and_save(run, store, executor)
+                        return search_and_save(_arrange(run, store), store, executor)
                     finally:
-                        _keep_logs(executor, logs.folder(), store)
+                        keep_logs(executor, logs, store)
             except BaseException:
                 store.discard_if_empty()
                 raise
 
 
-def _clock(started: float, settings: Settings) -> Clock:
-    return Clock.make(
-        started,
-        settings.budget_seconds,
-        refit=settings.wants_refit,
-        limits=settings.max_latency_ms is not None or settings.max_size_mb is not None,
-    )
-
-
-def _search_and_save(run: Run, store: Store, executor: Executor) -> FitOutcome:
-    from automl.data.storage import save_data
+def _arrange(run: Run, store: Store) -> Arranged:
+    """Decide what is searched, and write down all that the run is about."""
+    from automl.data.storage import save_data, save_sample
     from automl.evaluate import save_splits
 
     prepared, resampling, folder = run.ready.prepared, run.ready.resampling, store.folder
@@ -223,59 +219,10 @@ def _search_and_save(run: Run, store: Store, executor: Executor) -> FitOutcome:
     reasons = (*run.ready.reasons, *course.notes, *([f"predictor: {goals}"] if goals else []))
     if not context.stacking:
         reasons = (*reasons, f"stacking: none: {why_no_stacking(run, course.name)}")
-    describe(store, run, reasons)
+    arranged = Arranged(run=run, course=course, context=context, reasons=reasons)
+    describe(store, arranged)
     with writing(folder, found=False):
         save_data(folder / DATA_FOLDER, prepared.data)
         save_splits(folder, list(resampling.splits))
-    with closing(_trackers(run, store)) as trackers:
-        trackers.run_started(run_info(run, folder, reasons))
-        search = Search(context, course.strategy, course.baselines, executor, store, trackers)
-        found = search.run()
-        reasons = (*reasons, *found.notes, f"search: ended, {found.ended}")
-        chosen = choose_members(run, search, found, store)
-        result, reasons = chosen.result, (*reasons, *chosen.reasons)
-        if run.money is not None:
-            reasons = (*reasons, f"cost: {run.money.spent(run.clock.elapsed())}")
-        with held_back(stopped=result.interrupted):
-            ending = Ending(
-                learned=prepared,
-                result=result,
-                members=member_records(result, run.registry, folder, chosen.refitted),
-                reasons=reasons,
-                score=None if result.ensemble is None else prepared.metric.from_distance(result.ensemble.loss),
-                limits_kept=chosen.kept,
-            )
-            outcome = finish_run(store, ending, registry=run.registry, clock=run.clock)
-        trackers.run_finished(
-            RunSummary(
-                folder=folder,
-                trials=outcome.trials,
-                failed=outcome.failed,
-                best_score=outcome.score,
-                metric=outcome.metric,
-                seconds=outcome.seconds,
-                only_baseline=outcome.only_baseline,
-            )
-        )
-    return replace(outcome, faults=store.faults())
-
-
-def _trackers(run: Run, store: Store) -> TrackerGroup:
-    """The listeners; one that cannot even be made is left out with one warning."""
-    makers: dict[str, Callable[[], Tracker]] = {name: partial(_same, made) for name, made in run.listeners.items()}
-    for name in run.settings.trackers:
-        makers[name] = run.registry.get("trackers", name).load()
-    return TrackerGroup(makers, warn=lambda message: store.event("warning", "tracker", message))
-
-
-def _same(made: Tracker) -> Tracker:
-    return made
-
-
-def _keep_logs(executor: Executor, logs: Path, store: Store) -> None:
-    """What the workers had to say belongs to the run: their notes become events, their log a file of the run."""
-    for note in getattr(executor, "notes", ()):
-        store.event("warning", "executor", str(note))
-    for path in logs.iterdir():
-        if path.is_file() and path.stat().st_size and path.name != LOCK_FILE:
-            shutil.copyfile(path, store.folder / path.name)
+        save_sample(folder / DATA_FOLDER, prepared.sample)
+    return arranged

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import time
 import uuid
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from automl.fold_jobs import RunContext, choose_fidelity
 from automl.goals import Goals
@@ -58,20 +59,36 @@ class Course:
     baselines: list[Candidate]
     """What runs before it."""
     notes: list[str]
+    queue: tuple[Candidate, ...] = ()
+    """Stored candidates in front of its sampler."""
+    in_order: int | None = None
+    """How many of these come in their order (`automl.strategy.Strategy`); None: all."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """What `recall_course` needs to build it again."""
+        queue = [
+            {"model": one.model, "config": dict(one.config), "origin": one.origin, "cost": one.cost}
+            for one in self.queue
+        ]
+        return {"name": self.name, "queue": queue, "in_order": self.in_order}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Arranged:
+    """A run whose search can begin."""
+
+    run: Run
+    course: Course
+    context: RunContext
+    reasons: tuple[str, ...]
 
 
 def build_strategy(run: Run) -> Course:
     """The strategy over all models that search, the baselines that run before it, and notes on both."""
-    from automl.space import joint_space, model_space, plain_config
+    from automl.space import joint_space
 
     task = run.ready.prepared.task
-    baselines = [
-        Candidate(
-            model=spec.name, config=plain_config(model_space(spec, task).get_default_configuration()), origin="baseline"
-        )
-        for spec in run.ready.plan.models
-        if spec.is_baseline
-    ]
+    baselines = _baselines(run)
     models = [spec for spec in run.ready.plan.models if not spec.is_baseline]
     asked = run.settings.strategy
     assert asked is not None
@@ -93,7 +110,37 @@ def build_strategy(run: Run) -> Course:
         notes.append("fidelity: " + ", ".join(f"{model} {one.name} ({why})" for model, one, why in chosen))
     elif run.settings.fidelity is not None:
         notes.append(f"fidelity: {run.settings.fidelity} is not used: under {name} every trial has the whole budget")
-    return Course(strategy=strategy, name=name, baselines=baselines, notes=notes)
+    return Course(strategy=strategy, name=name, baselines=baselines, notes=notes, queue=starts.queue, in_order=in_order)
+
+
+def _baselines(run: Run) -> list[Candidate]:
+    from automl.space import model_space, plain_config
+
+    task = run.ready.prepared.task
+    return [
+        Candidate(
+            model=spec.name, config=plain_config(model_space(spec, task).get_default_configuration()), origin="baseline"
+        )
+        for spec in run.ready.plan.models
+        if spec.is_baseline
+    ]
+
+
+def recall_course(run: Run, plain: Mapping[str, Any]) -> Course:
+    """What the run tried before it was interrupted, from what `Course.to_dict` wrote down."""
+    from automl.space import joint_space
+
+    name, queue = str(plain["name"]), tuple(Candidate(**one) for one in plain["queue"])
+    models = [spec for spec in run.ready.plan.models if not spec.is_baseline]
+    strategy = None
+    if models:
+        space = joint_space(models, run.ready.prepared.task, search_weights(models), run.settings.space)
+        strategy = make_strategy(
+            name, run.registry, space, seed=run.settings.seed, queue=queue, in_order=plain["in_order"]
+        )
+    return Course(
+        strategy=strategy, name=name, baselines=_baselines(run), notes=[], queue=queue, in_order=plain["in_order"]
+    )
 
 
 def _facts(run: Run, space: JointSpace, starting: int) -> RunFacts:
@@ -199,15 +246,30 @@ def run_info(run: Run, folder: Path, reasons: tuple[str, ...]) -> RunInfo:
     )
 
 
-def describe(store: Store, run: Run, reasons: tuple[str, ...]) -> None:
-    """Record what the run is about before it starts."""
+def describe(store: Store, arranged: Arranged) -> None:
+    """Record what the run is about before it starts: all that a predictor knows of the table, and all that is needed to
+    take the run up again.
+    """
     from automl.meta_features import MetaFeatures
 
+    run, reasons, plan = arranged.run, arranged.reasons, arranged.run.ready.plan
+    resampling = run.ready.resampling
     facts = {
+        "course": arranged.course.to_dict(),
+        "plan": {
+            "models": [spec.name for spec in plan.models],
+            "skipped": dict(plan.skipped),
+            "devices": dict(plan.devices),
+            "fit_seconds": plan.fit_seconds,
+        },
+        "resampling": {name: getattr(resampling, name) for name in ("kind", "reason", "folds", "repeats")},
+        "money": None if run.money is None else asdict(run.money),
+        "sittings": [[time.time() - run.clock.elapsed(), None]],
         "task": run.ready.prepared.task.to_dict(),
         "meta_features": MetaFeatures.of(run.ready.prepared.task, run.ready.prepared.data).to_dict(),
         "metric": run.ready.prepared.task.metric,
         "settings": run.settings.to_dict(),
+        "space": [asdict(change) for change in run.settings.space],
         "reasons": reasons,
         "findings": [finding.to_dict() for finding in run.ready.prepared.findings],
         "columns": run.ready.prepared.schema.to_dict(),

@@ -30,6 +30,16 @@ class InOrder:
         self._released = 0
         """Number of the last trial whose result is shown; all before it are shown, too."""
 
+    @property
+    def shown(self) -> int:
+        """Number of the last trial whose result is shown."""
+        return self._released
+
+    def take_up(self, history: History, shown: int) -> None:
+        """Go on where a run was interrupted: all trials are known to have begun, and results are shown up to `shown`."""
+        self._shown = History(trial if trial.id <= shown else history.as_begun(trial.id) for trial in history)
+        self._released = shown
+
     def ask(self, history: History, strategy: Callable[[History], Start | Wait | Done]) -> Start | Wait | Done:
         """What `strategy` answers to the part of `history` that it may know now; Wait until that is there."""
         for number in range(self._shown.next_id, history.next_id):

@@ -82,7 +82,9 @@ class Judging:
         import numpy as np
 
         path.parent.mkdir(exist_ok=True)
-        np.save(path, self._live.columns(base))
+        half = path.with_suffix(".half.npy")  # a run that is killed leaves the file whole or not at all
+        np.save(half, self._live.columns(base))
+        half.replace(path)
 
     def use_folds(self, context: RunContext) -> None:
         """Judge by the folds of `context` from now on."""

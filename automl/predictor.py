@@ -274,7 +274,7 @@ def _why_none(run: Path) -> str:
         return f"{run} holds no predictor yet: {worker} is at work there; wait until it is over"
     return (
         f"{run} holds no predictor: its run was interrupted; make one from what it had found by: "
-        f"automl finish {shlex.quote(str(run))}"
+        f"automl finish {shlex.quote(str(run))}, or go on with the search by: automl resume {shlex.quote(str(run))}"
     )
 
 

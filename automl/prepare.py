@@ -41,7 +41,7 @@ class Prepared:
     data: TableData | ImageData
     """With target and weight."""
     table: pa.Table
-    """The raw columns that have a role (group, time, split, weight), row by row as `data`."""
+    """The raw columns that have a role (group, time, split, weight), row by row as `data`, to make the folds."""
     findings: tuple[Finding, ...]
     constant: tuple[float, ...]
     """The best constant prediction: class shares, or the mean."""

@@ -57,6 +57,19 @@ class Proposals:
         self._asking = Asking(strategy.ask) if strategy is not None and context.clock.end is not None else None
         """With one, an answer is not waited for while others run."""
 
+    def take_up(self, history: History, shown: int) -> None:
+        """Go on after these trials of a run that was interrupted; `shown` as in `Store.trial_started`."""
+        begun = {trial.candidate.id for trial in history if trial.kind not in UNCOUNTED}
+        self._baselines = deque(one for one in self._baselines if one.id not in begun)
+        self.layered = any(trial.candidate.base for trial in history)
+        if self._in_order is not None:
+            self._in_order.take_up(history, shown)
+
+    @property
+    def shown(self) -> int:
+        """The last trial whose result the strategy has been shown, where it is shown them in order."""
+        return 0 if self._in_order is None else self._in_order.shown
+
     def is_baseline(self, trial: Trial) -> bool:
         """Whether this trial is of a model that only tells what is worse than nothing."""
         return self._context.models[trial.candidate.model].is_baseline

@@ -12,19 +12,21 @@ from automl.fold_count import FoldCount
 from automl.fold_jobs import RunContext, columns_file, keep_folds, partial_training
 from automl.judging import Judging
 from automl.open_trials import OpenTrial, OpenTrials
-from automl.patience import patience_ends
+from automl.past import take_up_scores
 from automl.proposals import SKIPS_IN_A_ROW, Proposals
 from automl.search_record import SearchRecord
 from automl.search_result import SearchResult
 from automl.settling import Settling
 from automl.stacking import SecondLayer
+from automl.stopping import Stopping
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from automl.evaluate import FoldResult
     from automl.goals import Cost, Goals
-    from automl.history import Candidate, History
+    from automl.history import Candidate, History, Trial
+    from automl.past import Past
     from automl.protocols import Executor, JobResult
     from automl.store import Store
     from automl.strategy import Start, Strategy
@@ -58,12 +60,33 @@ class Search:
         self._proposals.reserved = self._second.reserved
         self._fold_count = FoldCount(context, self.executor.workers)
         self._settling = Settling(context, self._open, self._judging, self._record, self._fold_count)
+        self._stopping = Stopping(self._proposals, self._open, self._settling, self._judging, self._record)
         self._notes: tuple[str, ...] = ()
 
     @property
     def history(self) -> History:
         """All trials so far."""
         return self._record.history
+
+    def take_up(self, past: Past) -> None:
+        """Go on where a run was interrupted, before `run`: trials that are done are as if they had been done now, and of
+        those that were cut off, what is missing is fitted.
+        """
+        self._record.take_up(past.trials)
+        if past.folds is not None:
+            self._fold_count.settled = True
+            self._admission.use_folds(self.context)
+        for trial in past.trials:
+            for result in past.results.get(trial.id, {}).values():
+                seconds = result.prepare_seconds + result.fit_seconds + result.predict_seconds
+                if seconds:  # others were taken over from the trial that is continued
+                    self._admission.job_done(trial, seconds, was_cut(result.facts, seconds, None))
+        take_up_scores(self._judging, self._record, past)
+        self._proposals.take_up(self.history, past.shown)
+        self._settling.take_up(past.results)
+        self._second.take_up(self.history, self._judging.first_layer(self.history))
+        for trial in self.history.running():
+            self._enqueue(trial, kept=past.results.get(trial.id, {}))
 
     # -- the loop ---------------------------------------------------------------------------------
 
@@ -77,8 +100,8 @@ class Search:
             self._proposals.stop("stopped by the user")
             self._record.warn("interrupted", "stopped by the user; the best so far is kept")
         self._proposals.close()
-        self._abandon("the search was stopped before all its folds were done")
-        self._rescue()
+        self._stopping.abandon("the search was stopped before all its folds were done")
+        self._stopping.rescue()
         self._judging.update(self.history, final=True)
         if self.context.stacking:
             self._notes = (*self._notes, f"stacking: {self._judging.stacking or self._second.told}")
@@ -105,7 +128,7 @@ class Search:
             result = self.executor.wait(min(left + grace, 0.5) if left != float("inf") else 0.5)
             if result is not None:
                 self._job_back(result)
-                self._check_patience()
+                self._stopping.check_patience()
             if self.executor.fault:
                 self._proposals.stop(self.executor.fault)
                 return
@@ -179,9 +202,13 @@ class Search:
         )
 
     def _begin(self, start: Start) -> None:
-        trial = self._record.begin(start)
+        self._enqueue(self._record.begin(start, shown=self._proposals.shown), kept={})
+
+    def _enqueue(self, trial: Trial, *, kept: Mapping[int, FoldResult]) -> None:
+        """Open a trial and let its folds be fitted, but for those `kept` from before the run was interrupted."""
         partial = partial_training(self.context, trial.candidate.model, trial.budget)
         active = self._open.open(trial, partial.folds)
+        active.folds.update({fold: result for fold, result in kept.items() if fold < partial.folds})
         if trial.parent is not None and partial.fidelity == FOLDS.name:
             self._continue_folds(active, trial.parent)
         self._open.enqueue(trial.id, [fold for fold in range(partial.folds) if fold not in active.folds])
@@ -190,9 +217,11 @@ class Search:
 
     def _continue_folds(self, active: OpenTrial, parent: int) -> None:
         """Where folds are the fidelity, those of the trial that is continued count and are not fitted again."""
-        active.folds.update(self._settling.results[parent])
-        keep_folds(self.context, parent, active.trial.id, active.folds)
-        self._record.folds_kept(active.trial.id, active.folds)
+        before = self._settling.results[parent]
+        taken = {fold: result for fold, result in before.items() if fold not in active.folds}
+        active.folds.update(taken)
+        keep_folds(self.context, parent, active.trial.id, taken)
+        self._record.folds_kept(active.trial.id, taken)
 
     # -- recording --------------------------------------------------------------------------------
 
@@ -208,7 +237,7 @@ class Search:
             self._settling.fail(active, result.kind, f"fold {fold}: {result.message}")
             return
         value: FoldResult = result.value
-        self._record.fold_done(active.trial.id, fold, value, result.seconds)
+        self._record.fold_done(active.trial.id, fold, value, seconds)
         active.folds[fold] = value
         cut = was_cut(value.facts, seconds, soft)
         self._admission.job_done(active.trial, seconds, cut)
@@ -229,59 +258,12 @@ class Search:
         self.context = replace(self.context, splits=self.context.splits[:folds])
         self._admission.use_folds(self.context)
         if folds == planned:
+            self._record.folds_settled(folds, "", [])
             return
         self._open.use_folds(self.context)
         self._judging.use_folds(self.context)
         self._notes = (*self._notes, note)
         self._record.folds_settled(folds, note, self._settling.use_folds(self.context))
-
-    # -- stopping ---------------------------------------------------------------------------------
-
-    def _check_patience(self) -> None:
-        """End the search when nothing better came for as many full trials as the user has patience for."""
-        patience = self.context.patience
-        if patience is None or self._proposals.ended:
-            return
-        found = patience_ends(
-            self.history, patience, lambda trial: self._proposals.is_baseline(trial) or bool(trial.candidate.base)
-        )
-        if found is None:
-            return
-        last, best = found
-        better = "none succeeded" if best is None else f"trial {best} stayed the best"
-        self._proposals.stop(f"no patience left: {better} for {patience} full trials")
-        for trial in [one for one in self.history if one.id > last]:
-            if trial.id in self._open:
-                self._settling.fail(self._open[trial.id], "cancelled", "patience was over")
-            elif self.context.clock.end is None and trial.status == "done":
-                # It ran only because there were several workers: one worker would not have begun it.
-                self._judging.discard(trial.id)
-                self._record.settle(replace(trial, status="failed", kind="cancelled", message="patience was over"))
-
-    def _abandon(self, reason: str) -> None:
-        """Cancel what is open; trials with some folds done stay open for `_rescue`."""
-        self._open.cancel_jobs()
-        for active in self._open.all():
-            if not active.folds:
-                self._settling.fail(active, "cancelled", reason)
-
-    def _rescue(self) -> None:
-        """When no real model finished all folds, the trial that finished most of them counts as it is."""
-        done = any(not self._proposals.is_baseline(trial) for trial in self.history.full())
-        open_trials = sorted(self._open.all(), key=lambda active: (-len(active.folds), active.trial.id))
-        for active in open_trials:
-            if not done and not self._proposals.is_baseline(active.trial):
-                folds, total = len(active.folds), len(self.context.splits)
-                self._record.warn(
-                    "partial-trial",
-                    f"trial {active.trial.id}: time allowed {folds} of {total} folds; it counts",
-                )
-                self._settling.finish(active)
-                done = True
-            else:
-                self._settling.fail(active, "cancelled", "the search ended before all its folds were done")
-        for trial in self.history.running():  # Ctrl+C came just as its last fold was taken in
-            self._record.settle(replace(trial, status="failed", kind="cancelled", message="the search was stopped"))
 
     # -- ensemble ---------------------------------------------------------------------------------
 

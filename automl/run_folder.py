@@ -76,8 +76,8 @@ def check_new_folder(folder: Path) -> None:
             "nothing was changed"
         )
     raise RunError(
-        f"{folder} holds a run already that was interrupted; give another name with --out, or make its predictor by: "
-        f"automl finish {shlex.quote(str(folder))}, or delete the folder if you do not need it, nothing was changed"
+        f"{folder} holds a run already that was interrupted; give another name with --out, or go on with it by: "
+        f"automl resume {shlex.quote(str(folder))}, or make its predictor by: automl finish {shlex.quote(str(folder))}, or delete the folder if you do not need it, nothing was changed"
     )
 
 

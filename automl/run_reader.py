@@ -13,10 +13,15 @@ from automl.history import Candidate, Trial
 from automl.run_folder import DATABASE, PREDICTOR_FOLDER
 from automl.run_lock import who_works
 from automl.rungs import rung_rows
+from automl.sittings import Sittings
 from automl.store import UNCOUNTED
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+
+
+PLAIN = ("facts", "costs")
+"""Columns of jobs that hold JSON."""
 
 
 class RunReader:
@@ -62,22 +67,44 @@ class RunReader:
         """Jobs, with kind, seconds, message and traceback; of one trial or of all."""
         where, values = ("", ()) if trial is None else (" WHERE trial = ?", (trial,))
         rows = self._db.execute(f"SELECT * FROM jobs{where} ORDER BY trial, fold", values)  # noqa: S608
-        return [{**dict(row), "facts": json.loads(row["facts"])} for row in rows]
+        return [{name: json.loads(row[name]) if name in PLAIN else row[name] for name in row.keys()} for row in rows]  # noqa: SIM118
 
     def seconds(self) -> float:
-        """From the first trial's start to what was recorded last."""
+        """Seconds of work from the first trial's start to what was recorded last."""
+        first, last = self._first_and_last()
+        return 0.0 if first is None else max(self._worked(last) - self._worked(first), 0.0)
+
+    def last_sign(self) -> float | None:
+        """When a trial began or ended last, a job, or something happened to the run, on `time.time()`; None: never."""
+        event, job = self._db.execute(
+            "SELECT (SELECT max(time) FROM events), (SELECT max(finished) FROM jobs)"
+        ).fetchone()
+        return max((one for one in (self._first_and_last()[1], event, job) if one), default=None)
+
+    def _first_and_last(self) -> tuple[float | None, float]:
         row = self._db.execute("SELECT min(nullif(started, 0.0)), max(max(started, ifnull(finished, 0.0))) FROM trials")
         first, last = row.fetchone()
-        return 0.0 if first is None else max(last - first, 0.0)
+        return first, last or 0.0
+
+    def _worked(self, moment: float) -> float:
+        return Sittings.of(self.meta.get("sittings")).worked(moment)
 
     def moments(self) -> dict[int, tuple[float, float | None]]:
-        """Trial -> seconds from the first trial's start to its own start and end; None: it has not ended."""
+        """Trial -> seconds of work from the first trial's start to its own start and end; None: it has not ended."""
         rows = self._db.execute("SELECT id, started, finished FROM trials WHERE started > 0").fetchall()
-        first = min((row["started"] for row in rows), default=0.0)
+        first = self._worked(min((row["started"] for row in rows), default=0.0))
         return {
-            row["id"]: (row["started"] - first, None if row["finished"] is None else row["finished"] - first)
+            row["id"]: (
+                self._worked(row["started"]) - first,
+                None if row["finished"] is None else self._worked(row["finished"]) - first,
+            )
             for row in rows
         }
+
+    def shown(self) -> int:
+        """The last trial whose result the strategy had been shown when the last trial began (`Store.trial_started`)."""
+        row = self._db.execute("SELECT shown FROM trials ORDER BY id DESC LIMIT 1").fetchone()
+        return 0 if row is None else int(row["shown"])
 
     def stage_seconds(self) -> dict[int, tuple[float, float]]:
         """Trial -> seconds that its folds took to fit and to predict together."""

@@ -9,13 +9,16 @@ from automl.history import SKIPPED, History, Trial
 from automl.store import KEPT
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from automl.evaluate import FoldResult
     from automl.protocols import JobResult
     from automl.store import Store
     from automl.strategy import Start
     from automl.tracking import TrackerGroup
+
+COSTS = ("row_ms", "megabytes", "metric_seconds")
+"""Fields of a fold's result that tell what its model costs when it predicts, and its metric."""
 
 
 class SearchRecord:
@@ -36,11 +39,18 @@ class SearchRecord:
         """Go on with a history of its own: somebody still reads the one so far, in another thread."""
         self.history = History(self.history)
 
-    def begin(self, start: Start) -> Trial:
-        """A trial that starts now."""
+    def take_up(self, trials: Iterable[Trial]) -> None:
+        """Go on with these trials of a run that was interrupted, which its store has."""
+        self.history = History(trials)
+        self._told = {
+            (trial.candidate.model, _kind_of(trial.message)) for trial in self.history if trial.kind == SKIPPED
+        }
+
+    def begin(self, start: Start, *, shown: int = 0) -> Trial:
+        """A trial that starts now; `shown` as in `Store.trial_started`."""
         trial = Trial(id=self.history.next_id, candidate=start.candidate, budget=start.budget, parent=start.parent)
         self.history = self.history.with_trial(trial)
-        self._store.trial_started(trial)
+        self._store.trial_started(trial, shown=shown)
         self._trackers.trial_started(trial)
         return trial
 
@@ -58,9 +68,9 @@ class SearchRecord:
             parent=start.parent,
         )
         self.history = self.history.with_trial(trial)
-        kind = re.sub(r"[0-9.]+", "", reason)
-        if (start.candidate.model, kind) not in self._told:
-            self._told.add((start.candidate.model, kind))
+        kind = start.candidate.model, _kind_of(reason)
+        if kind not in self._told:
+            self._told.add(kind)
             self._store.trial_finished(trial)
 
     def settle(self, trial: Trial) -> None:
@@ -82,24 +92,35 @@ class SearchRecord:
         )
 
     def fold_done(self, trial: int, fold: int, result: FoldResult, seconds: float) -> None:
-        """What a job found, and how long it took in all."""
+        """What a job found, and how long it took but for the imports that only the first job of a worker has."""
+        self._fold(trial, fold, result, kind="done", seconds=seconds)
+
+    def _fold(self, trial: int, fold: int, result: FoldResult, *, kind: str, seconds: float) -> None:
         self._store.job_finished(
             trial,
             fold,
-            kind="done",
+            kind=kind,
             loss=result.loss,
             seconds=seconds,
-            parts=(result.prepare_seconds, result.fit_seconds, result.predict_seconds),
+            parts=(result.prepare_seconds, result.fit_seconds, result.predict_seconds) if kind != KEPT else None,
             facts=result.facts,
+            costs={name: getattr(result, name) for name in COSTS},
         )
 
     def folds_kept(self, trial: int, folds: Mapping[int, FoldResult]) -> None:
         """Folds that a trial has from the one that it continues."""
         for fold, result in folds.items():
-            self._store.job_finished(trial, fold, kind=KEPT, loss=result.loss, facts=result.facts)
+            self._fold(trial, fold, result, kind=KEPT, seconds=0.0)
 
     def folds_settled(self, folds: int, note: str, again: list[Trial]) -> None:
-        """The search goes on with its first `folds` folds; what they say of trials that were done before."""
+        """The search goes on with its first `folds` folds; what they say of trials that were done before. Without a `note`
+        these are all that were planned.
+        """
         self._store.folds_settled(folds, note, again)
         for trial in again:
             self.settle(trial)
+
+
+def _kind_of(reason: str) -> str:
+    """A reason without its numbers."""
+    return re.sub(r"[0-9.]+", "", reason)

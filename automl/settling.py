@@ -43,6 +43,15 @@ class Settling:
         self._record = record
         self._fold_count = fold_count
 
+    def take_up(self, results: Mapping[int, Mapping[int, FoldResult]]) -> None:
+        """Go on with the trials of a run that was interrupted: `results` by trial and fold."""
+        for trial in self._record.history:
+            if trial.status == "done" and (not trial.is_full or not self._fold_count.settled):
+                self.results[trial.id] = dict(results.get(trial.id, {}))
+            if trial.kind == DISCARDED:
+                self._early.saved.trials += 1
+                self._early.saved.jobs += len(self.context.splits) - len(trial.fold_losses)
+
     @property
     def saved(self) -> tuple[str, ...]:
         """What early discard saved, in words."""

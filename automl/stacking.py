@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from automl.clock import Clock
     from automl.ensemble import Ensemble
-    from automl.history import Trial
+    from automl.history import Candidate, History, Trial
     from automl.metrics import Metric
     from automl.settings import Settings
 
@@ -51,6 +51,7 @@ SPARE = 1.3
 """How many times the seconds it is expected to take."""
 SHARE = 0.5
 """Share of the weight that the best bag of both layers gets; the best one of the first layer alone keeps the rest."""
+NOT_ENDED = "none: no trial of the second layer came to its end"
 SAMPLES = 100
 """Samples of rows, drawn with replacement, on which the ensembles are compared."""
 MOST_ROWS = 20_000
@@ -122,12 +123,29 @@ class SecondLayer:
         if not base or len(best) < LEAST_MODELS:
             self.told = "none: the first layer has too few models whose predictions cover all rows"
             return ()
-        self.told = "none: no trial of the second layer came to its end"
-        told = ", ".join(map(str, base))
-        for trial in best:
-            candidate = replace(trial.candidate, origin=f"second layer on {told}", base=base)
-            self._queue.append(Start(candidate=candidate))
+        self.told = NOT_ENDED
+        self._queue.extend(Start(candidate=candidate) for candidate in self._candidates(first, base))
         return base
+
+    def take_up(self, history: History, first: Sequence[Trial]) -> None:
+        """Go on after these trials of a run that was interrupted, `first` being those of the first layer that are done: where
+        the second layer had begun, what is left of it.
+        """
+        begun = [trial.candidate for trial in history if trial.candidate.base]
+        if not (self.open and begun):
+            return
+        self.open = False
+        self.told = NOT_ENDED
+        asked = {candidate.id for candidate in begun}
+        left = self._candidates(first, begun[0].base)
+        self._queue.extend(Start(candidate=candidate) for candidate in left if candidate.id not in asked)
+
+    def _candidates(self, first: Sequence[Trial], base: tuple[int, ...]) -> list[Candidate]:
+        """What it consists of when it stands on the trials `base`."""
+        told = ", ".join(map(str, base))
+        return [
+            replace(trial.candidate, origin=f"second layer on {told}", base=base) for trial in _best_of_models(first)
+        ]
 
     def next(self) -> Start | None:
         """Its next trial."""

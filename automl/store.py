@@ -25,14 +25,14 @@ if TYPE_CHECKING:
 
     from automl.history import Trial
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 KEPT = "kept"
 """Kind of a job whose result was taken from the trial that is continued."""
 UNCOUNTED = frozenset({SKIPPED, "cancelled"})
 """Kinds of trials that neither succeeded nor failed: there was no time for them, or the user stopped the run."""
 
 SETTLED_FOLDS = "settled_folds"
-"""Fact of a run that went on with fewer folds than it had planned: how many."""
+"""Fact of a run that has settled with how many of the planned folds it goes on."""
 
 FAULTS = ("strategy", "executor", "tracker")
 """Codes of the events that tell of a plugin's fault."""
@@ -43,12 +43,12 @@ CREATE TABLE trials (
     id INTEGER PRIMARY KEY, model TEXT NOT NULL, config TEXT NOT NULL, origin TEXT NOT NULL, budget REAL NOT NULL,
     status TEXT NOT NULL, loss REAL, score REAL, fold_losses TEXT NOT NULL, seconds REAL NOT NULL, parent INTEGER,
     kind TEXT NOT NULL, message TEXT NOT NULL, facts TEXT NOT NULL, started REAL NOT NULL, finished REAL,
-    row_ms REAL, megabytes REAL, base TEXT NOT NULL DEFAULT '[]'
+    row_ms REAL, megabytes REAL, base TEXT NOT NULL DEFAULT '[]', shown INTEGER NOT NULL DEFAULT 0
 );
 CREATE TABLE jobs (
     trial INTEGER NOT NULL, fold INTEGER NOT NULL, kind TEXT NOT NULL, loss REAL, prepare_seconds REAL,
     fit_seconds REAL, predict_seconds REAL, seconds REAL NOT NULL, message TEXT NOT NULL, traceback TEXT NOT NULL,
-    facts TEXT NOT NULL, PRIMARY KEY (trial, fold)
+    facts TEXT NOT NULL, costs TEXT NOT NULL DEFAULT '{}', finished REAL NOT NULL DEFAULT 0.0, PRIMARY KEY (trial, fold)
 );
 CREATE TABLE weights (trial INTEGER PRIMARY KEY, weight REAL NOT NULL);
 CREATE TABLE events (time REAL NOT NULL, level TEXT NOT NULL, code TEXT NOT NULL, message TEXT NOT NULL);
@@ -86,7 +86,12 @@ def writing(folder: Path, *, found: bool = True) -> Iterator[None]:
         yield
     except (OSError, sqlite3.Error) as error:
         told = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        advice = f"; when that is mended, `automl finish {folder}` makes a predictor of what was found" if found else ""
+        advice = ""
+        if found:
+            advice = (
+                f"; when that is mended, `automl resume {folder}` goes on with the search, and `automl finish {folder}` makes "
+                "a predictor of what was found"
+            )
         raise RunError(f"the run folder {folder} cannot be written: {told}{advice}") from error
 
 
@@ -177,21 +182,23 @@ class Store:
         with writing(self.folder, found=self._found):
             self._db.execute(statement, values)
 
-    def trial_started(self, trial: Trial) -> None:
-        """Record a trial before its first job is sent."""
+    def trial_started(self, trial: Trial, *, shown: int = 0) -> None:
+        """Record a trial before its first job is sent. `shown`: the last trial whose result the strategy had been shown
+        when it asked for this one, where it is shown them in order.
+        """
         self._found = True
-        self._write_trial(trial, finished=None, started=time.time())
+        self._write_trial(trial, finished=None, started=time.time(), shown=shown)
 
     def trial_finished(self, trial: Trial) -> None:
         """Record what came of a trial."""
         self._write_trial(trial, finished=time.time(), started=None)
 
-    def _write_trial(self, trial: Trial, *, started: float | None, finished: float | None) -> None:
+    def _write_trial(self, trial: Trial, *, started: float | None, finished: float | None, shown: int = 0) -> None:
         values = (
             trial.id, trial.candidate.model, dumps(trial.candidate.config), trial.candidate.origin, trial.budget,
             trial.status, trial.loss, trial.score, dumps(trial.fold_losses), trial.seconds, trial.parent,
             trial.kind, trial.message, dumps(trial.facts), started or 0.0, finished,
-            trial.row_ms, trial.megabytes, dumps(trial.candidate.base),
+            trial.row_ms, trial.megabytes, dumps(trial.candidate.base), shown,
         )  # fmt: skip
         marks = ",".join("?" * len(values))
         self._write(
@@ -214,12 +221,15 @@ class Store:
         message: str = "",
         traceback: str = "",
         facts: Mapping[str, float] | None = None,
+        costs: Mapping[str, float | None] | None = None,
     ) -> None:
-        """Record one job; `parts` are its seconds of preparing, fitting and predicting."""
-        prepare, fit, predict = parts or (None, None, None)
+        """Record one job; `parts` are its seconds of preparing, fitting and predicting, `costs` what its model costs when it
+        predicts, and its metric.
+        """
+        told = (kind, loss, *(parts or (None, None, None)), seconds, message, traceback, dumps(facts or {}))
         self._write(
-            "INSERT OR REPLACE INTO jobs VALUES (?,?,?,?,?,?,?,?,?,?,?)",
-            (trial, fold, kind, loss, prepare, fit, predict, seconds, message, traceback, dumps(facts or {})),
+            "INSERT OR REPLACE INTO jobs VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)",
+            (trial, fold, *told, dumps(costs or {}), time.time()),
         )
 
     def set_weights(self, weights: Mapping[int, float], facts: Mapping[str, Any] | None = None) -> None:
@@ -259,13 +269,14 @@ class Store:
 
     def folds_settled(self, folds: int, note: str, trials: Iterable[Trial]) -> None:
         """Record that the run goes on with its first `folds` folds, and what these say of trials that were done before,
-        all or nothing of it.
+        all or nothing of it. Without a `note` these are all that were planned.
         """
         with self._transaction():
             self._db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (SETTLED_FOLDS, dumps(folds)))
             for trial in trials:
                 self.trial_finished(trial)
-            self.event("info", "folds", note)
+            if note:
+                self.event("info", "folds", note)
 
     def close(self) -> None:
         """Fold the write-ahead log into the database and close it; then it can be read from read-only media, too."""

@@ -62,7 +62,7 @@ def finish_folder(folder: Path, registry: Registry | None = None) -> FitOutcome:
     registry = registry or load_registry()
     with open_run(folder) as reader:
         if reader.meta.get("status") == "done" and (folder / PREDICTOR_FOLDER / PREDICTOR_FILE).is_file():
-            return _ended_run(reader, registry)
+            return ended_run(reader, registry)
     with closing(Store.reopen(folder)) as store:
         record = read_record(folder)
         found = _found(record, store, registry)
@@ -84,7 +84,7 @@ def finish_folder(folder: Path, registry: Registry | None = None) -> FitOutcome:
         return finish_run(store, ending, registry=registry, clock=Clock.make(time.monotonic() - record.seconds, None))
 
 
-def _ended_run(reader: RunReader, registry: Registry) -> FitOutcome:
+def ended_run(reader: RunReader, registry: Registry) -> FitOutcome:
     """What a run that has ended said at its end."""
     meta, trials = reader.meta, [trial for trial in reader.trials() if trial.kind not in UNCOUNTED]
     return FitOutcome(

@@ -3,39 +3,22 @@
 from __future__ import annotations
 
 import re
-import shlex
-import signal
-import sys
-from contextlib import closing, contextmanager, nullcontext, suppress
-from dataclasses import dataclass
+from contextlib import nullcontext
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from automl.cli.exits import BASELINE, DONE, EPILOG, INTERRUPTED, LIMITS, exit_code
+from automl.cli.exits import EPILOG
 from automl.cli.options import NearestChoice, data_options, make_settings, output_options, source_of
+from automl.cli.watching import TestScore, watching
 from automl.errors import AutomlError, SettingsError
-from automl.interrupts import STOP_SIGNALS, Terminated, after_imports
 from automl.settings import PRESETS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from automl.cli.output import Output
     from automl.outcome import FitOutcome
-    from automl.protocols import Tracker
-    from automl.registry import Registry
-
-
-@dataclass(frozen=True, kw_only=True)
-class TestScore:
-    """What came of scoring the finished predictor on the file of ``--test``."""
-
-    file: str
-    score: float | None = None
-    error: AutomlError | None = None
 
 
 class FitCommand(click.Command):
@@ -141,94 +124,28 @@ def fit_command(output: Output, train: str, out: str | None, test: str | None, *
     if test is not None and not Path(test).exists():
         raise SettingsError(f"--test {test} is not there; give a table that has the target")
     from automl.api import fit_run
-    from automl.cli.fit_report import FirstLines, fit_document, tell_outcome
     from automl.registry import load_registry
     from automl.workspace import reserved_folder
 
     registry = load_registry()
     with (
         reserved_folder(name_of(train)) if out is None else nullcontext(Path(out)) as folder,
-        interrupt_on_signals() as stops,
-        _told_how_to_finish(folder),
-        _progress(output, registry, settings.trackers) as progress,
+        watching(output, registry, folder, settings.trackers) as watch,
     ):
-        output.session.run_folder = str(folder)
         outcome = fit_run(
             source_of(train),
             settings,
             out=folder,
             started=output.session.started,
             registry=registry,
-            listeners={"first lines": FirstLines(output, stops), **progress},
+            listeners=watch.listeners,
         )
-    tested = None if test is None else _score(outcome, test)
-    if output.as_json:
-        output.document(fit_document(outcome, tested))
-    else:
-        tell_outcome(output, outcome, tested)
-    return exit_code(Terminated(stops[0])) if stops and outcome.interrupted else _code(outcome, tested)
+    return watch.tell(outcome, None if test is None else _score(outcome, test))
 
 
 def name_of(train: str) -> str:
     """What a run on this table is called."""
     return "stdin" if train == "-" else Path(train).name.partition(".")[0] or "table"
-
-
-@contextmanager
-def interrupt_on_signals() -> Iterator[list[int]]:
-    """Stop as after Ctrl+C when a batch system asks to or the terminal is closed: the best so far is saved. Yields the
-    signals that came. One that is ignored, as under ``nohup``, stays so.
-    """
-    came: list[int] = []
-
-    def stop(number: int, frame: object) -> None:
-        del frame
-        came.append(number)
-        raise Terminated(number)
-
-    before: dict[int, Any] = {}
-    with suppress(ValueError):  # not in the main thread: the one who called us handles signals
-        for each in STOP_SIGNALS:
-            if signal.getsignal(each) is not signal.SIG_IGN:
-                before[each] = signal.signal(each, after_imports(stop))
-        if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-            before[signal.SIGINT] = signal.signal(signal.SIGINT, after_imports(signal.default_int_handler))
-    try:
-        yield came
-    finally:
-        for each, handler in before.items():
-            signal.signal(each, handler)
-
-
-@contextmanager
-def _told_how_to_finish(folder: Path) -> Iterator[None]:
-    """Whoever stops a run twice, so that it ends at once, is told that nothing found is lost."""
-    from automl.cli.fit_report import program
-    from automl.run_folder import DATABASE
-
-    try:
-        yield
-    except KeyboardInterrupt as error:
-        if not (folder / DATABASE).is_file():
-            raise
-        told = (
-            f"stopped at once; make the predictor of what was found by: {program()} finish {shlex.quote(str(folder))}"
-        )
-        stop = Terminated(error.number, told) if isinstance(error, Terminated) else KeyboardInterrupt(told)
-        raise stop from None
-
-
-@contextmanager
-def _progress(output: Output, registry: Registry, asked: tuple[str, ...]) -> Iterator[dict[str, Tracker]]:
-    """The progress line where someone can see it; taken away whatever happens."""
-    spec = registry.default("trackers")
-    seen = sys.stderr is not None and sys.stderr.isatty() and not (output.as_json or output.quiet)
-    if spec is None or spec.missing() or not seen or spec.name in asked:
-        yield {}
-        return
-    tracker = spec.load()()
-    with closing(tracker) if hasattr(tracker, "close") else nullcontext():
-        yield {spec.name: tracker}
 
 
 def _score(outcome: FitOutcome, test: str) -> TestScore:
@@ -237,13 +154,3 @@ def _score(outcome: FitOutcome, test: str) -> TestScore:
         return TestScore(file=test, score=outcome.predictor.score(test))
     except AutomlError as error:
         return TestScore(file=test, error=error)
-
-
-def _code(outcome: FitOutcome, tested: TestScore | None) -> int:
-    if outcome.interrupted:
-        return INTERRUPTED
-    if tested is not None and tested.error is not None:
-        return exit_code(tested.error)
-    if not outcome.limits_kept:
-        return LIMITS
-    return BASELINE if outcome.only_baseline else DONE

@@ -17,7 +17,7 @@ from automl.interrupts import Terminated
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from automl.cli.fit import TestScore
+    from automl.cli.watching import TestScore
     from automl.history import Trial
     from automl.outcome import FitOutcome
     from automl.protocols import RunInfo, RunSummary

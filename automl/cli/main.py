@@ -26,6 +26,7 @@ COMMANDS = {
     "leaderboard": ("automl.cli.show", "Show all models of a run, best first."),
     "show": ("automl.cli.show", "Show what a run did, and why."),
     "report": ("automl.cli.report", "Write what a run did as one HTML page."),
+    "resume": ("automl.cli.resume", "Go on with a run that was interrupted."),
     "finish": ("automl.cli.finish", "Make the predictor of a run that was interrupted."),
     "check": ("automl.cli.check", "Diagnose a table without fitting."),
     "suggest": ("automl.cli.suggest", "Print what a search would try first, without training."),

@@ -106,7 +106,7 @@ def _show_run(output: Output, reader: RunReader) -> None:
 def _status(meta: dict[str, Any], status: str, folder: Path) -> str:
     words = [status]
     if status == "interrupted":
-        words = [f"interrupted (automl finish {folder} makes its predictor)"]
+        words = [f"interrupted (automl resume {folder} goes on with it, automl finish {folder} makes its predictor)"]
     if meta.get("only_baseline"):
         words.append("only the dummy could be fitted")
     if meta.get("interrupted"):

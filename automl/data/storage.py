@@ -13,8 +13,11 @@ from automl.data.records import ImageData, TableData, TableLayout
 if TYPE_CHECKING:
     from pathlib import Path
 
+    import pyarrow as pa
+
 LAYOUT_FILE = "layout.json"
 IMAGES_FILE = "images.json"
+SAMPLE_FILE = "sample.feather"
 
 
 def save_data(folder: Path, data: TableData | ImageData) -> None:
@@ -28,6 +31,23 @@ def save_data(folder: Path, data: TableData | ImageData) -> None:
 def open_data(folder: Path) -> TableData | ImageData:
     """The same over read-only mapped files."""
     return _open_images(folder) if (folder / IMAGES_FILE).is_file() else open_table(folder)
+
+
+def save_sample(folder: Path, sample: pa.Table | None) -> None:
+    """Write the rows by which the finished predictor is timed beside the data; None: it is not timed."""
+    if sample is not None:
+        from pyarrow import feather
+
+        feather.write_feather(sample, folder / SAMPLE_FILE)
+
+
+def open_sample(folder: Path) -> pa.Table | None:
+    """What `save_sample` wrote."""
+    if not (folder / SAMPLE_FILE).is_file():
+        return None
+    from pyarrow import feather
+
+    return feather.read_table(folder / SAMPLE_FILE)
 
 
 def _save_images(folder: Path, data: ImageData) -> None:

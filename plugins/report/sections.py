@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 STATUS = {
     "running": "The run goes on; this page is a look at it.",
-    "interrupted": "The run was interrupted; `automl finish` makes its predictor.",
+    "interrupted": "The run was interrupted; `automl resume` goes on with it, `automl finish` makes its predictor.",
     "done": "The run has ended.",
 }
 

@@ -37,7 +37,7 @@ def saved(tmp_path_factory):
                 "space": ["xgboost.max_depth=3", "catboost.depth=4"]},
     )  # fmt: skip
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("automl.api.member_records", all_members)
+        patch.setattr("automl.searching.member_records", all_members)
         fit_run(table(), settings, out=folder)
     return folder / "predictor"
 

@@ -17,6 +17,7 @@ from PIL import Image
 import automl
 from automl.cli.main import run
 from automl.cli.output import Session
+from automl.store import Store
 from automl.testing import toy_images
 
 COLOURS = {"blue": (30, 40, 200), "green": (40, 180, 60), "red": (200, 50, 40)}
@@ -443,3 +444,28 @@ def test_a_killed_run_of_images_is_finished(photos, more, tmp_path):
 
     assert again.parts.images == predictor.parts.images
     assert np.allclose(expected, again.predict_proba(more))
+
+
+def test_a_killed_run_of_images_goes_on(photos, more, tmp_path, monkeypatch):
+    whole = automl.fit(photos, out=tmp_path / "whole", **OPTIONS)
+
+    class Killed(BaseException):
+        pass
+
+    def no_more(self, *_, **__):
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Store, "set_weights", no_more)  # the search is over, and its ensemble is about to be written
+        with pytest.raises(Killed):
+            automl.fit(photos, out=tmp_path / "run", **OPTIONS)
+    with closing(sqlite3.connect(tmp_path / "run" / "run.db")) as database, database:
+        last = database.execute("SELECT max(id) FROM trials").fetchone()[0]
+        database.execute("DELETE FROM trials WHERE id = ?", (last,))
+        database.execute("DELETE FROM jobs WHERE trial = ?", (last,))
+    database.close()
+    shutil.rmtree(tmp_path / "run" / "trials" / f"{last:04d}")
+
+    again = automl.resume(tmp_path / "run")
+
+    assert np.allclose(whole.predict_proba(more), again.predict_proba(more))

@@ -42,6 +42,12 @@ def start(folder):
         started.append(start_in(folder, name, *options))
         return started[-1]
 
+    def resume_run(name):
+        command = [str(SCRIPT), "resume", name, "--json"]
+        started.append(subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True))
+        return started[-1]
+
+    start_run.resume = resume_run
     yield start_run
     for process in started:
         process.kill()
@@ -98,6 +104,46 @@ def test_a_run_killed_at_any_moment_can_be_finished(folder, start, number):
     rows = pd.read_csv(folder / "train.csv").drop(columns="win")
     assert made.predict(rows).shape == (400,)
     assert np.array_equal(made.predict_proba(rows), automl.finish(folder / name).predict_proba(rows))
+
+
+def what_was_found(run):
+    """What matters of each trial, by number."""
+    with open_run(run) as reader:
+        return {one.id: (one.candidate, one.budget, one.parent, one.loss) for one in reader.trials()}
+
+
+SEARCH = ("--strategy", "hyperband", "--trials", "40", "--folds", "3", "--seed", "3")
+
+
+@pytest.fixture(scope="module")
+def whole(folder):
+    process = start_in(folder, "whole", *SEARCH)
+    process.communicate(timeout=300)
+    return what_was_found(folder / "whole")
+
+
+@pytest.mark.parametrize("number", range(4))
+def test_a_run_killed_at_any_moment_goes_on_as_if_it_had_not_been(folder, start, whole, number):
+    """Two workers, half-written files, jobs that were under way: the same trials come out in the end."""
+    name = f"resumed-{number}"
+    wait = random.Random(100 + number).uniform(0.3, 3.0)
+    process = start(name, *SEARCH)
+    for _ in range(3):  # killed several times
+        wait_for_trials(folder / name, 1)
+        time.sleep(wait)
+        process.kill()
+        process.communicate(timeout=10)
+        with open_run(folder / name) as reader:
+            before = {one.id: one for one in reader.trials() if one.status == "done"}
+        process = start.resume(name)
+    _, err = process.communicate(timeout=300)
+
+    assert 0 == process.returncode, err
+    assert whole == what_was_found(folder / name)
+    with open_run(folder / name) as reader:
+        after = {one.id: one for one in reader.trials()}
+    assert before == {number: after[number] for number in before}
+    assert automl.load(folder / name).score(folder / "train.csv") > 0.7
 
 
 def test_what_was_found_before_the_kill_is_used(folder, start):

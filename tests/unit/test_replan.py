@@ -140,7 +140,7 @@ def test_an_interrupted_run_is_finished_by_the_folds_that_it_had_settled_on(tmp_
     """Its splits hold more folds, and its baselines were fitted on all of them."""
     monkeypatch.setattr("automl.admission.Admission.usual_seconds", lambda *_: 1000.0)
     whole = fit_run(table(), make_settings("y", OPTIONS), out=tmp_path / "whole")
-    monkeypatch.setattr("automl.api.finish_run", stop_at_once)
+    monkeypatch.setattr("automl.searching.finish_run", stop_at_once)
     with pytest.raises(KeyboardInterrupt):
         fit_run(table(), make_settings("y", OPTIONS), out=tmp_path / "run")
 

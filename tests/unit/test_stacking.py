@@ -324,7 +324,7 @@ def test_an_interrupted_run_keeps_its_second_layer(tmp_path, always, monkeypatch
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("automl.api.finish_run", stop_at_once)
+        patch.setattr("automl.searching.finish_run", stop_at_once)
         with pytest.raises(KeyboardInterrupt):
             run(tmp_path / "cut", stacking=True)
 
@@ -347,7 +347,7 @@ def test_a_run_cut_off_in_its_second_layer_is_finished_with_the_first(tmp_path, 
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("automl.api.finish_run", stop_at_once)
+        patch.setattr("automl.searching.finish_run", stop_at_once)
         with pytest.raises(KeyboardInterrupt):
             run(tmp_path / "cut", stacking=True)
     with open_run(tmp_path / "cut") as reader:

@@ -42,7 +42,7 @@ def stop_at_once(*_, **__):
 def interrupted(tmp_path, monkeypatch):
     """A run that was stopped when its search was over and nothing was written of its predictor."""
     with monkeypatch.context() as patch:
-        patch.setattr("automl.api.finish_run", stop_at_once)
+        patch.setattr("automl.searching.finish_run", stop_at_once)
         with pytest.raises(KeyboardInterrupt):
             run(tmp_path / "run")
     return tmp_path / "run"

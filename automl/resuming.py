@@ -1,0 +1,286 @@
+"""Going on with a run that was interrupted: the same search, as if nobody had stopped it.
+
+The record of a run holds all that was decided before its first trial (table, folds, plan, stored candidates, settings), and
+each trial and fold as they came. Strategies answer from the history alone, so that a run by trials makes the same trials
+whether it was interrupted or not. A run under a time budget has what was left of it.
+"""
+
+from __future__ import annotations
+
+import time
+from contextlib import closing
+from dataclasses import dataclass, fields, replace
+from typing import TYPE_CHECKING, Any
+
+from automl.arrange import Arranged, Run, recall_course, run_context
+from automl.data.records import Resampling
+from automl.data.storage import open_data, open_sample
+from automl.errors import RunError, SettingsError
+from automl.evaluate import read_splits
+from automl.history import Candidate
+from automl.machine import find_machine, versions
+from automl.metrics import load_metric
+from automl.past import Past, clear_leftovers, read_past
+from automl.plan import Plan
+from automl.prepare import Prepared
+from automl.prices import Money, Prices
+from automl.ready import Ready, stretch_fidelity
+from automl.registry import Registry, load_registry
+from automl.run_folder import DATA_FOLDER, PREDICTOR_FOLDER
+from automl.run_reader import RunReader, open_run
+from automl.run_record import RunRecord, read_record
+from automl.searching import keep_logs, run_clock, search_and_save, working
+from automl.settings import Settings, parse_seconds
+from automl.sittings import Sittings
+from automl.space_changes import Change
+from automl.store import UNCOUNTED, Store
+from automl.unfinished import ended_run, finish_folder
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from automl.outcome import FitOutcome
+    from automl.protocols import Tracker
+
+LEAST_SECONDS = 1.0
+"""With less than this left for the search, the predictor is made of what there is."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class More:
+    """What the rest of a run may take, where that is not what was left of its own budget."""
+
+    time: str | float | None = None
+    """Seconds from now for everything."""
+    trials: int | None = None
+    """Trials from now."""
+    metric: str | None = None
+    """The metric once more, where it is a function of the user's own: reading a record runs no code."""
+
+
+def resume_folder(
+    folder: Path,
+    more: More | None = None,
+    *,
+    started: float | None = None,
+    registry: Registry | None = None,
+    listeners: Mapping[str, Tracker] | None = None,
+) -> FitOutcome:
+    """Go on with the run in `folder`; see `automl.resume`. `started` and `listeners` as in `automl.api.fit_run`."""
+    started = time.monotonic() if started is None else started
+    more, folder, registry = more or More(), folder.absolute(), registry or load_registry()
+    seconds = None if more.time is None else parse_seconds(more.time)
+    with open_run(folder) as reader:
+        if reader.meta.get("status") == "done":
+            if seconds is not None or more.trials is not None:
+                raise RunError(
+                    f"the run in {folder} has ended, and its table is no longer there: it can be given no more time; start "
+                    "another run, from what this one found by: automl baselines learn RUN, then fit --baselines FILE"
+                )
+            return ended_run(reader, registry)
+    with closing(Store.reopen(folder)) as store:
+        record = read_record(folder)
+        if not record.trials:
+            raise RunError(
+                f"the run in {folder} was interrupted before its first trial: there is nothing to go on with; start it "
+                "again, in this folder if you like"
+            )
+        with open_run(folder) as reader:
+            sitting = _sit_down(reader, record, more, seconds, registry)
+        if sitting is not None:
+            return _go_on(sitting, store, started, listeners or {})
+    return finish_folder(folder, registry)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Sitting:
+    """What is needed to go on."""
+
+    record: RunRecord
+    meta: Mapping[str, Any]
+    past: Past
+    settings: Settings
+    registry: Registry
+    """With the fidelity stretched as the run wants it."""
+    used: float
+    """Seconds that the run had worked."""
+    sittings: Sittings
+
+
+def _sit_down(
+    reader: RunReader, record: RunRecord, more: More, seconds: float | None, registry: Registry
+) -> _Sitting | None:
+    """All that the record says; None where the search was over but for its predictor, or has no time left."""
+    folder, meta = record.folder, reader.meta
+    _check_metric(record, more.metric, registry)
+    if (folder / PREDICTOR_FOLDER).exists() or not (folder / DATA_FOLDER).is_dir():
+        return None
+    settings = recall_settings(record.settings, meta["space"])
+    sittings = Sittings.of(meta["sittings"])
+    cut_off = reader.last_sign() or 0.0
+    used = sittings.worked(cut_off)
+    past = read_past(reader, {one.id: one.cost for one in (Candidate(**plain) for plain in meta["course"]["queue"])})
+    if seconds is not None:
+        settings = replace(settings, seconds=used + seconds)
+    if more.trials is not None:
+        settings = replace(settings, trials=_used_trials(past, registry) + checked_trials(more.trials))
+    clock = run_clock(time.monotonic() - used, settings)
+    if clock.search_left() < LEAST_SECONDS:
+        return None
+    return _Sitting(
+        record=record,
+        meta=meta,
+        past=past,
+        settings=settings,
+        registry=stretch_fidelity(registry, settings),
+        used=used,
+        sittings=sittings.again(cut_off=cut_off, now=time.time()),
+    )
+
+
+def _check_metric(record: RunRecord, given: str | None, registry: Registry) -> None:
+    """The metric of the run is there, and nothing is imported for it that the user did not name himself."""
+    name = record.task.metric
+    if given is not None and given != name:
+        raise SettingsError(f"metric {given!r} was given, but the run is judged by {name!r}; leave it out")
+    if ":" in name and name not in registry.metrics and given is None:
+        raise SettingsError(
+            f"the run is judged by a function of your own, {name!r}, and reading a record runs no code; name it again: "
+            f"--metric {name} (metric=)"
+        )
+
+
+def checked_trials(trials: int) -> int:
+    """A whole number above zero; SettingsError for anything else."""
+    if isinstance(trials, bool) or not isinstance(trials, int) or trials < 1:
+        raise SettingsError(f"trials={trials!r} must be a whole number of at least 1")
+    return trials
+
+
+def _used_trials(past: Past, registry: Registry) -> int:
+    """Trials that count against the user's number of trials, as `automl.proposals` counts them."""
+    return sum(
+        not registry.models[trial.candidate.model].is_baseline
+        and not trial.candidate.base
+        and trial.kind not in UNCOUNTED
+        for trial in past.trials
+        if trial.candidate.model in registry.models
+    )
+
+
+def recall_settings(plain: Mapping[str, Any], space: list[dict[str, Any]]) -> Settings:
+    """Settings from their record; nothing is read or imported for them."""
+    values = {field.name: plain[field.name] for field in fields(Settings) if field.name in plain}
+    for field in fields(Settings):
+        if str(field.type).startswith("tuple") and field.name in values:
+            values[field.name] = tuple(values[field.name])
+    values["space"] = tuple(Change(**{**one, "values": tuple(one["values"])}) for one in space)
+    return Settings(**values)
+
+
+def _go_on(sitting: _Sitting, store: Store, started: float, listeners: Mapping[str, Tracker]) -> FitOutcome:
+    """The rest of the run."""
+    folder, settings, past = store.folder, sitting.settings, sitting.past
+    machine = find_machine(settings)
+    clock = run_clock(started - sitting.used, settings)
+    ready = _recall_ready(sitting)
+    run = Run(
+        settings=settings,
+        registry=sitting.registry,
+        clock=clock,
+        ready=ready,
+        machine=machine,
+        listeners=listeners,
+        money=_money(sitting.meta["money"]),
+    )
+    images = ready.prepared.task.modality == "images"
+    with working(settings, sitting.registry, machine, images=images) as (executor, logs):
+        course = recall_course(run, sitting.meta["course"])
+        splits = ready.resampling.splits[: past.folds]
+        arranged = Arranged(
+            run=run,
+            course=course,
+            context=run_context(run, folder, splits, course.name),
+            reasons=(*sitting.record.reasons, *_reasons(sitting)),
+        )
+        clear_leftovers(folder, past)
+        store.set_facts(
+            {
+                "sittings": sitting.sittings.plain(),
+                "settings": settings.to_dict(),
+                "reasons": arranged.reasons,
+                "workers": machine.workers,
+                "threads": machine.threads,
+            }
+        )
+        try:
+            return search_and_save(arranged, store, executor, past)
+        finally:
+            keep_logs(executor, logs, store)
+
+
+def _recall_ready(sitting: _Sitting) -> Ready:
+    """What had been decided before the first trial."""
+    import pyarrow as pa
+
+    record, meta, registry = sitting.record, sitting.meta, sitting.registry
+    gone = [name for name in meta["plan"]["models"] if name not in registry.models]
+    if gone:
+        raise RunError(
+            f"the run in {record.folder} uses the model {gone[0]!r}, which no installed plugin offers any more; install the "
+            f"plugin again, or make the predictor of what was found without it: automl finish {record.folder}"
+        )
+    try:
+        data = open_data(record.folder / DATA_FOLDER)
+        splits, sample = read_splits(record.folder), open_sample(record.folder / DATA_FOLDER)
+    except (OSError, ValueError, KeyError, EOFError) as error:
+        raise RunError(
+            f"the table of the run in {record.folder} is damaged and cannot be read ({type(error).__name__}: {error}); "
+            f"make the predictor of what was found: automl finish {record.folder}"
+        ) from error
+    prepared = Prepared(
+        task=record.task,
+        metric=load_metric(record.task.metric, registry),
+        schema=record.schema,
+        coding=record.coding,
+        data=data,
+        table=pa.table({}),  # the folds are made
+        findings=record.findings,
+        constant=record.constant,
+        sample=sample,
+        images=record.images,
+    )
+    told, about = meta["plan"], meta["resampling"]
+    plan = Plan(
+        models=tuple(registry.models[name] for name in told["models"]),
+        skipped=told["skipped"],
+        devices=told["devices"],
+        holdout=about["kind"] == "holdout",
+        folds=about["folds"],
+        repeats=about["repeats"],
+        resampling_reason=about["reason"],
+        fit_seconds=told["fit_seconds"],
+        reasons=(),
+    )
+    resampling = Resampling(splits=splits, groups=getattr(data, "groups", None), **about)
+    return Ready(prepared=prepared, plan=plan, resampling=resampling, reasons=())
+
+
+def _money(plain: Mapping[str, Any] | None) -> Money | None:
+    return None if plain is None else Money(**{**plain, "prices": Prices(**plain["prices"])})
+
+
+def _reasons(sitting: _Sitting) -> list[str]:
+    """What is different now, in words."""
+    trials = sum(trial.kind not in UNCOUNTED for trial in sitting.past.trials)
+    notes = [f"search: taken up again after {trials} trials and {sitting.used:.0f} s of work"]
+    before, now = sitting.meta["versions"], versions(sitting.registry)
+    changed = [
+        f"{name} {now[name]} ({before[name]} before)"
+        for name in sorted(now)
+        if before.get(name, now[name]) != now[name]
+    ]
+    if changed:
+        notes.append(f"search: goes on with other versions: {', '.join(changed)}")
+    return notes

@@ -1,0 +1,258 @@
+"""Runs that were interrupted go on as if nobody had stopped them."""
+
+import itertools
+import json
+import sqlite3
+from contextlib import closing
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import automl
+from automl import RunError, SettingsError
+from automl.api import fit_run, make_settings
+from automl.resuming import More, recall_settings, resume_folder
+from automl.run_folder import DATABASE
+from automl.run_lock import LOCK_FILE
+from automl.run_reader import open_run
+from automl.store import Store
+
+RUN = {"models": ["linear", "nearest_neighbours"], "folds": 2, "trials": 9, "executor": "inline", "seed": 1}
+
+
+class Killed(BaseException):
+    """Nobody catches it: what is left is what a kill leaves."""
+
+
+def table(rows=150, seed=0):
+    rng = np.random.default_rng(seed)
+    frame = pd.DataFrame(rng.normal(size=(rows, 3)), columns=list("abc"))
+    return frame.assign(win=np.where(frame["a"] + rng.normal(size=rows) > 0, "yes", "no"))
+
+
+def run(folder, **options):
+    return fit_run(table(), make_settings("win", {**RUN, **options}), out=folder)
+
+
+def killed(monkeypatch, folder, *, method, at, **options):
+    """A run that is killed when it writes for the `at`-th time with this method of its store."""
+    calls, original = itertools.count(1), getattr(Store, method)
+
+    def write(self, *values, **named):
+        if next(calls) == at:
+            raise Killed
+        return original(self, *values, **named)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Store, method, write)
+        with pytest.raises(Killed):
+            run(folder, **options)
+    return folder
+
+
+def rows(folder):
+    """What matters of each trial, by number."""
+    with open_run(folder) as reader:
+        return {
+            trial.id: (trial.candidate, trial.budget, trial.parent, trial.status, trial.loss, trial.fold_losses)
+            for trial in reader.trials()
+        }
+
+
+def predictions(predictor):
+    return predictor.predict_proba(table(30, 7).drop(columns="win"))
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("whole") / "run"
+    return folder, run(folder)
+
+
+@pytest.mark.parametrize(("method", "at"), [("job_finished", 2), ("job_finished", 9), ("trial_finished", 5),
+                                            ("trial_started", 7), ("set_weights", 1)])  # fmt: skip
+def test_the_rest_of_a_run_is_what_it_would_have_been(tmp_path, monkeypatch, whole, method, at):
+    folder = killed(monkeypatch, tmp_path / "run", method=method, at=at)
+    with open_run(folder) as reader:
+        before = {trial.id: trial for trial in reader.trials() if trial.status == "done"}
+        jobs = {(job["trial"], job["fold"]): job["finished"] for job in reader.jobs()}
+
+    made = automl.resume(folder)
+
+    assert rows(whole[0]) == rows(folder)
+    assert np.array_equal(predictions(whole[1].predictor), predictions(made))
+    with open_run(folder) as reader:
+        after = {trial.id: trial for trial in reader.trials()}
+        assert all(trial == after[number] for number, trial in before.items())
+        again = {(job["trial"], job["fold"]): job["finished"] for job in reader.jobs()}
+        assert all(again[job] == finished for job, finished in jobs.items()), "no job that was done is run again"
+        assert reader.meta["status"] == "done"
+        assert any("taken up again after" in reason for reason in reader.meta["reasons"])
+    assert not (folder / LOCK_FILE).exists()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("strategy", ["random+hyperband", "kde+asha", "random+race", "local+successive_halving"])
+def test_promotions_are_the_same_after_a_kill_inside_a_bracket(tmp_path, monkeypatch, strategy):
+    options = {"strategy": strategy, "trials": 45, "models": ["extra_trees"], "folds": 2, "fidelity": "trees"}
+    outcome = run(tmp_path / "whole", **options)
+    expected = rows(tmp_path / "whole")
+    promoted = [number for number, row in expected.items() if row[2] is not None]
+    assert len(promoted) > 1
+
+    for at in (promoted[0], promoted[-1]):
+        folder = killed(monkeypatch, tmp_path / f"run-{at}", method="trial_finished", at=at, **options)
+        resumed = resume_folder(folder)
+        assert expected == rows(folder)
+        assert np.array_equal(predictions(outcome.predictor), predictions(resumed.predictor))
+
+
+def test_a_run_may_be_killed_again_and_again(tmp_path, monkeypatch, whole):
+    folder = killed(monkeypatch, tmp_path / "run", method="job_finished", at=3)
+    original = Store.job_finished
+    for _ in range(30):
+        calls = itertools.count(1)
+
+        def write(self, *values, calls=calls, **named):
+            if next(calls) == 4:
+                raise Killed
+            return original(self, *values, **named)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(Store, "job_finished", write)
+            try:
+                made = automl.resume(folder)
+            except Killed:
+                continue
+        break
+
+    assert rows(whole[0]) == rows(folder)
+    assert np.array_equal(predictions(whole[1].predictor), predictions(made))
+
+
+def test_more_trials_go_on_with_the_same_search(tmp_path, monkeypatch, whole):
+    folder = killed(monkeypatch, tmp_path / "run", method="trial_started", at=5)
+
+    outcome = resume_folder(folder, More(trials=2))
+
+    found = rows(folder)
+    assert {number: row for number, row in rows(whole[0]).items() if number in found} == found
+    assert 6 == outcome.trials  # with the dummy
+
+
+@pytest.mark.slow
+def test_a_second_layer_is_completed(tmp_path, monkeypatch):
+    options = {"models": ["linear", "nearest_neighbours", "extra_trees"], "trials": 14, "stacking": True}
+    outcome = run(tmp_path / "whole", **options)
+    layered = [number for number, row in rows(tmp_path / "whole").items() if row[0].base]
+    assert layered
+    for number, first in enumerate(layered):
+        for method in ("trial_started", "trial_finished"):
+            folder = killed(monkeypatch, tmp_path / f"{method}-{number}", method=method, at=first, **options)
+            resumed = resume_folder(folder)
+            assert rows(tmp_path / "whole") == rows(folder)
+            assert np.array_equal(predictions(outcome.predictor), predictions(resumed.predictor))
+
+
+def test_time_goes_on_where_it_stopped(tmp_path, monkeypatch):
+    folder = killed(monkeypatch, tmp_path / "run", method="job_finished", at=4, trials=None, time=8.0)
+    with closing(sqlite3.connect(folder / DATABASE)) as database, database:
+        shift = 1000.0  # it happened a while ago
+        database.execute("UPDATE trials SET started = started - ?, finished = finished - ?", (shift, shift))
+        database.execute("UPDATE jobs SET finished = finished - ?", (shift,))
+        database.execute("UPDATE events SET time = time - ?", (shift,))
+        begun = database.execute("SELECT value FROM meta WHERE key = 'sittings'").fetchone()[0]
+        ((moment, _),) = json.loads(begun)
+        database.execute("UPDATE meta SET value = ? WHERE key = 'sittings'", (f"[[{moment - shift}, null]]",))
+
+    outcome = resume_folder(folder)
+
+    assert 6.0 < outcome.seconds < 9.0, "the hour between is not the run's"
+    with open_run(folder) as reader:
+        assert 2 == len(reader.meta["sittings"])
+        assert max(end for _, end in reader.moments().values()) < 9.0
+
+
+def test_with_no_time_left_the_predictor_is_made_of_what_there_is(tmp_path, monkeypatch):
+    folder = killed(monkeypatch, tmp_path / "run", method="job_finished", at=9, trials=None, time=30.0)
+    with closing(sqlite3.connect(folder / DATABASE)) as database, database:
+        begun = database.execute("SELECT min(started) FROM trials WHERE started > 0").fetchone()[0]
+        database.execute("UPDATE meta SET value = ? WHERE key = 'sittings'", (f"[[{begun - 40.0}, null]]",))
+
+    outcome = resume_folder(folder)
+    assert outcome.interrupted
+    assert outcome.score is not None
+
+
+def test_a_run_that_ended_keeps_its_predictor_and_takes_no_more(tmp_path):
+    outcome = run(tmp_path / "run")
+
+    assert np.array_equal(predictions(outcome.predictor), predictions(automl.resume(tmp_path / "run")))
+    with pytest.raises(RunError, match=r"has ended, and its table is no longer there.*fit --baselines"):
+        automl.resume(tmp_path / "run", time="10m")
+
+
+def test_a_run_without_trials_cannot_go_on(tmp_path, monkeypatch):
+    folder = killed(monkeypatch, tmp_path / "run", method="trial_finished", at=1)
+    with closing(sqlite3.connect(folder / DATABASE)) as database, database:
+        database.execute("DELETE FROM trials")
+
+    with pytest.raises(RunError, match="before its first trial"):
+        automl.resume(folder)
+    assert rows(folder) == {}
+
+
+@pytest.mark.parametrize("trials", [0, -1, True, 1.5, "7"])
+def test_trials_must_be_a_whole_number(tmp_path, monkeypatch, trials):
+    folder = killed(monkeypatch, tmp_path / "run", method="trial_started", at=3)
+
+    with pytest.raises(SettingsError, match="must be a whole number of at least 1"):
+        automl.resume(folder, trials=trials)
+
+
+def test_a_table_that_is_damaged_is_told(tmp_path, monkeypatch):
+    folder = killed(monkeypatch, tmp_path / "run", method="trial_started", at=3)
+    (folder / "data" / "numbers.npy").write_bytes(b"\x93NUMPY")
+
+    with pytest.raises(RunError, match=r"the table of the run in .* is damaged.*automl finish"):
+        automl.resume(folder)
+
+
+def test_predictions_that_are_lost_cost_their_trial_only(tmp_path, monkeypatch):
+    folder = killed(monkeypatch, tmp_path / "run", method="trial_started", at=6)
+    (folder / "trials" / "0002" / "fold-0" / "predictions.npy").unlink()
+
+    outcome = resume_folder(folder)
+
+    lost = next(row for row in outcome.leaderboard if row["trial"] == 2)
+    assert ("failed", "lost") == (lost["status"], lost["kind"])
+    assert outcome.score is not None
+
+
+def own_metric(truth, predictions, weight=None):
+    return float(np.mean(np.asarray(truth) == np.asarray(predictions)[:, 1].round()))
+
+
+def test_a_metric_of_the_users_own_must_be_named_again(tmp_path, monkeypatch):
+    name = f"{__name__}:own_metric"
+    folder = killed(monkeypatch, tmp_path / "run", method="trial_started", at=4, metric=name)
+
+    with pytest.raises(SettingsError, match="reading a record runs no code; name it again: --metric"):
+        automl.resume(folder)
+    with pytest.raises(SettingsError, match="is judged by"):
+        automl.resume(folder, metric="roc_auc")
+    assert automl.resume(folder, metric=name).task.metric == name
+
+
+def test_settings_come_back_as_they_were(tmp_path, monkeypatch):
+    space = ["linear.C=0.1..1:log", {"linear": {"penalty": ["l1", "l2"], "choice": "fixed"}}]
+    options = {"space": space, "columns": {"a": "number"}, "drop": ("c",), "max_size_mb": 50.0}
+    folder = killed(monkeypatch, tmp_path / "run", method="trial_started", at=4, **options)
+
+    with open_run(folder) as reader:
+        recalled = recall_settings(reader.meta["settings"], reader.meta["space"])
+
+    assert replace(make_settings("win", {**RUN, **options}), strategy=recalled.strategy) == recalled
+    assert resume_folder(folder).limits_kept, "measured, as the rows for that are kept"
