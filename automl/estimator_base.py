@@ -42,6 +42,9 @@ class AutoEstimator(BaseEstimator):  # type: ignore[misc]
     Args:
         time: budget of `fit`: seconds, or text such as ``"10m"``; None: 10 minutes, or none with `trials`.
         trials: number of trials; without `time` the result depends on `random_state` only.
+        patience: full trials without anything better after which the search ends; None: it goes on.
+        max_cost: most money for everything, by the prices of `prices`; None: no bound.
+        prices: file with what an hour of a core and of a GPU costs; None: the one that AUTOML_PRICES names.
         metric: name of the metric to optimise; None: roc_auc, log_loss or rmse by problem type.
         models: names of models to use; None: all that are usable.
         space: changes of the models' search spaces: ``{"lightgbm": {"learning_rate": (1e-3, 0.1, "log")}}``, a file, or a
@@ -75,6 +78,9 @@ class AutoEstimator(BaseEstimator):  # type: ignore[misc]
         *,
         time: str | float | None = None,
         trials: int | None = None,
+        patience: int | None = None,
+        max_cost: float | None = None,
+        prices: str | Path | None = None,
         metric: str | None = None,
         models: Sequence[str] | None = None,
         strategy: str | None = None,
@@ -102,6 +108,9 @@ class AutoEstimator(BaseEstimator):  # type: ignore[misc]
     ) -> None:
         self.time = time
         self.trials = trials
+        self.patience = patience
+        self.max_cost = max_cost
+        self.prices = prices
         self.metric = metric
         self.models = models
         self.strategy = strategy
@@ -184,6 +193,9 @@ class AutoEstimator(BaseEstimator):  # type: ignore[misc]
                 weight=source.weight,
                 seconds=None if self.time is None else parse_seconds(self.time),
                 trials=self.trials,
+                patience=self.patience,
+                max_cost=self.max_cost,
+                prices=None if self.prices is None else str(self.prices),
                 metric=self.metric,
                 task=task,
                 models=tuple(self.models or ()),

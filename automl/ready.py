@@ -14,6 +14,10 @@ from automl.specs import load_object
 from automl.strategy import strategy_parts
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ConfigSpace import ConfigurationSpace
+
     from automl.clock import Clock
     from automl.data.records import Resampling
     from automl.fidelity import Fidelity
@@ -21,6 +25,7 @@ if TYPE_CHECKING:
     from automl.prepare import Prepared
     from automl.registry import Registry
     from automl.settings import Settings
+    from automl.space_changes import Change
     from automl.specs import ModelSpec
     from automl.task import Task
     from automl.workspace import Workspace
@@ -90,14 +95,14 @@ def stretch_fidelity(registry: Registry, settings: Settings) -> Registry:
     if name is None or most is None:
         return registry
     if name in {one.name for one in ENGINE_FIDELITIES}:
-        raise SettingsError(f"fidelity_max={most:g} makes no sense for {name}: full training has all of them")
+        raise SettingsError(f"--{name}-max {most:g} (fidelity_max) makes no sense: full training has all {name}")
 
     def stretched(fidelity: Fidelity) -> Fidelity:
         if fidelity.name != name:
             return fidelity
         if most < fidelity.low or (fidelity.whole and most != round(most)):
             kind = "whole number" if fidelity.whole else "number"
-            raise SettingsError(f"fidelity_max={most:g} must be a {kind} of at least {fidelity.low:g} for {name}")
+            raise SettingsError(f"--{name}-max {most:g} (fidelity_max) must be a {kind} of at least {fidelity.low:g}")
         return replace(fidelity, high=most)
 
     models = {
@@ -149,7 +154,7 @@ def get_ready(
     check_judged(prepared, resampling)
     if resampling.groups is not None and isinstance(prepared.data, TableData):
         prepared = replace(prepared, data=replace(prepared.data, groups=resampling.groups))
-    changed = _check_changes(settings, plan, prepared) if settings.space else []
+    changed = _check_changes(settings, plan, prepared, registry) if settings.space else []
     reasons = (*machine.reasons, *plan.reasons, f"validation: {resampling.reason}", *changed)
     return Ready(prepared=prepared, plan=plan, resampling=resampling, reasons=reasons)
 
@@ -211,7 +216,7 @@ def with_weights(task: Task, settings: Settings, registry: Registry) -> Task:
     return replace(task, pretrained=name, reasons=(*task.reasons, told))
 
 
-def _check_changes(settings: Settings, plan: Plan, prepared: Prepared) -> list[str]:
+def _check_changes(settings: Settings, plan: Plan, prepared: Prepared, registry: Registry) -> list[str]:
     """What the user changed in the models' spaces, in words; SettingsError for what cannot be changed so."""
     from automl.changed_space import change_space
     from automl.space import changes_of, model_space
@@ -221,11 +226,27 @@ def _check_changes(settings: Settings, plan: Plan, prepared: Prepared) -> list[s
     for name in dict.fromkeys(change.model for change in settings.space):
         changes = changes_of(name, settings.space)
         told = ", ".join(str(change) for change in changes)
+        try:
+            space = model_space(used.get(name, registry.models[name]), prepared.task)
+        except (PluginError, MissingDependencyError):
+            if name in used:
+                raise
+            space = None
+        if space is not None:  # misspelt names are told for models that are not used, too
+            space = change_space(space, changes)
         if name not in used:
             notes.append(f"space: {told}: {name} is not used here")
-            continue
-        space = change_space(model_space(used[name], prepared.task), changes)
-        defaults = dict(space.get_default_configuration())
-        begins = ", ".join(f"{one.name}={defaults[one.name]}" for one in changes if one.name in defaults)
-        notes.append(f"space: {told}" + (f"; begins with {begins}" if begins else ""))
+        elif space is not None:
+            notes.append(f"space: {told}{_told_effect(space, changes)}")
     return notes
+
+
+def _told_effect(space: ConfigurationSpace, changes: Sequence[Change]) -> str:
+    """With which values the search begins, and which changes count only beside others."""
+    defaults = dict(space.get_default_configuration())
+    begins = ", ".join(f"{one.name}={defaults[one.name]}" for one in changes if one.name in defaults)
+    idle = {one.name for one in changes if one.name in space and one.name not in defaults}
+    beside = sorted(
+        {str(one).replace(" | ", " counts only where ") for one in space.conditions if one.child.name in idle}
+    )
+    return "".join(f"; {words}" for words in (f"begins with {begins}" if begins else "", *beside) if words)

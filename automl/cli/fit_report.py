@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from automl.protocols import RunInfo, RunSummary
     from automl.task import Task
 
-TOLD = ("machine", "task", "validation")
+TOLD = ("machine", "task", "validation", "space")
 """Decisions that are told without ``-v``."""
 LABEL = 12
 FEW_SMALL = 5

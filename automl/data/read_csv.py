@@ -142,6 +142,11 @@ def _with_arrow(
         raise DataError(f"{source} has a header but 0 rows of data; give a table with data")
     if quotes:
         _refuse_open_quote(table, open_quote)
+        from automl.data.read_faults import swallowed_rows
+
+        swallowed = swallowed_rows(table, dialect, source)
+        if swallowed is not None:
+            raise DataError(swallowed)
     if zeros:
 
         def as_text(columns: list[str]) -> pa.Table:

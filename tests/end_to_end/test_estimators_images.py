@@ -146,7 +146,7 @@ def test_the_size_of_images_and_a_fidelity(pictures):
     model = AutoClassifier(image_side=5, fidelity_max=4, **options).fit(X, y)
 
     assert 5 == model.predictor_.parts.images.side
-    with pytest.raises(ValueError, match=r"fidelity_max=1 must be a whole number of at least 2 for resolution"):
+    with pytest.raises(ValueError, match=r"--resolution-max 1 \(fidelity_max\) must be a whole number of at least 2"):
         AutoClassifier(fidelity_max=1, **options).fit(X, y)
 
 

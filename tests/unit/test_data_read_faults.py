@@ -63,6 +63,19 @@ def test_faults_of_text_tables(refused, content, words):
     assert words in refused(content)
 
 
+def test_a_quote_that_swallows_rows(refused):
+    rows = "".join(f"{number},word,{number}\n" for number in range(5))
+    told = refused(f'a,b,c\n{rows}7,"lost,7\n{rows}8,"found",8\n{rows}')
+    assert "row 6: the cell of column 'b' holds 5 whole rows, beginning with '0,word,0'; a quote" in told
+
+
+def test_texts_of_several_lines_are_no_rows(tmp_path):
+    path = tmp_path / "letters.csv"
+    letter = "Dear all,\nno, yes, perhaps\nwhen, where, why\nyours\nme, myself, I\n"
+    path.write_text("a,b,c\n" + "".join(f'{number},"{letter}",{number}\n' for number in range(20)))
+    assert 20 == read_table(path).table.num_rows
+
+
 @pytest.mark.parametrize(
     ("content", "name", "words"),
     [
