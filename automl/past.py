@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from automl.errors import RunError
 from automl.evaluate import FoldResult
+from automl.fold_data import CACHE_FOLDER, ENCODERS_FOLDER, REFIT_FOLD
 from automl.member import MEMBER_FILE, MODEL_FOLDER
 from automl.run_folder import fold_folder, trial_folder
 from automl.search_record import COSTS
@@ -82,29 +83,34 @@ def _result(job: Mapping[str, Any]) -> FoldResult:
 
 
 def clear_leftovers(folder: Path, past: Past) -> None:
-    """Take away what jobs left that were cut off: they are run again."""
+    """Take away what jobs left that were cut off, and members on all rows: these are made again."""
     for trial in past.trials:
-        if trial.status != "running":
-            continue
-        kept = {fold_folder(folder, trial.id, fold) for fold in past.results.get(trial.id, {})}
         parent = trial_folder(folder, trial.id)
-        for path in parent.iterdir() if parent.is_dir() else ():
-            if path not in kept:
+        if trial.status == "running":
+            kept = {fold_folder(folder, trial.id, fold) for fold in past.results.get(trial.id, {})}
+            gone = [path for path in parent.iterdir() if path not in kept] if parent.is_dir() else []
+        else:
+            gone = [fold_folder(folder, trial.id, REFIT_FOLD)]
+        for path in gone:
+            shutil.rmtree(path, ignore_errors=True)
+    for name in (CACHE_FOLDER, ENCODERS_FOLDER):
+        for path in (folder / name).glob("*.*"):  # encoders under the name that they have while they are written
+            if path.is_dir():
                 shutil.rmtree(path, ignore_errors=True)
 
 
 def take_up_scores(judging: Judging, record: SearchRecord, past: Past) -> None:
-    """Let the full trials of before join the ensemble. One whose predictions are gone or damaged counts as failed."""
+    """Let the full trials of before join the ensemble, but for those without prospect, whose models are gone. One whose
+    predictions are gone or damaged counts as failed.
+    """
     for trial in record.history.full():
+        if past.whole and trial.id not in past.whole:
+            continue
         try:
-            results = past.results.get(trial.id, {})
-            if not results:
-                raise RunError("its folds are not in the record")
-            judging.score(trial, results)
+            if trial.id not in past.whole:
+                raise RunError("its files are gone")
+            judging.score(trial, past.results[trial.id])
         except (RunError, OSError, ValueError, EOFError, IndexError, KeyError) as error:
             message = f"lost when the run was interrupted: {error}"
             record.settle(replace(trial, status="failed", kind="lost", loss=None, score=None, message=message))
             record.warn("resume", f"trial {trial.id} {message}")
-        else:
-            if trial.id not in past.whole:
-                judging.discard(trial.id)

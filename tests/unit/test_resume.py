@@ -256,3 +256,17 @@ def test_settings_come_back_as_they_were(tmp_path, monkeypatch):
 
     assert replace(make_settings("win", {**RUN, **options}), strategy=recalled.strategy) == recalled
     assert resume_folder(folder).limits_kept, "measured, as the rows for that are kept"
+
+
+def test_members_on_all_rows_are_made_again(tmp_path, monkeypatch):
+    outcome = run(tmp_path / "whole", refit=True)
+    with monkeypatch.context() as patch:
+        patch.setattr("automl.searching.finish_run", lambda *_, **__: (_ for _ in ()).throw(Killed))
+        with pytest.raises(Killed):
+            run(tmp_path / "run", refit=True)
+    assert list((tmp_path / "run").glob("trials/*/all"))
+
+    resumed = resume_folder(tmp_path / "run")
+
+    assert np.array_equal(predictions(outcome.predictor), predictions(resumed.predictor))
+    assert not any(reason.startswith("refit: ") for reason in resumed.reasons)
