@@ -72,6 +72,7 @@ def resume_folder(
     more, folder, registry = more or More(), folder.absolute(), registry or load_registry()
     seconds = None if more.time is None else parse_seconds(more.time)
     with open_run(folder) as reader:
+        folder = reader.folder  # the predictor's folder in it may have been given
         if reader.meta.get("status") == "done":
             if seconds is not None or more.trials is not None:
                 raise RunError(

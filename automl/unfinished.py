@@ -61,6 +61,7 @@ def finish_folder(folder: Path, registry: Registry | None = None) -> FitOutcome:
     folder = folder.absolute()
     registry = registry or load_registry()
     with open_run(folder) as reader:
+        folder = reader.folder  # the predictor's folder in it may have been given
         if reader.meta.get("status") == "done" and (folder / PREDICTOR_FOLDER / PREDICTOR_FILE).is_file():
             return ended_run(reader, registry)
     with closing(Store.reopen(folder)) as store:

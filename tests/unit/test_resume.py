@@ -189,7 +189,9 @@ def test_with_no_time_left_the_predictor_is_made_of_what_there_is(tmp_path, monk
 def test_a_run_that_ended_keeps_its_predictor_and_takes_no_more(tmp_path):
     outcome = run(tmp_path / "run")
 
-    assert np.array_equal(predictions(outcome.predictor), predictions(automl.resume(tmp_path / "run")))
+    for folder in (tmp_path / "run", tmp_path / "run" / "predictor"):
+        assert np.array_equal(predictions(outcome.predictor), predictions(automl.resume(folder)))
+        assert np.array_equal(predictions(outcome.predictor), predictions(automl.finish(folder)))
     with pytest.raises(RunError, match=r"has ended, and its table is no longer there.*fit --baselines"):
         automl.resume(tmp_path / "run", time="10m")
 
