@@ -209,8 +209,7 @@ def fit_run(
 
 def _arrange(run: Run, store: Store) -> Arranged:
     """Decide what is searched, and write down all that the run is about."""
-    from automl.data.storage import save_data, save_sample
-    from automl.evaluate import save_splits
+    from automl.data.storage import save_data, save_sample, save_splits
 
     prepared, resampling, folder = run.ready.prepared, run.ready.resampling, store.folder
     course = build_strategy(run)

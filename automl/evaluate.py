@@ -18,7 +18,7 @@ from automl.fold_data import REFIT_FOLD, forms_of
 from automl.latency import folder_megabytes, time_rows
 from automl.member import Member, fit_member, load_member
 from automl.protocols import Config, Effort
-from automl.run_folder import DATA_FOLDER, SPLITS_FILE
+from automl.run_folder import DATA_FOLDER
 from automl.specs import load_object
 
 if TYPE_CHECKING:
@@ -107,33 +107,11 @@ CHECKED_MEGABYTES = 20.0
 CHECKED_ROWS = 5
 
 
-def save_splits(folder: Path, splits: list[Split]) -> None:
-    """Write the row numbers of all folds where `open_run_data` finds them."""
-    import numpy as np
-
-    arrays: dict[str, NDArray[np.int64]] = {}
-    for number, split in enumerate(splits):
-        arrays[f"train_{number}"] = split.train
-        arrays[f"valid_{number}"] = split.valid
-    np.savez(folder / SPLITS_FILE, **arrays)  # type: ignore[arg-type]
-
-
-def read_splits(folder: Path) -> list[Split]:
-    """What `save_splits` wrote."""
-    import numpy as np
-
-    from automl.data.records import Split
-
-    with np.load(folder / SPLITS_FILE, allow_pickle=False) as arrays:
-        count = len(arrays.files) // 2
-        return [Split(train=arrays[f"train_{n}"], valid=arrays[f"valid_{n}"]) for n in range(count)]
-
-
 def _open(job: FoldJob) -> _Opened:
     """The run's data, mapped once per worker and kept for its next jobs."""
     opened = _opened.get("run")
     if opened is None or opened.run_id != job.run_id:
-        from automl.data.storage import open_data
+        from automl.data.storage import open_data, read_splits
 
         opened = _Opened(
             run_id=job.run_id, data=open_data(job.run_folder / DATA_FOLDER), splits=read_splits(job.run_folder)

@@ -14,9 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from automl.arrange import Arranged, Run, recall_course, run_context
 from automl.data.records import Resampling
-from automl.data.storage import open_data, open_sample
+from automl.data.storage import open_data, open_sample, read_splits
 from automl.errors import RunError, SettingsError
-from automl.evaluate import read_splits
 from automl.history import Candidate
 from automl.machine import find_machine, versions
 from automl.metrics import load_metric

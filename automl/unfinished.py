@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING
 
 from automl.clock import Clock
 from automl.data.records import Finding
+from automl.data.storage import read_splits
 from automl.ensemble import Ensemble
 from automl.errors import RunError
-from automl.evaluate import FoldResult, read_splits
+from automl.evaluate import FoldResult
 from automl.goals import Goals
 from automl.history import History, Trial
 from automl.live_ensemble import LiveEnsemble

@@ -44,8 +44,9 @@ from discards import Judged, early_discard
 from tabular import METRICS
 
 from automl.api import fit_run, make_settings
+from automl.data.storage import read_splits
 from automl.ensemble import select
-from automl.evaluate import PREDICTIONS_FILE, read_splits
+from automl.evaluate import PREDICTIONS_FILE
 from automl.metrics import load_metric
 from automl.oof import OutOfFold
 from automl.predictor import Predictor

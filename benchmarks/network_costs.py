@@ -5,7 +5,7 @@
 CPU seconds of one thread, so that other programs hardly matter. A network's default configuration is trained for one and for
 three epochs on tasks of several sizes; the difference tells what an epoch costs, the rest what comes before and after. Full
 training is then taken to last `TYPICAL_SHARE` of the model's epochs, as early stopping ends most of them. The unit is
-`automl.plan.fit_seconds` of the task.
+`automl.fold_plan.fit_seconds` of the task.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ def fit_cpu_seconds(spec, task, data, epochs):
 
 def measure(spec, registry):
     """Relative cost by task."""
-    from automl.plan import fit_seconds
+    from automl.fold_plan import fit_seconds
     from automl.ready import with_weights
     from automl.settings import Settings
 

@@ -8,7 +8,8 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from automl.data.image_store import PixelFolder
-from automl.data.records import ImageData, TableData, TableLayout
+from automl.data.records import ImageData, Split, TableData, TableLayout
+from automl.run_folder import SPLITS_FILE
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -137,3 +138,23 @@ def open_table(folder: Path) -> TableData:
         weight=array("weight"),
         groups=array("groups"),
     )
+
+
+def save_splits(folder: Path, splits: list[Split]) -> None:
+    """Write the row numbers of all folds for workers to find."""
+    import numpy as np
+
+    arrays = {}
+    for number, split in enumerate(splits):
+        arrays[f"train_{number}"] = split.train
+        arrays[f"valid_{number}"] = split.valid
+    np.savez(folder / SPLITS_FILE, **arrays)
+
+
+def read_splits(folder: Path) -> list[Split]:
+    """What `save_splits` wrote."""
+    import numpy as np
+
+    with np.load(folder / SPLITS_FILE, allow_pickle=False) as arrays:
+        count = len(arrays.files) // 2
+        return [Split(train=arrays[f"train_{n}"], valid=arrays[f"valid_{n}"]) for n in range(count)]

@@ -14,8 +14,8 @@ from sklearn.datasets import load_breast_cancer
 import automl
 from automl import Effort
 from automl.api import fit_run, make_settings
+from automl.data.storage import read_splits
 from automl.errors import DataError, PredictorError, RunError, SettingsError
-from automl.evaluate import read_splits
 from automl.registry import load_registry
 from automl.run_reader import open_run
 from automl.testing import toys

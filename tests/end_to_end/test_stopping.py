@@ -183,7 +183,7 @@ def test_a_run_that_ends_before_its_first_trial_leaves_nothing_behind(tmp_path, 
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr("automl.evaluate.save_splits", stop)
+        patched.setattr("automl.data.storage.save_splits", stop)
         with pytest.raises(KeyboardInterrupt):
             run(folder, trials=1)
 

@@ -17,7 +17,7 @@ from automl.cli.main import _flushed
 from automl.cli.main import run as run_command
 from automl.cli.output import Session
 from automl.errors import DataError, SettingsError
-from automl.plan import choose_folds
+from automl.fold_plan import choose_folds
 from automl.prices import Money, Prices
 from automl.task import Task
 
