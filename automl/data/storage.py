@@ -148,7 +148,7 @@ def save_splits(folder: Path, splits: list[Split]) -> None:
     for number, split in enumerate(splits):
         arrays[f"train_{number}"] = split.train
         arrays[f"valid_{number}"] = split.valid
-    np.savez(folder / SPLITS_FILE, **arrays)
+    np.savez(folder / SPLITS_FILE, **arrays)  # type: ignore[arg-type]
 
 
 def read_splits(folder: Path) -> list[Split]:
