@@ -210,7 +210,10 @@ class _Clock:
         self._deadline = recipe.deadline
         # A training that ends early by intention leaves the fall of its rate to the one that continues it.
         self._anneals = recipe.deadline is not None and recipe.epochs >= recipe.full_epochs
-        self._started, self._first = time.monotonic(), epochs
+        self._first = epochs
+        self._since: tuple[float, float] | None = None
+        """When the first step was over, and the epochs until then: that step holds imports and other beginnings, which say
+        nothing of the pace."""
         self.judging = 0.0
         """Seconds of the last judging."""
 
@@ -223,7 +226,11 @@ class _Clock:
             return False
         assert self._deadline is not None
         now = time.monotonic()
-        pace = (now - self._started) / (at - self._first)
+        if self._since is None:
+            self._since = now, at
+            return False
+        began, before = self._since
+        pace = (now - began) / (at - before)
         return self._deadline - now - self.judging < ANNEAL_SLACK * ANNEAL_SHARE * at * pace
 
 

@@ -205,6 +205,23 @@ def test_a_deadline_ends_an_epoch_and_the_rate_falls_before_it():
     assert progress.best
 
 
+def test_a_slow_first_step_says_nothing_of_the_pace():
+    """A training that goes on has many epochs behind it, so that a wrong pace would end it at once."""
+
+    class Slow(Rows):
+        def epoch(self, number, batch_size):
+            if not self.seen:
+                time.sleep(0.4)
+            return super().epoch(number, batch_size)
+
+    network, optimiser = made()
+    progress = training.Progress(epochs=25.0)
+    run(network, optimiser, 50, progress, rows=Slow(), full_epochs=50, deadline=time.monotonic() + 4.0)
+
+    assert progress.epochs > 27
+    assert progress.anneal is None or progress.anneal.begin > 27
+
+
 def test_a_training_that_goes_on_later_does_not_anneal():
     network, optimiser = made()
     progress = run(network, optimiser, 5000, rows=Rows(rows=5000), full_epochs=9000, deadline=time.monotonic() + 0.4)
