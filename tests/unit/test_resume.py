@@ -109,6 +109,19 @@ def test_promotions_are_the_same_after_a_kill_inside_a_bracket(tmp_path, monkeyp
         assert np.array_equal(predictions(outcome.predictor), predictions(resumed.predictor))
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("sampler", ["grid", "local", "evolution", "kde", "gp"])
+def test_what_samplers_propose_is_the_same_after_a_kill(tmp_path, monkeypatch, sampler):
+    options = {"strategy": sampler, "trials": 14, "baselines": False}
+    outcome = run(tmp_path / "whole", **options)
+    folder = killed(monkeypatch, tmp_path / "run", method="trial_finished", at=9, **options)
+
+    resumed = resume_folder(folder)
+
+    assert rows(tmp_path / "whole") == rows(folder)
+    assert np.array_equal(predictions(outcome.predictor), predictions(resumed.predictor))
+
+
 def test_a_run_may_be_killed_again_and_again(tmp_path, monkeypatch, whole):
     folder = killed(monkeypatch, tmp_path / "run", method="job_finished", at=3)
     original = Store.job_finished
