@@ -204,7 +204,7 @@ def speed(machine: Machine, network: str) -> dict[str, Any]:
 
 def precision(machine: Machine, network: str) -> dict[str, Any]:
     """Number types that layers put out, and the memory that training in bf16 saves. Networks for tables must predict in
-    single precision; those on images predict in what they train in.
+    single precision; those on images predict classes in what they train in, values in single precision.
     """
     from automl_plugins.torch_common import training
 

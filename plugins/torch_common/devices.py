@@ -172,9 +172,35 @@ def to_device(tensor: torch.Tensor, device: str) -> torch.Tensor:
     """The tensor there; on its way to a GPU it is pinned, so that the copy runs beside other work."""
     if device == "cpu":
         return tensor
-    if device.startswith("cuda"):
+    if device.startswith("cuda") and tensor.device.type == "cpu":
         return tensor.pin_memory().to(device, non_blocking=True)
     return tensor.to(device)
+
+
+def synchronise(device: str) -> None:
+    """Wait for what a GPU still computes, so that a clock read next tells the time of what was asked for before it."""
+    import torch
+
+    if device.startswith("cuda"):
+        torch.cuda.synchronize(device)
+    elif device.startswith("mps"):
+        torch.mps.synchronize()
+
+
+def free_memory(device: str) -> None:
+    """Give back what torch holds of a GPU's memory and no tensor uses.
+
+    To be called when the error is handled, not while it is: its traceback keeps the tensors of all its frames alive.
+    """
+    import gc
+
+    import torch
+
+    gc.collect()  # frames and errors may refer to each other
+    if device.startswith("cuda"):
+        torch.cuda.empty_cache()
+    elif device.startswith("mps"):
+        torch.mps.empty_cache()
 
 
 def is_out_of_memory(error: BaseException) -> bool:

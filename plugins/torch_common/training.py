@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
-from automl_plugins.torch_common.devices import is_out_of_memory, mixed_precision
+from automl_plugins.torch_common.devices import free_memory, is_out_of_memory, mixed_precision, synchronise
 from automl_plugins.torch_common.schedules import Anneal, factor
 
 if TYPE_CHECKING:
@@ -77,40 +77,36 @@ class Progress:
     """Why training ended before its epochs were used up: ``early``, ``deadline``, ``diverged``."""
 
 
-def train(
-    network: nn.Module,
-    batches: Batches,
-    optimiser: torch.optim.Optimizer,
-    recipe: Recipe,
-    progress: Progress,
-    *,
-    objective: Callable[[Any, Tensor, Tensor | None], Tensor],
-    judge: Callable[[], float] | None,
-) -> None:
-    """Train `network` in place, and keep account in `progress`.
+@dataclass(frozen=True, kw_only=True)
+class Learner:
+    """What is trained, and by what."""
 
-    `objective` turns outputs, target and weights of a batch into the loss; `judge` gives the validation loss of the
-    network as it is, None without validation rows. Afterwards the network has the weights of its last step;
-    `use_best` takes the best ones.
+    network: nn.Module
+    optimiser: torch.optim.Optimizer
+    objective: Callable[[Any, Tensor, Tensor | None], Tensor]
+    """Turns outputs, target and weights of a batch into the loss."""
+    judge: Callable[[], float] | None
+    """Gives the validation loss of the network as it is; None without validation rows."""
+
+
+def train(learner: Learner, batches: Batches, recipe: Recipe, progress: Progress) -> None:
+    """Train the learner's network in place, and keep account in `progress`.
+
+    Afterwards the network has the weights of its last step; `use_best` takes the best ones.
     """
     clock = _Clock(recipe, progress.epochs)
     progress.batch_size = progress.batch_size or recipe.batch_size
     if progress.ended == "deadline":
         progress.ended = ""
     while progress.epochs < recipe.epochs and not progress.ended:
-        before = _copy(network) if judge is None else {}
-        try:
-            _one_epoch(network, batches, optimiser, recipe, progress, objective, clock)
-        except Exception as error:
-            # Half the batch, once: the first one was a guess, and a device may be shared.
-            if not is_out_of_memory(error) or progress.batch_size < recipe.batch_size or progress.batch_size < 2:
-                raise
-            progress.batch_size //= 2
-            optimiser.zero_grad(set_to_none=True)
-            if recipe.device.startswith("cuda"):
-                torch.cuda.empty_cache()
+        before = _copy(learner.network) if learner.judge is None else {}
+        if _fits(learner, batches, recipe, progress, clock):
+            _settle(learner, recipe, progress, before, clock)
             continue
-        _settle(network, recipe, progress, judge, before, clock)
+        progress.batch_size //= 2
+        learner.optimiser.zero_grad(set_to_none=True)
+        free_memory(recipe.device)
+        clock.start(progress.epochs)
 
 
 def use_best(network: nn.Module, progress: Progress) -> None:
@@ -119,16 +115,22 @@ def use_best(network: nn.Module, progress: Progress) -> None:
         network.load_state_dict(progress.best)
 
 
-def _one_epoch(
-    network: nn.Module,
-    batches: Batches,
-    optimiser: torch.optim.Optimizer,
-    recipe: Recipe,
-    progress: Progress,
-    objective: Callable[[Any, Tensor, Tensor | None], Tensor],
-    clock: _Clock,
-) -> None:
+def _fits(learner: Learner, batches: Batches, recipe: Recipe, progress: Progress, clock: _Clock) -> bool:
+    """One epoch; False where memory ran out and half the batch may do: once, as the first size was a guess, and a device
+    may be shared. On return the error is gone, and with it the batch and all else that its frames held.
+    """
+    try:
+        _one_epoch(learner, batches, recipe, progress, clock)
+    except Exception as error:
+        if not is_out_of_memory(error) or progress.batch_size < recipe.batch_size or progress.batch_size < 2:
+            raise
+        return False
+    return True
+
+
+def _one_epoch(learner: Learner, batches: Batches, recipe: Recipe, progress: Progress, clock: _Clock) -> None:
     """One epoch, or what time allows of it."""
+    network, optimiser = learner.network, learner.optimiser
     first = int(progress.epochs)
     steps = batches.steps(progress.batch_size)
     at = float(first)
@@ -149,7 +151,7 @@ def _one_epoch(
         for group in optimiser.param_groups:
             group["lr"] = group["base_lr"] * rate
         with mixed_precision(recipe.device):
-            loss = objective(network(*inputs), target, weight)
+            loss = learner.objective(network(*inputs), target, weight)
         optimiser.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         if recipe.clip is not None:
@@ -160,22 +162,17 @@ def _one_epoch(
     progress.epochs = at
 
 
-def _settle(
-    network: nn.Module,
-    recipe: Recipe,
-    progress: Progress,
-    judge: Callable[[], float] | None,
-    before: dict[str, Tensor],
-    clock: _Clock,
-) -> None:
+def _settle(learner: Learner, recipe: Recipe, progress: Progress, before: dict[str, Tensor], clock: _Clock) -> None:
     """Judge the weights after an epoch, keep the best, and decide whether to go on."""
-    if judge is None:
+    network = learner.network
+    synchronise(recipe.device)  # what the epoch still computes is its own time, and none of the judging
+    if learner.judge is None:
         if not _is_finite(network):
             network.load_state_dict(before)
             progress.ended = "diverged"
     else:
         started = time.monotonic()
-        loss = judge()
+        loss = learner.judge()  # a number on the CPU: nothing is computed any more when it is there
         clock.judging = time.monotonic() - started
         if loss < progress.best_loss or not progress.best:
             progress.best_loss, progress.best_epochs, progress.best = loss, progress.epochs, _copy(network)
@@ -207,15 +204,19 @@ class _Clock:
     """The pace of a training, and what that means for its deadline."""
 
     def __init__(self, recipe: Recipe, epochs: float) -> None:
-        self._deadline = recipe.deadline
+        self._deadline, self._device = recipe.deadline, recipe.device
         # A training that ends early by intention leaves the fall of its rate to the one that continues it.
         self._anneals = recipe.deadline is not None and recipe.epochs >= recipe.full_epochs
+        self.judging = 0.0
+        """Seconds of the last judging."""
+        self.start(epochs)
+
+    def start(self, epochs: float) -> None:
+        """Measure the pace from here on."""
         self._first = epochs
         self._since: tuple[float, float] | None = None
         """When the first step was over, and the epochs until then: that step holds imports and other beginnings, which say
         nothing of the pace."""
-        self.judging = 0.0
-        """Seconds of the last judging."""
 
     def is_over(self) -> bool:
         return self._deadline is not None and time.monotonic() + self.judging > self._deadline
@@ -225,10 +226,11 @@ class _Clock:
         if not self._anneals or progress.anneal is not None or at <= self._first:
             return False
         assert self._deadline is not None
-        now = time.monotonic()
         if self._since is None:
-            self._since = now, at
+            synchronise(self._device)  # a GPU may be at the first step still, and later steps would pay for it
+            self._since = time.monotonic(), at
             return False
+        now = time.monotonic()
         began, before = self._since
         pace = (now - began) / (at - before)
         return self._deadline - now - self.judging < ANNEAL_SLACK * ANNEAL_SHARE * at * pace

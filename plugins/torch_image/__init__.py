@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from automl import Fidelity, ModelSpec, hookimpl
 
 DEVICES = ("cpu", "cuda", "mps")
@@ -50,45 +52,40 @@ def register_models() -> list[ModelSpec]:
             priority=10,
             cost=25.0,
         ),
-        _pretrained(
-            "finetune",
-            "A pretrained network trained further, all of it or its last blocks.",
-            "finetune:FineTuned",
-            "spaces:finetune",
-            priority=25,
-            cost=300.0,
+        replace(
+            _pretrained(
+                "finetune",
+                "A pretrained network trained further, all of it or its last blocks.",
+                "finetune:FineTuned",
+                "spaces:finetune",
+                priority=25,
+                cost=300.0,
+            ),
             cpu_share=CPU_SHARE,
             fidelities=(Fidelity(name="epochs", unit=EPOCHS, low=1, high=10, resumable=True), "resolution"),
         ),
-        _network("cnn", "Small convolutional network.", "cnn", "CNN", priority=20, cost=40.0),
-        _network("resnet", "ResNet (He et al. 2016) of basic blocks.", "resnet", "ResNet", priority=30, cost=40.0),
-        _network(
-            "efficientnet",
-            "EfficientNet (Tan and Le 2019) with compound scaling.",
-            "efficientnet",
-            "EfficientNet",
-            priority=40,
-            cost=100.0,
+        _network("cnn", "Small convolutional network.", "CNN", priority=20, cost=40.0),
+        _network("resnet", "ResNet (He et al. 2016) of basic blocks.", "ResNet", priority=30, cost=40.0),
+        replace(
+            _network(
+                "efficientnet",
+                "EfficientNet (Tan and Le 2019) with compound scaling.",
+                "EfficientNet",
+                priority=40,
+                cost=100.0,
+            ),
             cpu_share=CPU_SHARE,
         ),
     ]
 
 
-def _network(
-    name: str,
-    summary: str,
-    module: str,
-    model: str,
-    *,
-    priority: int,
-    cost: float,
-    cpu_share: float | None = None,
-) -> ModelSpec:
+def _network(name: str, summary: str, model: str, *, priority: int, cost: float) -> ModelSpec:
+    """A network trained from scratch; its module has its name."""
     epochs = Fidelity(name="epochs", unit=EPOCHS, low=1, high=25, resumable=True)
     return ModelSpec(
         name=name,
         summary=summary,
-        factory=f"automl_plugins.torch_image.{module}:{model}Model",
+        factory=f"automl_plugins.torch_image.{name}:{model}Model",
         space=f"automl_plugins.torch_image.spaces:{name}",
         requires=("torch", "safetensors"),
         versions_of=("torch",),
@@ -99,24 +96,14 @@ def _network(
         devices=DEVICES,
         find_device=FIND_DEVICE,
         relative_cost=cost,
-        cpu_share=cpu_share,
         memory_factor=4.0,
         priority=priority,
         preload=PRELOAD,
     )
 
 
-def _pretrained(
-    name: str,
-    summary: str,
-    factory: str,
-    space: str,
-    *,
-    priority: int,
-    cost: float,
-    cpu_share: float | None = None,
-    fidelities: tuple[Fidelity | str, ...] = (),
-) -> ModelSpec:
+def _pretrained(name: str, summary: str, factory: str, space: str, *, priority: int, cost: float) -> ModelSpec:
+    """A model that uses pretrained weights."""
     return ModelSpec(
         name=name,
         summary=summary,
@@ -127,12 +114,10 @@ def _pretrained(
         install="automl-pluggy[torch]",
         modality="images",
         form="images",
-        fidelities=fidelities,
         devices=DEVICES,
         find_device=FIND_DEVICE,
         find_weights=FIND_WEIGHTS,
         relative_cost=cost,
-        cpu_share=cpu_share,
         memory_factor=4.0,
         priority=priority,
         preload=PRELOAD,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,12 +12,13 @@ import torch
 from automl_plugins.torch_common import files
 from automl_plugins.torch_common.devices import seeded, torch_threads
 from automl_plugins.torch_common.losses import Loss, make_judge, matching_loss
-from automl_plugins.torch_common.optimisers import Choice, make_optimiser, usual_groups
-from automl_plugins.torch_common.training import Progress, Recipe, train, use_best
+from automl_plugins.torch_common.optimisers import make_optimiser, usual_groups
+from automl_plugins.torch_common.training import Learner, Progress, Recipe, train, use_best
 from automl_plugins.torch_image.augment import Augmentation
 from automl_plugins.torch_image.averaging import Averaged, predicting
 from automl_plugins.torch_image.counting import count_madds, count_parameters
 from automl_plugins.torch_image.pixels import ImageBatches, Images, Normalisation, moved, outputs_of, targets_of
+from automl_plugins.torch_image.recipes import compiling_pays, make_choice, make_recipe
 from automl_plugins.torch_image.scaling import ALPHA, BETA, Scale, compound_scale, scale_channels, scale_side
 
 from automl import PredictorError
@@ -32,16 +33,6 @@ if TYPE_CHECKING:
     from automl import Config, Effort, ImageData, Task
 
 FULL_EPOCHS = 25
-LEAST_STEPS = 8
-"""Batches of an epoch; where there are few rows, batches are smaller than configured."""
-LEAST_BATCH = 8
-SGD_FACTOR = 10.0
-"""SGD with momentum wants learning rates about so many times those of AdamW."""
-COMPILED_STEPS = 3000
-"""Training steps from which compiling a network, which takes tens of seconds, pays on a GPU."""
-COMPILING_SECONDS = 180.0
-RESERVE = 0.05
-"""Share of the seconds left that is kept for what comes after the last batch: judging, saving."""
 ABOUT = "network.json"
 
 
@@ -128,19 +119,19 @@ class ImageNetwork:
         images = Images(train, shape.side, shape.channels)
         self._normalisation = self.normalise(images)
         batches = self._batches(train, images)
-        recipe = self._recipe(batches, effort)
+        recipe = make_recipe(self._config, effort, seed=self._seed, rows=len(images), full_epochs=self.full_epochs)
         network = self.build(shape, self._scale(shape.phi))
         if effort.checkpoint is None:
             self.prepare(network)
         network = moved(network, effort.device)
         if self._config.get("average_weights"):
             network = Averaged(network, batches.steps(recipe.batch_size))
-        optimiser = make_optimiser(self._groups(network), self._optimiser())
+        optimiser = make_optimiser(self.groups(_trained(network)), make_choice(self._config))
         progress = Progress()
         if effort.checkpoint is not None:
             progress = files.load_training(effort.checkpoint, network, optimiser)
         started, before = time.monotonic(), progress.epochs
-        self._train(network, batches, optimiser, recipe, progress, valid)
+        self._train(self._learner(network, optimiser, valid), batches, recipe, progress)
         seconds = time.monotonic() - started
         if recipe.epochs < recipe.full_epochs:
             self._training = (network, optimiser, progress)
@@ -219,61 +210,27 @@ class ImageNetwork:
             device=self._device,
         )
 
-    def _recipe(self, batches: ImageBatches, effort: Effort) -> Recipe:
-        full = effort.full.get("epochs", self.full_epochs)
-        schedule = str(self._config["schedule"])
-        return Recipe(
-            seed=self._seed,
-            batch_size=max(min(int(self._config["batch_size"]), len(batches.images) // LEAST_STEPS), LEAST_BATCH),
-            epochs=effort.fidelity.get("epochs", full),
-            full_epochs=full,
-            schedule=schedule,
-            warm_up_epochs=0.0 if schedule == "one_cycle" else min(2.0, full / 10),  # one cycle rises by itself
-            patience=lambda best: 8 + 0.3 * best,
-            deadline=None if effort.deadline is None else effort.deadline - RESERVE * max(effort.seconds_left(), 0.0),
-            device=effort.device,
-        )
-
-    def _optimiser(self) -> Choice:
-        name = str(self._config["optimiser"])
-        factor = SGD_FACTOR if name == "sgd" else 1.0
-        return Choice(
-            name=name,
-            learning_rate=float(self._config["learning_rate"]) * factor,
-            # Decoupled decay is multiplied by the learning rate; SGD's and Adam's goes through the gradient.
-            weight_decay=float(self._config["weight_decay"]) * (1.0 if name == "adamw" else 0.01),
-        )
-
-    def _groups(self, network: nn.Module) -> list[dict[str, Any]]:
-        return self.groups(_trained(network))
-
     def _loss(self) -> Loss:
         return matching_loss(self._task, float(self._config.get("label_smoothing", 0.0)))
 
-    def _train(
-        self,
-        network: nn.Module,
-        batches: ImageBatches,
-        optimiser: torch.optim.Optimizer,
-        recipe: Recipe,
-        progress: Progress,
-        valid: ImageData | None,
-    ) -> None:
-        """The loop of `torch_common.training`, told what is to be minimised, judged and followed."""
-        assert self._shape is not None
-        loss, trained = self._loss(), _trained(network)
-        if _compiling_pays(recipe, batches, self._device):
+    def _train(self, learner: Learner, batches: ImageBatches, recipe: Recipe, progress: Progress) -> None:
+        """The loop of `torch_common.training`, compiled where that pays, and told what follows it."""
+        network, trained = learner.network, _trained(learner.network)
+        if compiling_pays(recipe, progress, batches):
             torch._dynamo.config.suppress_errors = True  # what cannot be compiled runs as it is
             trained.compile()
-
-        def objective(outputs: Tensor, target: Tensor, weight: Tensor | None) -> Tensor:
-            return loss(self._flat(outputs), target, weight)
 
         def follow(share: float) -> None:
             self.follow(trained, share)
             if isinstance(network, Averaged):
                 network.update()
 
+        train(learner, batches, replace(recipe, follow=follow), progress)
+
+    def _learner(self, network: nn.Module, optimiser: torch.optim.Optimizer, valid: ImageData | None) -> Learner:
+        """The network with what is to be minimised and how it is judged."""
+        assert self._shape is not None
+        loss = self._loss()
         judge: Callable[[], float] | None = None
         if valid is not None and len(valid):
             images = Images(valid, self._shape.side, self._shape.channels)
@@ -283,15 +240,26 @@ class ImageNetwork:
             )
             assert target is not None
             judge = make_judge(lambda: self._outputs(network, images), target, weight, loss)
-        followed = Recipe(**{**vars(recipe), "follow": follow})
-        train(network, batches, optimiser, followed, progress, objective=objective, judge=judge)
+        return Learner(
+            network=network,
+            optimiser=optimiser,
+            objective=lambda outputs, target, weight: loss(self._flat(outputs), target, weight),
+            judge=judge,
+        )
 
     def _outputs(self, network: nn.Module, images: Images) -> Tensor:
         """(rows, classes) or (rows,), in evaluation mode."""
         assert self._normalisation is not None
         network.eval()
-        flips = bool(self._config.get("flip_at_test", False))
-        return self._flat(outputs_of(network, images, self._normalisation, device=self._device, flips=flips))
+        outputs = outputs_of(
+            network,
+            images,
+            self._normalisation,
+            device=self._device,
+            flips=bool(self._config.get("flip_at_test", False)),
+            precise=not self._task.is_classification,
+        )
+        return self._flat(outputs)
 
     def _flat(self, outputs: Tensor) -> Tensor:
         return outputs if self._task.is_classification else outputs[:, 0]
@@ -327,9 +295,3 @@ class ImageNetwork:
 
 def _trained(network: nn.Module) -> nn.Module:
     return network.live if isinstance(network, Averaged) else network
-
-
-def _compiling_pays(recipe: Recipe, batches: ImageBatches, device: str) -> bool:
-    steps = recipe.epochs * batches.steps(recipe.batch_size)
-    has_time = recipe.deadline is None or recipe.deadline - time.monotonic() > COMPILING_SECONDS
-    return device.startswith("cuda") and has_time and steps >= COMPILED_STEPS

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from automl_plugins.torch_common.devices import is_out_of_memory, mixed_precision, to_device
+from automl_plugins.torch_common.devices import mixed_precision, to_device
+from automl_plugins.torch_common.predicting import in_batches
 from automl_plugins.torch_image.augment import Augmentation
 
 from automl import with_channels
@@ -64,8 +66,12 @@ class Normalisation:
 
     def apply(self, images: Tensor) -> Tensor:
         """Of images in 0..1."""
-        mean, spread = (torch.tensor(values, device=images.device) for values in (self.mean, self.spread))
-        return (images - mean[None, :, None, None]) / spread[None, :, None, None]
+        return self.on(str(images.device))(images)
+
+    def on(self, device: str) -> Callable[[Tensor], Tensor]:
+        """`apply` for many batches of a device: mean and spread are copied there once, as each copy makes a GPU wait."""
+        mean, spread = (to_device(torch.tensor(one)[:, None, None], device) for one in (self.mean, self.spread))
+        return lambda images: (images - mean) / spread  # (rows, channels, side, side), (channels, 1, 1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,6 +96,7 @@ class ImageBatches:
 
     def epoch(self, number: int, batch_size: int) -> Iterator[tuple[tuple[Tensor, ...], Tensor, Tensor | None]]:
         """Inputs, target and weights of each batch."""
+        normalised = self.normalisation.on(self.device)
         order = np.random.default_rng([self.seed, number]).permutation(len(self.images))
         draws = torch.Generator().manual_seed((self.seed * 1_000_003 + number) % (2**63 - 1))
         parts = [order[step * batch_size : (step + 1) * batch_size] for step in range(self.steps(batch_size))]
@@ -99,7 +106,7 @@ class ImageBatches:
             target = to_device(self.target[torch.from_numpy(rows)], self.device)
             weight = None if self.weight is None else to_device(self.weight[torch.from_numpy(rows)], self.device)
             images, target = self.augmentation.mixed(images, target, self.classes, draws)
-            yield (laid_out(self.normalisation.apply(images), self.device),), target, weight
+            yield (laid_out(normalised(images), self.device),), target, weight
 
     def _read(self, parts: list[NDArray[np.int64]]) -> Iterator[Tensor]:
         """The pixels of each batch on the device; for a GPU the next batch is read while this one is computed."""
@@ -128,27 +135,22 @@ def outputs_of(
     *,
     device: str = "cpu",
     flips: bool = False,
+    precise: bool = False,
 ) -> Tensor:
-    """What a network says of all images, in batches, on its device; with `flips` the mean with their mirror images."""
-    found: list[Tensor] = []
-    start, size = 0, PREDICTED_ROWS
-    while start < len(images):
-        rows = np.arange(start, min(start + size, len(images)))
-        try:
-            pixels = to_device(images.read(rows), device).float() / 255
-            inputs = laid_out(normalisation.apply(pixels), device)
-            with mixed_precision(device):
-                outputs = network(inputs).float()
-                if flips:
-                    outputs = (outputs + network(inputs.flip(3)).float()) / 2
-        except Exception as error:
-            if size < PREDICTED_ROWS or not is_out_of_memory(error):
-                raise
-            size //= 2  # once: what does not fit then is another program's memory, or too large an image
-            continue
-        found.append(outputs)
-        start = int(rows[-1]) + 1
-    return torch.cat(found)
+    """What a network says of all images, in batches, on its device; with `flips` the mean with their mirror images.
+
+    Values must be `precise`: bf16 knows two or three digits, which is enough to tell classes apart.
+    """
+    normalised = normalisation.on(device)
+
+    def compute(start: int, stop: int) -> Tensor:
+        pixels = to_device(images.read(np.arange(start, stop)), device).float() / 255
+        inputs = laid_out(normalised(pixels), device)
+        with nullcontext() if precise else mixed_precision(device):
+            outputs = network(inputs).float()
+            return (outputs + network(inputs.flip(3)).float()) / 2 if flips else outputs
+
+    return in_batches(compute, rows=len(images), most=PREDICTED_ROWS, device=device)
 
 
 def targets_of(data: ImageData, *, classes: int) -> tuple[Tensor, Tensor | None]:

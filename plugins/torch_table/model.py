@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import torch
-from automl_plugins.torch_common.devices import one_thread, seeded, torch_threads
+from automl_plugins.torch_common.devices import one_thread, seeded, to_device, torch_threads
 from automl_plugins.torch_common.files import has_training, load_training, load_weights, save_training, save_weights
 from automl_plugins.torch_common.losses import Loss, make_judge, matching_loss
 from automl_plugins.torch_common.optimisers import Choice, make_optimiser, usual_groups
-from automl_plugins.torch_common.training import Progress, Recipe, train, use_best
+from automl_plugins.torch_common.predicting import in_batches
+from automl_plugins.torch_common.training import Learner, Progress, Recipe, train, use_best
 from automl_plugins.torch_table import EPOCHS
 from automl_plugins.torch_table.batches import TableBatches, inputs_of
 from automl_plugins.torch_table.columns import NetworkColumns, Shape
@@ -126,15 +127,13 @@ class TableNetwork:
             progress = load_training(effort.checkpoint, network, optimiser)
         recipe = self._recipe(effort, network, optimiser, rows=len(train_rows))
         loss = matching_loss(self._task, self._get("label_smoothing", 0.0))
-        train(
-            network,
-            batches,
-            optimiser,
-            recipe,
-            progress,
+        learner = Learner(
+            network=network,
+            optimiser=optimiser,
             objective=lambda outputs, target, weight: _objective(loss, outputs, target, weight),
             judge=None if valid is None else self._judge(valid, loss),
         )
+        train(learner, batches, recipe, progress)
         if recipe.epochs < recipe.full_epochs:  # another fit may go on from here
             last = {name: value.detach().clone() for name, value in network.state_dict().items()}
             self._training = _Training(last=last, optimiser=optimiser, progress=progress)
@@ -145,7 +144,8 @@ class TableNetwork:
     def predict(self, data: TableData) -> NDArray[np.float64]:
         """Probabilities ``(rows, classes)`` or values ``(rows,)``."""
         with one_thread():
-            outputs = self._outputs(inputs_of(self._columns.transform(data), self._device))
+            # Rows go to the device batch by batch: all at once may be more than it holds.
+            outputs = self._outputs(inputs_of(self._columns.transform(data), "cpu"))
             if self._task.is_classification:
                 return self._target.probabilities(torch.softmax(outputs, dim=1).cpu().numpy())
             return self._target.values(outputs.cpu().numpy())
@@ -242,16 +242,17 @@ class TableNetwork:
     def _outputs(self, inputs: Inputs) -> Tensor:
         """Scores of the classes ``(rows, classes)``, or values ``(rows,)``; heads are averaged as predictions."""
         assert self._network is not None
-        self._network.eval()
-        found = []
-        for start in range(0, len(inputs[0]), PREDICTED_ROWS):
-            scores = self._network(*(one[start : start + PREDICTED_ROWS] for one in inputs))  # (B, heads, outputs)
-            if self._task.is_classification:
-                shares = torch.log_softmax(scores, dim=2)  # the logarithm of a mean of probabilities is a score, too
-                found.append(torch.logsumexp(shares, dim=1))  # (B, classes)
-            else:
-                found.append(scores.mean(dim=1).squeeze(1))  # (B,)
-        return torch.cat(found)
+        network = self._network.eval()
+
+        def compute(start: int, stop: int) -> Tensor:
+            rows = (to_device(one[start:stop], self._device) for one in inputs)
+            scores: Tensor = network(*rows)  # (B, heads, outputs)
+            if not self._task.is_classification:
+                return scores.mean(dim=1).squeeze(1)  # (B,)
+            shares = torch.log_softmax(scores, dim=2)  # the logarithm of a mean of probabilities is a score, too
+            return torch.logsumexp(shares, dim=1)  # (B, classes)
+
+        return in_batches(compute, rows=len(inputs[0]), most=PREDICTED_ROWS, device=self._device)
 
 
 def _objective(loss: Loss, outputs: Tensor, target: Tensor, weight: Tensor | None) -> Tensor:

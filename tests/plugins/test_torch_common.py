@@ -1,7 +1,9 @@
 """What networks share: the training loop, schedules, optimisers, losses, files, threads."""
 
 import json
+import sys
 import time
+import weakref
 
 import numpy as np
 import pytest
@@ -67,7 +69,8 @@ def run(network, optimiser, epochs, progress=None, valid=None, rows=None, object
     )
     objective = objective or losses.Loss(kind="classes", smoothing=0.1)
     judge = None if valid is None else judge_of(network, valid)
-    training.train(network, rows or Rows(), optimiser, recipe, progress, objective=objective, judge=judge)
+    learner = training.Learner(network=network, optimiser=optimiser, objective=objective, judge=judge)
+    training.train(learner, rows or Rows(), recipe, progress)
     return progress
 
 
@@ -205,21 +208,50 @@ def test_a_deadline_ends_an_epoch_and_the_rate_falls_before_it():
     assert progress.best
 
 
-def test_a_slow_first_step_says_nothing_of_the_pace():
+@pytest.mark.parametrize("slow", ["batch", "step"])
+def test_a_slow_first_step_says_nothing_of_the_pace(slow):
     """A training that goes on has many epochs behind it, so that a wrong pace would end it at once."""
+    began = []
+
+    def wait(what):
+        if what == slow and not began:
+            began.append(time.sleep(0.4))
 
     class Slow(Rows):
         def epoch(self, number, batch_size):
-            if not self.seen:
-                time.sleep(0.4)
+            wait("batch")
             return super().epoch(number, batch_size)
 
+    def objective(outputs, target, weight):
+        wait("step")
+        return losses.Loss(kind="classes")(outputs, target, weight)
+
     network, optimiser = made()
-    progress = training.Progress(epochs=25.0)
-    run(network, optimiser, 50, progress, rows=Slow(), full_epochs=50, deadline=time.monotonic() + 4.0)
+    progress = training.Progress(epochs=25)
+    deadline = time.monotonic() + 4.0
+    run(network, optimiser, 50, progress, rows=Slow(), objective=objective, full_epochs=50, deadline=deadline)
 
     assert progress.epochs > 27
     assert progress.anneal is None or progress.anneal.begin > 27
+
+
+def test_a_gpu_is_waited_for_where_time_is_measured_and_not_at_each_step(monkeypatch):
+    events = []
+    monkeypatch.setattr(training, "synchronise", lambda device: events.append("wait"))
+    network, optimiser = made()
+
+    def objective(outputs, target, weight):
+        events.append("step")
+        return losses.Loss(kind="classes")(outputs, target, weight)
+
+    recipe = training.Recipe(
+        seed=1, batch_size=50, epochs=2, full_epochs=2, deadline=time.monotonic() + 60.0, device="cpu"
+    )
+    judge = lambda: events.append("judge") or 1.0  # noqa: E731
+    learner = training.Learner(network=network, optimiser=optimiser, objective=objective, judge=judge)
+    training.train(learner, Rows(), recipe, training.Progress())
+
+    assert ["step", "wait", *["step"] * 3, "wait", "judge", *["step"] * 4, "wait", "judge"] == events
 
 
 def test_a_training_that_goes_on_later_does_not_anneal():
@@ -256,6 +288,44 @@ def test_out_of_memory_halves_the_batch_once(error):
     assert [(0, 32), (0, 16), (1, 16)] == rows.seen
     with pytest.raises(type(error)):
         run(*made(), 2, objective=objective, batch_size=64)
+
+
+def test_memory_is_freed_when_nothing_of_the_failed_step_is_left(monkeypatch):
+    """While an error is handled, its traceback keeps the batch, the outputs and all else that its frames held."""
+    plain, kept, seen = losses.Loss(kind="classes"), [], []
+    network, optimiser = made()
+
+    def objective(outputs, target, weight):
+        if len(target) > 16 and optimiser.state:  # not in the first step: there are gradients by then
+            kept.extend(weakref.ref(one) for one in (outputs, target))
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return plain(outputs, target, weight)
+
+    def free(device):
+        gradients = [one.grad for one in network.parameters() if one.grad is not None]
+        seen.append((device, sys.exc_info()[0], [one() for one in kept], gradients))
+
+    monkeypatch.setattr(training, "free_memory", free)
+    progress = run(network, optimiser, 2, objective=objective)
+
+    assert [("cpu", None, [None, None], [])] == seen
+    assert 16 == progress.batch_size
+
+
+def test_the_pace_is_measured_anew_with_half_the_batch():
+    """Otherwise steps before the failure would count, of which some are done once more."""
+    plain, steps = losses.Loss(kind="classes"), []
+
+    def objective(outputs, target, weight):
+        steps.append(len(target))
+        if len(target) > 10 and len(steps) > 1:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return plain(outputs, target, weight)
+
+    progress = run(*made(), 2, objective=objective, batch_size=20, full_epochs=2, deadline=time.monotonic() + 60.0)
+
+    assert (2.0, 10) == (progress.epochs, progress.batch_size)
+    assert [20, 20] + [10] * 40 == steps
 
 
 def test_other_errors_are_not_taken_for_a_lack_of_memory():
@@ -372,6 +442,18 @@ def test_a_cpu_computes_in_single_precision():
         assert torch.float32 == (torch.ones(2, 2) @ torch.ones(2, 2)).dtype
     value = torch.ones(2)
     assert to_device(value, "cpu") is value
+
+
+@pytest.mark.parametrize(("device", "asked"), [("cpu", []), ("cuda:1", ["cuda"]), ("mps", ["mps"])])
+def test_each_kind_of_device_is_waited_for_and_freed_in_its_own_way(monkeypatch, device, asked):
+    waited, freed = [], []
+    for kind in ("cuda", "mps"):
+        monkeypatch.setattr(getattr(torch, kind), "synchronize", lambda *which, kind=kind: waited.append(kind))
+        monkeypatch.setattr(getattr(torch, kind), "empty_cache", lambda kind=kind: freed.append(kind))
+    found_devices.synchronise(device)
+    found_devices.free_memory(device)
+
+    assert (asked, asked) == (waited, freed)
 
 
 def test_models_that_predict_at_the_same_time_use_one_thread_each():

@@ -10,10 +10,12 @@ need_torch()
 
 import numpy as np
 import torch
+from automl_plugins.torch_common import training
 from automl_plugins.torch_common.files import load_tensors
-from automl_plugins.torch_image import augment, averaging, pixels
+from automl_plugins.torch_image import augment, averaging, pixels, recipes
 from automl_plugins.torch_image.pixels import Images, Normalisation
 from image_tools import fitted, toy_image_task, toy_images
+from torch.nn.modules.module import register_module_forward_hook
 
 import automl
 from automl import Effort, ImageData, PredictorError, with_channels
@@ -129,7 +131,7 @@ def test_predictions_of_images_with_other_channels(recwarn):
     assert [[[[76]]]] == with_channels(np.array([[[[255, 0, 0]]]], dtype=np.uint8), 1).tolist()
 
 
-def test_predicting_halves_its_batch_once_when_memory_runs_out():
+def test_predicting_halves_its_batch_when_memory_runs_out():
     data = toy_images(300)
     sizes = []
 
@@ -144,6 +146,71 @@ def test_predicting_halves_its_batch_once_when_memory_runs_out():
 
     assert [128, 128, 44] == sizes
     assert (300, 1) == found.shape
+
+
+@pytest.mark.parametrize(("problem_type", "expected"), [("binary", {torch.bfloat16}), ("regression", {torch.float32})])
+def test_values_are_judged_and_predicted_in_single_precision(problem_type, expected, monkeypatch):
+    """Where training and the probabilities of classes are in bf16, as on a GPU."""
+    for module in (training, pixels):
+        monkeypatch.setattr(module, "mixed_precision", lambda device: torch.autocast("cpu", dtype=torch.bfloat16))
+    found = {True: set(), False: set()}
+
+    def note(module, inputs, output):
+        is_counted = output.device.type == "meta"  # multiply-adds are counted without numbers
+        if isinstance(module, torch.nn.Linear | torch.nn.Conv2d) and not is_counted:
+            found[module.training].add(output.dtype)
+
+    train, valid = (toy_images(rows, rows, problem_type=problem_type) for rows in (40, 16))
+    handle = register_module_forward_hook(note)
+    try:
+        model, _ = fitted("cnn", train, valid, task=toy_image_task(problem_type), effort=epochs(1))
+        judged = set(found[False])
+        model.predict(valid)
+    finally:
+        handle.remove()
+
+    assert {True: {torch.bfloat16}, False: expected} == found
+    assert expected == judged
+
+
+def test_statistics_are_on_the_device_once_an_epoch(monkeypatch):
+    moved, copied = pixels.to_device, []
+    monkeypatch.setattr(pixels, "to_device", lambda one, device: copied.append(tuple(one.shape)) or moved(one, device))
+    images = Images(toy_images(40, channels=3), 8, 3)
+    normalisation = Normalisation.of(images)
+    batches = pixels.ImageBatches(
+        images=images, target=torch.zeros(40), weight=None, classes=0, normalisation=normalisation
+    )
+    ((first,), _, _), *others = batches.epoch(0, 8)
+
+    assert 4 == len(others)
+    assert [(3, 1, 1)] * 2 == [shape for shape in copied if len(shape) == 3]
+    order = np.random.default_rng([0, 0]).permutation(40)
+    assert torch.equal(normalisation.apply(images.read(order[:8]).float() / 255), first)
+
+
+@pytest.mark.parametrize(
+    ("epochs_before", "batch_size", "device", "seconds", "pays"),
+    [
+        (0.0, 0, "cuda:0", None, True),
+        (0.0, 0, "cpu", None, False),
+        (70.0, 0, "cuda:0", None, True),
+        (71.0, 0, "cuda:0", None, False),
+        (71.0, 16, "cuda:0", None, True),
+        (0.0, 0, "cuda:0", 100.0, False),
+        (0.0, 0, "cuda:0", 300.0, True),
+    ],
+)
+def test_compiling_pays_by_the_steps_that_are_left(epochs_before, batch_size, device, seconds, pays):
+    class Hundred:
+        def steps(self, batch_size):
+            return 3200 // batch_size
+
+    deadline = None if seconds is None else time.monotonic() + seconds
+    recipe = training.Recipe(seed=1, batch_size=32, epochs=100.0, full_epochs=100.0, deadline=deadline, device=device)
+    progress = training.Progress(epochs=epochs_before, batch_size=batch_size)
+
+    assert pays == recipes.compiling_pays(recipe, progress, Hundred())
 
 
 def test_images_too_large_for_memory_are_read_batch_by_batch(monkeypatch):
