@@ -8,6 +8,7 @@ kinds get most of it, dear ones of them fewer trials than cheap ones, and no kin
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
@@ -63,7 +64,7 @@ def _losses(history: History) -> dict[str, float]:
     full: dict[str, float] = {}
     early: dict[str, float] = {}
     for trial in history.finished():
-        if trial.loss is None or _is_floor(trial):
+        if trial.loss is None or not math.isfinite(trial.loss) or _is_floor(trial):
             continue
         best = full if trial.is_full else early
         best[trial.candidate.model] = min(best.get(trial.candidate.model, trial.loss), trial.loss)
@@ -73,7 +74,12 @@ def _losses(history: History) -> dict[str, float]:
 def _floor(history: History) -> float | None:
     """The loss of the best baseline."""
     return min(
-        (trial.loss for trial in history.finished() if _is_floor(trial) and trial.loss is not None), default=None
+        (
+            trial.loss
+            for trial in history.finished()
+            if _is_floor(trial) and trial.loss is not None and math.isfinite(trial.loss)
+        ),
+        default=None,
     )
 
 

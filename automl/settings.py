@@ -174,6 +174,8 @@ class Settings:
             value = getattr(self, name)
             if value is not None and not isinstance(value, str):
                 raise SettingsError(f"{name}={value!r} must be {what}")
+            if value is not None and name != "prices":
+                object.__setattr__(self, name, value.strip())
         object.__setattr__(self, "space", read_changes(self.space))
         self._check_goals()
         self._check_fidelity_max()

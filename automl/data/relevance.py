@@ -9,6 +9,11 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+LEAST_SPREAD = 1e-24
+"""Product of two variances, of distances in units of the largest, below which nothing is said."""
+ROUNDING = 1e-15
+"""Share of a column's largest value below which distances from its mean are rounding."""
+
 
 def feature_relevance(
     values: NDArray[np.float32], target: NDArray[Any], weight: NDArray[np.float64] | None, *, classes: int
@@ -22,9 +27,19 @@ def feature_relevance(
     mass = np.ones(len(values)) if weight is None else np.asarray(weight, dtype=np.float64)
     share = mass / mass.sum() if mass.any() else np.full(len(mass), 1.0 / len(mass))
     goals = (target[:, None] == np.arange(classes)) if classes else target[:, None]
-    goals = goals - share @ goals
-    features = values.astype(np.float64) - share @ values
+    goals, features = _centred(goals, share), _centred(values, share)
     covariance = features.T @ (share[:, None] * goals)
     spread = np.outer(share @ features**2, share @ goals**2)
-    squared = covariance**2 / np.maximum(spread, 1e-24)
+    squared = np.divide(covariance**2, spread, out=np.zeros_like(spread), where=spread > LEAST_SPREAD)
     return np.asarray(np.sqrt(np.minimum(squared, 1.0).max(axis=1) + 1.0 / len(values)))
+
+
+def _centred(columns: NDArray[Any], share: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Distances from the mean, in units of the largest: in any unit of the user's, squares of them are neither 0 nor infinite."""
+    columns = columns.astype(np.float64)
+    largest = np.abs(columns).max(axis=0, initial=0.0)
+    columns = columns / np.where(largest > 0, largest, 1.0)
+    columns -= share @ columns
+    columns[:, np.abs(columns).max(axis=0, initial=0.0) < ROUNDING] = 0.0
+    largest = np.abs(columns).max(axis=0, initial=0.0)
+    return np.asarray(columns / np.where(largest > 0, largest, 1.0))

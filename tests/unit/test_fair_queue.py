@@ -1,5 +1,7 @@
 """Kinds of models share the time for stored candidates by what they are worth."""
 
+import pytest
+
 from automl.fair_queue import next_in_turn
 from automl.history import SKIPPED, Candidate, History, Trial
 from automl.strategy import Strategy
@@ -107,6 +109,14 @@ def test_without_a_baseline_below_the_best_all_kinds_are_alike():
     waiting = [candidate("a", 1), candidate("b", 2)]
 
     assert "b" == next_in_turn(history(("a", 3.0, 2.0), ("b", 5.0, 1.0)), waiting).model
+
+
+@pytest.mark.parametrize("loss", [float("nan"), float("inf")])
+def test_a_loss_that_is_no_number_judges_nobody(loss):
+    waiting = [candidate("a", 1), candidate("b", 2)]
+
+    assert "b" == next_in_turn(history(("a", loss, 1.0), ("b", 0.5, 9.0)), waiting).model
+    assert "a" == next_in_turn(history(("a", loss, 1.0)), waiting).model
 
 
 def test_a_strategy_asks_for_the_first_ones_in_order_and_for_the_others_as_results_say():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from automl import feature_relevance
 
@@ -36,3 +37,20 @@ def test_rows_without_weight_tell_nothing_unless_none_has_any():
 def test_constant_columns_and_targets_have_what_chance_gives():
     found = feature_relevance(np.ones((100, 2), dtype=np.float32), np.zeros(100), None, classes=0)
     np.testing.assert_allclose(found, 0.1)
+
+
+@pytest.mark.parametrize(("columns", "goal"), [(1e-30, 1.0), (1e30, 1.0), (1.0, 1e160), (1.0, 1e-160), (1e-35, 1e-300)])
+def test_units_do_not_matter(columns, goal):
+    rng = np.random.default_rng(0)
+    values = rng.normal(size=(300, 3))
+    target = values[:, 0] - 0.3 * values[:, 1]
+    usual = feature_relevance(values.astype(np.float32), target, None, classes=0)
+    found = feature_relevance((values * columns).astype(np.float32), target * goal, None, classes=0)
+    np.testing.assert_allclose(usual, found, rtol=1e-4)
+
+
+def test_a_constant_far_from_zero_says_nothing():
+    values = np.column_stack([np.full(100, 0.1), np.arange(100)]).astype(np.float32)
+    found = feature_relevance(values, np.full(100, 1e9) + np.arange(100), None, classes=0)
+    assert found[0] == pytest.approx(0.1)
+    assert found[1] > 0.99

@@ -69,3 +69,8 @@ def test_groups_and_times_may_be_cut_into_folds():
 @pytest.mark.parametrize("name", ["validation", "baselines", "prices", "pretrained"])
 def test_files_may_be_paths(name):
     assert "some/file" == getattr(make_settings("y", {name: Path("some/file")}), name)
+
+
+def test_blanks_around_names_do_not_matter():
+    made = Settings(target="y", strategy=" hyperband ", fidelity="rows ", executor=" inline")
+    assert ("hyperband", "rows", "inline") == (made.strategy, made.fidelity, made.executor)
