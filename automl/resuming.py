@@ -7,6 +7,7 @@ whether it was interrupted or not. A run under a time budget has what was left o
 
 from __future__ import annotations
 
+import math
 import time
 from contextlib import closing
 from dataclasses import dataclass, fields, replace
@@ -121,8 +122,10 @@ def _sit_down(
     cut_off = reader.last_sign() or 0.0
     used = sittings.worked(cut_off)
     past = read_past(reader, {one.id: one.cost for one in (Candidate(**plain) for plain in meta["course"]["queue"])})
-    if seconds is not None:
-        settings = replace(settings, seconds=used + seconds)
+    money = _money(meta["money"])
+    if seconds is not None:  # what may be spent was asked for before, and holds
+        most = math.inf if money is None else money.seconds
+        settings = replace(settings, seconds=min(used + seconds, most))
     if more.trials is not None:
         settings = replace(settings, trials=_used_trials(past, registry) + checked_trials(more.trials))
     clock = run_clock(time.monotonic() - used, settings)

@@ -188,6 +188,19 @@ def test_time_goes_on_where_it_stopped(tmp_path, monkeypatch):
         assert max(end for _, end in reader.moments().values()) < 9.0
 
 
+def test_money_bounds_what_more_time_is_asked_for(tmp_path, monkeypatch):
+    prices = tmp_path / "prices.toml"
+    prices.write_text("cpu_hour = 3600.0")  # one unit a second
+    options = {"trials": None, "max_cost": 6.0, "prices": str(prices), "jobs": 1}
+    folder = killed(monkeypatch, tmp_path / "run", method="job_finished", at=4, **options)
+    prices.unlink()
+
+    outcome = resume_folder(folder, More(time="1h"))
+
+    assert outcome.seconds < 7.0
+    assert any(reason.startswith("cost: ") for reason in outcome.reasons)
+
+
 def test_with_no_time_left_the_predictor_is_made_of_what_there_is(tmp_path, monkeypatch):
     folder = killed(monkeypatch, tmp_path / "run", method="job_finished", at=9, trials=None, time=30.0)
     with closing(sqlite3.connect(folder / DATABASE)) as database, database:
