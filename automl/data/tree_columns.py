@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from automl.data.crosses import Crosses
 from automl.data.target_encoding import TargetEncoding
 from automl.data.text_features import TextFeatures
 from automl.data.twins import categories_without_twins
@@ -35,8 +36,11 @@ class TreeColumns:
     these, all categories stay codes.
     """
 
-    def __init__(self, task: Task, seed: int, handling: Handling) -> None:
+    def __init__(self, task: Task, seed: int, handling: Handling, crosses: int = 0) -> None:
+        """`crosses`: pairs of categories that are added at most as target means (`automl.data.crosses`)."""
         self._task, self._seed, self._handling = task, seed, handling
+        self._most_crosses = crosses if task.target_encoding else 0
+        self._crosses: Crosses | None = None
         self._plain: list[int] = []
         self._by_target: list[int] = []
         self._levels: list[int] = []
@@ -68,6 +72,11 @@ class TreeColumns:
             )
             self.names += [f"target mean {place}" for place in range(encoded.shape[1])]
             blocks.append(encoded)
+        if self._most_crosses:
+            self._crosses = Crosses(self._seed, self._most_crosses)
+            crossed = self._crosses.fit_transform(data, sorted([*self._plain, *self._by_target]), classes)
+            self.names += [f"crossed mean {place}" for place in range(crossed.shape[1])]
+            blocks.append(crossed)
         if data.text is not None:
             self._text = TextFeatures(self._seed)
             self._text.fit(data.text, data.target, self._task.problem_type)
@@ -81,6 +90,8 @@ class TreeColumns:
         blocks = [np.asarray(data.numbers), self._codes(data)]
         if self._encoding is not None:
             blocks.append(self._encoding.transform(data.codes[:, self._by_target]))
+        if self._crosses is not None:
+            blocks.append(self._crosses.transform(data))
         if self._text is not None:
             assert data.text is not None
             blocks.append(self._text.transform(data.text))
@@ -103,10 +114,13 @@ class TreeColumns:
             "categorical": self.categorical,
             "encoding": self._encoding is not None,
             "text": self._text is not None,
+            "crosses": self._crosses is not None and bool(self._crosses.pairs),
         }
         (folder / "columns.json").write_text(json.dumps(about))
         if self._encoding is not None:
             self._encoding.save(folder)
+        if self._crosses is not None and self._crosses.pairs:
+            self._crosses.save(folder)
         if self._text is not None:
             self._text.save(folder)
 
@@ -119,6 +133,7 @@ class TreeColumns:
             columns._plain, columns._by_target, columns._levels = about["plain"], about["by_target"], about["levels"]
             columns.names, columns.categorical = about["names"], about["categorical"]
             columns._encoding = TargetEncoding.load(folder) if about["encoding"] else None
+            columns._crosses = Crosses.load(folder) if about.get("crosses") else None
             columns._text = TextFeatures.load(folder) if about["text"] else None
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise PredictorError(f"the columns in {folder} are missing or damaged ({error}); fit again") from error

@@ -6,7 +6,7 @@ import time
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
-from automl_plugins.trees.rows import monotone_signs
+from automl_plugins.trees.rows import add_crosses, crosses_of, monotone_signs
 
 from automl import Config, Effort, PredictorError, TableData, Task, TreeColumns, read_arrays
 
@@ -21,6 +21,8 @@ FULL_TREES = 200
 MOST_LEAVES = 15_000
 """Leaves of one tree at most, as in AutoGluon: larger trees cost memory and hardly gain."""
 
+OWN = frozenset({"max_samples", "crosses"})
+"""Hyperparameters that are not scikit-learn's, or not as they are."""
 LEAF = -1
 """What scikit-learn writes for the children of a leaf."""
 STORED_FIELDS = {
@@ -46,6 +48,7 @@ def random_forest_space(task: Task) -> ConfigurationSpace:
     )
     if task.is_classification:
         made.add(Categorical("criterion", ["gini", "entropy"], default="entropy"))
+    add_crosses(made, task)
     return made
 
 
@@ -62,6 +65,7 @@ def extra_trees_space(task: Task) -> ConfigurationSpace:
     )
     if task.is_classification:
         made.add(Categorical("criterion", ["gini", "entropy"], default="entropy"))
+    add_crosses(made, task)
     return made
 
 
@@ -73,7 +77,7 @@ class Forest:
 
     def __init__(self, config: Config, task: Task, seed: int) -> None:
         self._config, self._task, self._seed = dict(config), task, seed
-        self._columns = TreeColumns(task, seed, "encoded")
+        self._columns = TreeColumns(task, seed, "encoded", crosses=crosses_of(self._config))
         self._trees: list[Any] = []
         self._width = 0
 
@@ -132,7 +136,7 @@ class Forest:
         """scikit-learn's forest, without trees."""
         from sklearn import ensemble
 
-        options = {name: value for name, value in self._config.items() if name != "max_samples"}
+        options = {name: value for name, value in self._config.items() if name not in OWN}
         share = float(self._config.get("max_samples", 1.0))  # type: ignore[arg-type]
         if self.bootstrap and share < 1:
             # As a number of rows: scikit-learn takes a share for one of the sum of the weights.

