@@ -301,7 +301,7 @@ def example_task(problem_type: str) -> Task:
     classes = {"binary": (0, 1), "multiclass": (0, 1, 2), "regression": ()}[problem_type]
     metric = {"binary": "roc_auc", "multiclass": "log_loss", "regression": "rmse"}[problem_type]
     return Task(
-        target="y", problem_type=problem_type, metric=metric, rows=10_000, features=30, classes=classes, categories=5
+        target="y", problem_type=problem_type, metric=metric, rows=10_000, features=30, classes=classes, categories=1
     )  # type: ignore[arg-type]
 
 

@@ -215,12 +215,12 @@ def test_a_validation_file_judges_every_trial(tmp_path, monkeypatch):
 
 def _fit_keeping_splits(tmp_path, monkeypatch, data, **options):
     """Fit, and keep the splits file that the workers read."""
-    import automl.evaluate as evaluate
+    from automl.data import storage
 
     (tmp_path / "kept").mkdir()
-    original = evaluate.save_splits
+    original = storage.save_splits
     monkeypatch.setattr(
-        evaluate, "save_splits", lambda folder, splits: (original(folder, splits), original(tmp_path / "kept", splits))
+        storage, "save_splits", lambda folder, splits: (original(folder, splits), original(tmp_path / "kept", splits))
     )
     return automl.fit(
         data, target="win", trials=1, models=["linear"], executor="inline", out=tmp_path / "run", **options
