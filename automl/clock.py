@@ -15,6 +15,8 @@ class Clock:
     """When everything must be over."""
     search_end: float | None
     """When models must be back, so that ensembling and saving still fit."""
+    before: float = 0.0
+    """Seconds that the run had worked before `started`, where it was given more time after an interruption."""
 
     @classmethod
     def make(cls, started: float, seconds: float | None, *, refit: bool = False, limits: bool = False) -> Clock:
@@ -29,8 +31,8 @@ class Clock:
         return cls(started=started, end=started + seconds, search_end=started + max(seconds - reserve, 0.3 * seconds))
 
     def elapsed(self) -> float:
-        """Seconds since the start."""
-        return time.monotonic() - self.started
+        """Seconds of work since the run's start."""
+        return self.before + time.monotonic() - self.started
 
     def search_left(self) -> float:
         """Seconds until the search must be over, infinity without a budget."""

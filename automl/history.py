@@ -156,6 +156,9 @@ class History:
     def __iter__(self) -> Iterator[Trial]:
         return iter(list(self._state.trials.values()))
 
+    def __contains__(self, trial_id: object) -> bool:
+        return trial_id in self._state.trials
+
     def __getitem__(self, trial_id: int) -> Trial:
         return self._state.trials[trial_id]
 

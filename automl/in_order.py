@@ -43,7 +43,8 @@ class InOrder:
     def ask(self, history: History, strategy: Callable[[History], Start | Wait | Done]) -> Start | Wait | Done:
         """What `strategy` answers to the part of `history` that it may know now; Wait until that is there."""
         for number in range(self._shown.next_id, history.next_id):
-            self._shown = self._shown.with_trial(history.as_begun(number))
+            if number in history:  # trials of a second layer are not shown
+                self._shown = self._shown.with_trial(history.as_begun(number))
         while self._released < history.next_id - 1 - LAG:
             if not self._release(history):
                 return Wait()
@@ -55,8 +56,9 @@ class InOrder:
     def _release(self, history: History) -> bool:
         """Show one more result; False when it is not there yet."""
         number = self._released + 1
-        if number >= history.next_id or history[number].status == "running":
+        if number >= history.next_id or (number in history and history[number].status == "running"):
             return False
-        self._shown = self._shown.with_trial(history[number])
+        if number in history:
+            self._shown = self._shown.with_trial(history[number])
         self._released = number
         return True

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -14,7 +13,7 @@ from automl.errors import MetricError
 from automl.evaluate import PREDICTIONS_FILE
 from automl.goals import Cost, Goals
 from automl.oof import OutOfFold
-from automl.run_folder import fold_folder
+from automl.run_folder import fold_folder, remove_tree
 from automl.stacking import compare, mixed
 
 if TYPE_CHECKING:
@@ -318,7 +317,7 @@ class LiveEnsemble:
                 del self._predictions[trial.id]
                 for fold in self.folds[trial.id]:
                     for name in ("model", "matrix"):
-                        shutil.rmtree(fold_folder(self._folder, trial.id, fold) / name, ignore_errors=True)
+                        remove_tree(fold_folder(self._folder, trial.id, fold) / name)
 
 
 def _cost(results: Mapping[int, FoldResult]) -> Cost:

@@ -7,18 +7,19 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from automl.errors import RunError
-from automl.evaluate import FoldResult
+from automl.evaluate import PREDICTIONS_FILE, FoldResult
 from automl.fold_data import CACHE_FOLDER, ENCODERS_FOLDER, REFIT_FOLD
+from automl.history import Trial, config_id
 from automl.member import MEMBER_FILE, MODEL_FOLDER
-from automl.run_folder import fold_folder, trial_folder
+from automl.patience import PATIENCE_OVER
+from automl.run_folder import TRIALS_FOLDER, fold_folder, trial_folder
 from automl.search_record import COSTS
 from automl.store import KEPT, SETTLED_FOLDS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
-    from automl.history import Trial
     from automl.judging import Judging
     from automl.run_reader import RunReader
     from automl.search_record import SearchRecord
@@ -33,46 +34,86 @@ class Past:
     trials: tuple[Trial, ...]
     results: Mapping[int, Mapping[int, FoldResult]]
     """Trial -> fold -> what came of it."""
+    seconds: Mapping[int, float]
+    """Trial -> worker seconds of these folds."""
     whole: frozenset[int]
     """Trials whose fitted models are all there; those of trials without prospect are removed."""
     shown: int
     """As in `Store.trial_started`."""
     folds: int | None
     """How many of the planned folds count, where the run had settled that."""
+    notes: tuple[str, ...] = ()
+    """Why these, in words."""
+    more_trials: int | None = None
+    """Trials that the user asked for on top; None: the run's own number holds."""
 
 
-def read_past(reader: RunReader, costs: Mapping[str, float]) -> Past:
-    """What the record says; `costs` by id of the candidates that were stored with one (`Candidate.cost`)."""
+def read_past(reader: RunReader, costs: Mapping[str, float], planned: int) -> Past:
+    """What the record says; `costs` by id of the configurations that were stored with one (`Candidate.cost`), `planned`: how
+    many folds the run has.
+    """
     settled = reader.meta.get(SETTLED_FOLDS)
-    trials = tuple(_priced(trial, costs) for trial in reader.trials())
-    running = {trial.id for trial in trials if trial.status == "running"}
+    count = planned if settled is None else int(settled)
     results: dict[int, dict[int, FoldResult]] = {}
-    torn: set[int] = set()
+    seconds: dict[int, dict[int, float]] = {}
     for job in reader.jobs():
-        trial, fold = job["trial"], job["fold"]
-        if job["kind"] not in ("done", KEPT) or fold < 0 or (settled is not None and fold >= settled):
-            continue
-        there = _is_whole(fold_folder(reader.folder, trial, fold))
-        if not there:
-            torn.add(trial)
-        if there or trial not in running:
-            results.setdefault(trial, {})[fold] = _result(job)
+        if job["kind"] in ("done", KEPT) and 0 <= job["fold"] < count:
+            results.setdefault(job["trial"], {})[job["fold"]] = _result(job)
+            seconds.setdefault(job["trial"], {})[job["fold"]] = job["seconds"]
+    trials = tuple(
+        _as_it_was(_priced(trial, costs), len(results.get(trial.id, ())), count) for trial in reader.trials()
+    )
+    whole = set()
+    for trial in trials:
+        found = results.get(trial.id, {})
+        if trial.status == "running":
+            torn = [fold for fold in found if not _is_whole(fold_folder(reader.folder, trial.id, fold), read=True)]
+            for fold in torn:  # fitted again
+                del found[fold], seconds[trial.id][fold]
+        elif trial.status == "done" and trial.is_full and found and _all_whole(reader.folder, trial.id, found):
+            whole.add(trial.id)
     return Past(
         trials=trials,
         results=results,
-        whole=frozenset(results) - torn,
+        seconds={number: sum(of_folds.values()) for number, of_folds in seconds.items()},
+        whole=frozenset(whole),
         shown=reader.shown(),
         folds=None if settled is None else int(settled),
+        notes=tuple(event["message"] for event in reader.events() if event["code"] == "folds"),
     )
 
 
 def _priced(trial: Trial, costs: Mapping[str, float]) -> Trial:
-    cost = costs.get(trial.candidate.id)
+    cost = costs.get(config_id(trial.candidate.model, trial.candidate.config))
     return trial if cost is None else replace(trial, candidate=replace(trial.candidate, cost=cost))
 
 
-def _is_whole(folder: Path) -> bool:
-    return (folder / MEMBER_FILE).is_file() and (folder / MODEL_FOLDER).is_dir()
+def _as_it_was(trial: Trial, folds: int, planned: int) -> Trial:
+    """The trial before the search was told to end: one that was cut off then, or counted with the folds that it had, goes on."""
+    cut_off = trial.kind == "cancelled" and trial.message != PATIENCE_OVER
+    short = trial.status == "done" and trial.is_full and folds < planned
+    if not (cut_off or short):
+        return trial
+    return Trial(id=trial.id, candidate=trial.candidate, budget=trial.budget, parent=trial.parent)
+
+
+def _all_whole(folder: Path, trial: int, folds: Iterable[int]) -> bool:
+    return all(_is_whole(fold_folder(folder, trial, fold)) for fold in folds)
+
+
+def _is_whole(folder: Path, *, read: bool = False) -> bool:
+    """Whether the files of a fold are there; with `read`, its predictions are looked at, too: after a power cut they may be torn."""
+    if not ((folder / MEMBER_FILE).is_file() and (folder / MODEL_FOLDER).is_dir()):
+        return False
+    if not read:
+        return True
+    import numpy as np
+
+    try:
+        np.load(folder / PREDICTIONS_FILE, allow_pickle=False)
+    except (OSError, ValueError, EOFError):
+        return False
+    return True
 
 
 def _result(job: Mapping[str, Any]) -> FoldResult:
@@ -84,8 +125,10 @@ def _result(job: Mapping[str, Any]) -> FoldResult:
 
 def clear_leftovers(folder: Path, past: Past) -> None:
     """Take away what jobs left that were cut off, and members on all rows: these are made again."""
-    for trial in past.trials:
+    for trial in () if (folder / TRIALS_FOLDER).is_symlink() else past.trials:
         parent = trial_folder(folder, trial.id)
+        if parent.is_symlink():  # nothing outside of the run's folder is touched, whatever its record says
+            continue
         if trial.status == "running":
             kept = {fold_folder(folder, trial.id, fold) for fold in past.results.get(trial.id, {})}
             gone = [path for path in parent.iterdir() if path not in kept] if parent.is_dir() else []
@@ -94,8 +137,10 @@ def clear_leftovers(folder: Path, past: Past) -> None:
         for path in gone:
             shutil.rmtree(path, ignore_errors=True)
     for name in (CACHE_FOLDER, ENCODERS_FOLDER):
+        if (folder / name).is_symlink():
+            continue
         for path in (folder / name).glob("*.*"):  # encoders under the name that they have while they are written
-            if path.is_dir():
+            if path.is_dir() and not path.is_symlink():
                 shutil.rmtree(path, ignore_errors=True)
 
 

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from automl.history import History, Trial
 
 UNCOUNTED = frozenset({"skipped", "cancelled"})
+PATIENCE_OVER = "patience was over"
+"""Message of trials that were begun behind the one at which patience ended."""
 
 
 def patience_ends(

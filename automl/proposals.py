@@ -63,7 +63,7 @@ class Proposals:
         self._baselines = deque(one for one in self._baselines if one.id not in begun)
         self.layered = any(trial.candidate.base for trial in history)
         if self._in_order is not None:
-            self._in_order.take_up(history, shown)
+            self._in_order.take_up(self._first_layer(history), shown)
 
     @property
     def shown(self) -> int:
@@ -82,15 +82,16 @@ class Proposals:
         """What the strategy wants to begin; None: nothing now, or nothing any more (`exhausted`)."""
         if self.exhausted or self._strategy is None or self.trials_used_up(history):
             return None
-        if self.layered:
-            # What a configuration is worth above others tells nothing of what it is worth alone.
-            history = History(trial for trial in history if not trial.candidate.base)
-        match self._ask(self._strategy, history):
+        match self._ask(self._strategy, self._first_layer(history)):
             case Start() as start:
                 return start
             case Done():
                 self.exhausted = True
         return None
+
+    def _first_layer(self, history: History) -> History:
+        """What a configuration is worth above others tells nothing of what it is worth alone."""
+        return History(trial for trial in history if not trial.candidate.base) if self.layered else history
 
     def pass_over(self) -> None:
         """A whole row of suggestions was too slow."""

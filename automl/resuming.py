@@ -10,21 +10,16 @@ from __future__ import annotations
 import math
 import time
 from contextlib import closing
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from automl.arrange import Arranged, Run, recall_course, run_context
-from automl.data.records import Resampling
-from automl.data.storage import open_data, open_sample, read_splits
 from automl.errors import RunError, SettingsError
 from automl.history import Candidate
 from automl.machine import find_machine, versions
-from automl.metrics import load_metric
 from automl.past import Past, clear_leftovers, read_past
-from automl.plan import Plan
-from automl.prepare import Prepared
-from automl.prices import Money, Prices
-from automl.ready import Ready, stretch_fidelity
+from automl.ready import stretch_fidelity
+from automl.recalling import planned_folds, readable, recall_money, recall_ready, recall_settings
 from automl.registry import Registry, load_registry
 from automl.run_folder import DATA_FOLDER, PREDICTOR_FOLDER
 from automl.run_reader import RunReader, open_run
@@ -32,7 +27,6 @@ from automl.run_record import RunRecord, read_record
 from automl.searching import keep_logs, run_clock, search_and_save, working
 from automl.settings import Settings, parse_seconds
 from automl.sittings import Sittings
-from automl.space_changes import Change
 from automl.store import UNCOUNTED, Store
 from automl.unfinished import ended_run, finish_folder
 
@@ -40,6 +34,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from automl.clock import Clock
+    from automl.machine import Machine
     from automl.outcome import FitOutcome
     from automl.protocols import Tracker
 
@@ -79,7 +75,7 @@ def resume_folder(
                     f"the run in {folder} has ended, and its table is no longer there: it can be given no more time; start "
                     "another run, from what this one found by: automl baselines learn RUN, then fit --baselines FILE"
                 )
-            return ended_run(reader, registry)
+            return replace(ended_run(reader, registry), interrupted=False)
     with closing(Store.reopen(folder)) as store:
         record = read_record(folder)
         if not record.trials:
@@ -87,11 +83,12 @@ def resume_folder(
                 f"the run in {folder} was interrupted before its first trial: there is nothing to go on with; start it "
                 "again, in this folder if you like"
             )
-        with open_run(folder) as reader:
+        with readable(folder), open_run(folder) as reader:
             sitting = _sit_down(reader, record, more, seconds, registry)
         if sitting is not None:
             return _go_on(sitting, store, started, listeners or {})
-    return finish_folder(folder, registry)
+    # Nobody has stopped this command, whatever stopped the run.
+    return replace(finish_folder(folder, registry), interrupted=False)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,6 +103,8 @@ class _Sitting:
     """With the fidelity stretched as the run wants it."""
     used: float
     """Seconds that the run had worked."""
+    anew: bool
+    """Whether the rest was given time of its own."""
     sittings: Sittings
 
 
@@ -116,20 +115,28 @@ def _sit_down(
     folder, meta = record.folder, reader.meta
     _check_metric(record, more.metric, registry)
     if (folder / PREDICTOR_FOLDER).exists() or not (folder / DATA_FOLDER).is_dir():
+        if seconds is not None or more.trials is not None:
+            raise RunError(
+                f"the search of the run in {folder} was over: it can be given no more; leave --time and --trials out"
+            )
         return None
     settings = recall_settings(record.settings, meta["space"])
     sittings = Sittings.of(meta["sittings"])
     cut_off = reader.last_sign() or 0.0
     used = sittings.worked(cut_off)
-    past = read_past(reader, {one.id: one.cost for one in (Candidate(**plain) for plain in meta["course"]["queue"])})
-    money = _money(meta["money"])
+    budget = settings.budget_seconds
+    costs = {one.id: one.cost for one in (Candidate(**plain) for plain in meta["course"]["queue"])}
+    past = replace(read_past(reader, costs, planned_folds(folder)), more_trials=more.trials)
+    money = recall_money(meta["money"])
     if seconds is not None:  # what may be spent was asked for before, and holds
         most = math.inf if money is None else money.seconds
-        settings = replace(settings, seconds=min(used + seconds, most))
+        budget = min(used + seconds, most)
     if more.trials is not None:
         settings = replace(settings, trials=_used_trials(past, registry) + checked_trials(more.trials))
-    clock = run_clock(time.monotonic() - used, settings)
-    if clock.search_left() < LEAST_SECONDS:
+    settings = replace(settings, seconds=budget)
+    clock = _clock(settings, used, time.monotonic(), anew=seconds is not None)
+    # Members on all rows are made after the search, in time that is kept for them.
+    if max(clock.search_left(), clock.left() - LEAST_SECONDS if settings.wants_refit else 0.0) < LEAST_SECONDS:
         return None
     return _Sitting(
         record=record,
@@ -138,8 +145,16 @@ def _sit_down(
         settings=settings,
         registry=stretch_fidelity(registry, settings),
         used=used,
+        anew=seconds is not None,
         sittings=sittings.again(cut_off=cut_off, now=time.time()),
     )
+
+
+def _clock(settings: Settings, used: float, started: float, *, anew: bool) -> Clock:
+    """The clock of the rest: that of the whole run, or, where the rest was given time of its own, `anew`, one that divides this."""
+    if not anew or settings.seconds is None:
+        return run_clock(started - used, settings)
+    return replace(run_clock(started, replace(settings, seconds=max(settings.seconds - used, 0.1))), before=used)
 
 
 def _check_metric(record: RunRecord, given: str | None, registry: Registry) -> None:
@@ -172,22 +187,14 @@ def _used_trials(past: Past, registry: Registry) -> int:
     )
 
 
-def recall_settings(plain: Mapping[str, Any], space: list[dict[str, Any]]) -> Settings:
-    """Settings from their record; nothing is read or imported for them."""
-    values = {field.name: plain[field.name] for field in fields(Settings) if field.name in plain}
-    for field in fields(Settings):
-        if str(field.type).startswith("tuple") and field.name in values:
-            values[field.name] = tuple(values[field.name])
-    values["space"] = tuple(Change(**{**one, "values": tuple(one["values"])}) for one in space)
-    return Settings(**values)
-
-
 def _go_on(sitting: _Sitting, store: Store, started: float, listeners: Mapping[str, Tracker]) -> FitOutcome:
     """The rest of the run."""
     folder, settings, past = store.folder, sitting.settings, sitting.past
     machine = find_machine(settings)
-    clock = run_clock(started - sitting.used, settings)
-    ready = _recall_ready(sitting)
+    clock = _clock(settings, sitting.used, started, anew=sitting.anew)
+    with readable(folder):
+        ready = recall_ready(sitting.record, sitting.meta, settings, sitting.registry)
+        money = recall_money(sitting.meta["money"])
     run = Run(
         settings=settings,
         registry=sitting.registry,
@@ -195,17 +202,18 @@ def _go_on(sitting: _Sitting, store: Store, started: float, listeners: Mapping[s
         ready=ready,
         machine=machine,
         listeners=listeners,
-        money=_money(sitting.meta["money"]),
+        money=money,
     )
     images = ready.prepared.task.modality == "images"
     with working(settings, sitting.registry, machine, images=images) as (executor, logs):
-        course = recall_course(run, sitting.meta["course"])
+        with readable(folder):
+            course = recall_course(run, sitting.meta["course"])
         splits = ready.resampling.splits[: past.folds]
         arranged = Arranged(
             run=run,
             course=course,
             context=run_context(run, folder, splits, course.name),
-            reasons=(*sitting.record.reasons, *_reasons(sitting)),
+            reasons=(*sitting.record.reasons, *_reasons(sitting, machine)),
         )
         clear_leftovers(folder, past)
         store.set_facts(
@@ -223,61 +231,12 @@ def _go_on(sitting: _Sitting, store: Store, started: float, listeners: Mapping[s
             keep_logs(executor, logs, store)
 
 
-def _recall_ready(sitting: _Sitting) -> Ready:
-    """What had been decided before the first trial."""
-    import pyarrow as pa
-
-    record, meta, registry = sitting.record, sitting.meta, sitting.registry
-    gone = [name for name in meta["plan"]["models"] if name not in registry.models]
-    if gone:
-        raise RunError(
-            f"the run in {record.folder} uses the model {gone[0]!r}, which no installed plugin offers any more; install the "
-            f"plugin again, or make the predictor of what was found without it: automl finish {record.folder}"
-        )
-    try:
-        data = open_data(record.folder / DATA_FOLDER)
-        splits, sample = read_splits(record.folder), open_sample(record.folder / DATA_FOLDER)
-    except (OSError, ValueError, KeyError, EOFError) as error:
-        raise RunError(
-            f"the table of the run in {record.folder} is damaged and cannot be read ({type(error).__name__}: {error}); "
-            f"make the predictor of what was found: automl finish {record.folder}"
-        ) from error
-    prepared = Prepared(
-        task=record.task,
-        metric=load_metric(record.task.metric, registry),
-        schema=record.schema,
-        coding=record.coding,
-        data=data,
-        table=pa.table({}),  # the folds are made
-        findings=record.findings,
-        constant=record.constant,
-        sample=sample,
-        images=record.images,
-    )
-    told, about = meta["plan"], meta["resampling"]
-    plan = Plan(
-        models=tuple(registry.models[name] for name in told["models"]),
-        skipped=told["skipped"],
-        devices=told["devices"],
-        holdout=about["kind"] == "holdout",
-        folds=about["folds"],
-        repeats=about["repeats"],
-        resampling_reason=about["reason"],
-        fit_seconds=told["fit_seconds"],
-        reasons=(),
-    )
-    resampling = Resampling(splits=splits, groups=getattr(data, "groups", None), **about)
-    return Ready(prepared=prepared, plan=plan, resampling=resampling, reasons=())
-
-
-def _money(plain: Mapping[str, Any] | None) -> Money | None:
-    return None if plain is None else Money(**{**plain, "prices": Prices(**plain["prices"])})
-
-
-def _reasons(sitting: _Sitting) -> list[str]:
+def _reasons(sitting: _Sitting, machine: Machine) -> list[str]:
     """What is different now, in words."""
     trials = sum(trial.kind not in UNCOUNTED for trial in sitting.past.trials)
     notes = [f"search: taken up again after {trials} trials and {sitting.used:.0f} s of work"]
+    if (machine.workers, machine.threads) != (sitting.meta["workers"], sitting.meta["threads"]):
+        notes += machine.reasons
     before, now = sitting.meta["versions"], versions(sitting.registry)
     changed = [
         f"{name} {now[name]} ({before[name]} before)"

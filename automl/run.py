@@ -80,13 +80,25 @@ class Search:
             for result in past.results.get(trial.id, {}).values():
                 seconds = result.prepare_seconds + result.fit_seconds + result.predict_seconds
                 if seconds:  # others were taken over from the trial that is continued
-                    self._admission.job_done(trial, seconds, was_cut(result.facts, seconds, None))
+                    whole = replace(trial, budget=trial.comparable_budget)
+                    self._admission.job_done(whole, seconds, was_cut(result.facts, seconds, None))
         take_up_scores(self._judging, self._record, past)
         self._proposals.take_up(self.history, past.shown)
         self._settling.take_up(past.results)
         self._second.take_up(self.history, self._judging.first_layer(self.history))
+        self._take_up_layers(past.more_trials)
+        self._notes = past.notes
         for trial in self.history.running():
-            self._enqueue(trial, kept=past.results.get(trial.id, {}))
+            self._enqueue(trial, kept=past.results.get(trial.id, {}), seconds=past.seconds.get(trial.id, 0.0))
+
+    def _take_up_layers(self, more_trials: int | None) -> None:
+        """Of trials that are asked for on top, the second layer has its share only where that leaves some."""
+        if more_trials is None:
+            return
+        if not self._second.open:
+            self._proposals.reserved = 0
+        elif self._second.reserved >= more_trials:
+            self._second.open, self._proposals.reserved = False, 0
 
     # -- the loop ---------------------------------------------------------------------------------
 
@@ -204,11 +216,14 @@ class Search:
     def _begin(self, start: Start) -> None:
         self._enqueue(self._record.begin(start, shown=self._proposals.shown), kept={})
 
-    def _enqueue(self, trial: Trial, *, kept: Mapping[int, FoldResult]) -> None:
-        """Open a trial and let its folds be fitted, but for those `kept` from before the run was interrupted."""
+    def _enqueue(self, trial: Trial, *, kept: Mapping[int, FoldResult], seconds: float = 0.0) -> None:
+        """Open a trial and let its folds be fitted, but for those `kept` from before the run was interrupted, which took so
+        many `seconds`.
+        """
         partial = partial_training(self.context, trial.candidate.model, trial.budget)
         active = self._open.open(trial, partial.folds)
         active.folds.update({fold: result for fold, result in kept.items() if fold < partial.folds})
+        active.seconds = seconds
         if trial.parent is not None and partial.fidelity == FOLDS.name:
             self._continue_folds(active, trial.parent)
         self._open.enqueue(trial.id, [fold for fold in range(partial.folds) if fold not in active.folds])

@@ -45,6 +45,16 @@ def fold_folder(run_folder: Path, trial_id: int, fold: int) -> Path:
     return trial_folder(run_folder, trial_id) / ("all" if fold < 0 else f"fold-{fold}")
 
 
+def remove_tree(path: Path) -> None:
+    """Take a folder away under another name first, so that one which is killed meanwhile leaves it whole or not at all."""
+    gone = path.with_name(f"{path.name}.gone")
+    try:
+        path.rename(gone)
+    except OSError:  # it is not there, or something of an earlier removal is
+        gone = path
+    shutil.rmtree(gone, ignore_errors=True)
+
+
 def link_tree(source: Path, target: Path, skip: tuple[str, ...] = ()) -> None:
     """Make `target` hold the files of `source`, as hard links where the file system allows it."""
     for path in sorted(source.rglob("*")):

@@ -42,6 +42,8 @@ class SearchRecord:
     def take_up(self, trials: Iterable[Trial]) -> None:
         """Go on with these trials of a run that was interrupted, which its store has."""
         self.history = History(trials)
+        for trial in self.history.running():
+            self._trackers.trial_started(trial)
         self._told = {
             (trial.candidate.model, _kind_of(trial.message)) for trial in self.history if trial.kind == SKIPPED
         }

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from automl.early_discard import EarlyDiscard
 from automl.errors import RunError
 from automl.history import DISCARDED
-from automl.run_folder import trial_folder
+from automl.run_folder import remove_tree, trial_folder
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -79,7 +78,7 @@ class Settling:
         message = f"early discard after {len(active.folds)} of {active.wanted} folds"
         trial = replace(active.trial, budget=share, seconds=active.seconds, kind=DISCARDED, message=message)
         self._record.settle(self.judged(trial, active.folds))
-        shutil.rmtree(trial_folder(self.context.folder, trial.id), ignore_errors=True)
+        remove_tree(trial_folder(self.context.folder, trial.id))
 
     def use_folds(self, context: RunContext) -> list[Trial]:
         """Go on with the folds of `context`, fewer than before; returns the full trials as these folds judge them."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from automl.patience import patience_ends
+from automl.patience import PATIENCE_OVER, patience_ends
 
 if TYPE_CHECKING:
     from automl.fold_jobs import RunContext
@@ -54,11 +54,11 @@ class Stopping:
         self._proposals.stop(f"no patience left: {better} for {patience} full trials")
         for trial in [one for one in self._record.history if one.id > last]:
             if trial.id in self._open:
-                self._settling.fail(self._open[trial.id], "cancelled", "patience was over")
+                self._settling.fail(self._open[trial.id], "cancelled", PATIENCE_OVER)
             elif self._context.clock.end is None and trial.status == "done":
                 # It ran only because there were several workers: one worker would not have begun it.
                 self._judging.discard(trial.id)
-                self._record.settle(replace(trial, status="failed", kind="cancelled", message="patience was over"))
+                self._record.settle(replace(trial, status="failed", kind="cancelled", message=PATIENCE_OVER))
 
     def abandon(self, reason: str) -> None:
         """Cancel what is open; trials with some folds done stay open for `rescue`."""

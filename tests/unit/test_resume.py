@@ -13,7 +13,8 @@ import pytest
 import automl
 from automl import RunError, SettingsError
 from automl.api import fit_run, make_settings
-from automl.resuming import More, recall_settings, resume_folder
+from automl.recalling import recall_settings
+from automl.resuming import More, resume_folder
 from automl.run_folder import DATABASE
 from automl.run_lock import LOCK_FILE
 from automl.run_reader import open_run
@@ -208,7 +209,7 @@ def test_with_no_time_left_the_predictor_is_made_of_what_there_is(tmp_path, monk
         database.execute("UPDATE meta SET value = ? WHERE key = 'sittings'", (f"[[{begun - 40.0}, null]]",))
 
     outcome = resume_folder(folder)
-    assert outcome.interrupted
+    assert not outcome.interrupted, "nobody stopped this command"
     assert outcome.score is not None
 
 
@@ -298,3 +299,112 @@ def test_members_on_all_rows_are_made_again(tmp_path, monkeypatch):
 
     assert np.array_equal(predictions(outcome.predictor), predictions(resumed.predictor))
     assert not any(reason.startswith("refit: ") for reason in resumed.reasons)
+
+
+def stopped_twice(monkeypatch, folder, *, at, **options):
+    """A run that is stopped by Ctrl+C when it writes its `at`-th job, and once more before its predictor is written."""
+    calls, original = itertools.count(1), Store.job_finished
+
+    def write(self, *values, **named):
+        original(self, *values, **named)
+        if next(calls) == at:
+            raise KeyboardInterrupt
+
+    def no_more(*_, **__):
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Store, "job_finished", write)
+        patch.setattr("automl.searching.finish_run", no_more)
+        with pytest.raises(Killed):
+            run(folder, **options)
+    return folder
+
+
+@pytest.mark.parametrize("at", [2, 3, 7])
+def test_what_a_stop_cut_off_is_completed(tmp_path, monkeypatch, whole, at):
+    """The first Ctrl+C closes open trials, and one may count with the folds that it has: `resume` takes that back."""
+    folder = stopped_twice(monkeypatch, tmp_path / "run", at=at)
+
+    made = automl.resume(folder)
+
+    assert rows(whole[0]) == rows(folder)
+    assert np.array_equal(predictions(whole[1].predictor), predictions(made))
+
+
+def test_more_trials_keep_the_clock_of_the_default_budget(tmp_path, monkeypatch):
+    folder = killed(monkeypatch, tmp_path / "run", method="trial_started", at=5, trials=None, strategy="kde")
+
+    outcome = resume_folder(folder, More(trials=3))
+
+    assert not outcome.faults
+    with open_run(folder) as reader:
+        assert reader.meta["settings"]["seconds"] == 600.0
+    assert 7 == outcome.trials  # the dummy, three of before, three more
+
+
+@pytest.mark.slow
+def test_more_trials_after_a_second_layer(tmp_path, monkeypatch):
+    options = {"models": ["linear", "nearest_neighbours", "extra_trees"], "trials": 14, "stacking": True}
+    folder = killed(monkeypatch, tmp_path / "run", method="trial_finished", at=14, strategy="kde", **options)
+    before = len(rows(folder))
+
+    outcome = resume_folder(folder, More(trials=6))
+
+    assert not outcome.faults
+    first = [row for row in list(rows(folder).values())[before:] if not row[0].base]
+    assert 6 == len(first)
+
+
+def test_torn_predictions_of_a_trial_that_was_cut_off_are_made_again(tmp_path, monkeypatch, whole):
+    folder = killed(monkeypatch, tmp_path / "run", method="trial_finished", at=4)
+    torn = folder / "trials" / "0004" / "fold-0" / "predictions.npy"
+    torn.write_bytes(b"")
+
+    automl.resume(folder)
+
+    assert rows(whole[0]) == rows(folder)
+
+
+def test_seconds_of_folds_before_the_kill_count(tmp_path, monkeypatch):
+    folder = killed(monkeypatch, tmp_path / "run", method="trial_finished", at=4)
+
+    automl.resume(folder)
+
+    with open_run(folder) as reader:
+        jobs = sum(job["seconds"] for job in reader.jobs(4))
+        assert jobs == pytest.approx(next(trial.seconds for trial in reader.trials() if trial.id == 4))
+
+
+def test_nothing_outside_of_the_folder_is_touched(tmp_path, monkeypatch):
+    folder = killed(monkeypatch, tmp_path / "run", method="trial_started", at=5)
+    for name in ("cache", "encoders"):
+        mine = tmp_path / f"mine-{name}"
+        (mine / "my.project").mkdir(parents=True)
+        if (folder / name).exists():
+            (folder / name).rename(tmp_path / f"moved-{name}")
+        (folder / name).symlink_to(mine)
+
+    resume_folder(folder)
+
+    assert all((tmp_path / f"mine-{name}" / "my.project").is_dir() for name in ("cache", "encoders"))
+
+
+def test_a_record_that_says_nonsense_is_told(tmp_path, monkeypatch):
+    folder = killed(monkeypatch, tmp_path / "run", method="trial_started", at=4)
+    with closing(sqlite3.connect(folder / DATABASE)) as database, database:
+        database.execute("UPDATE meta SET value = '7' WHERE key = 'course'")
+
+    with pytest.raises(RunError, match=r"run\.db is damaged.*automl finish"):
+        automl.resume(folder)
+
+
+def test_more_time_is_time_for_members_on_all_rows_too(tmp_path, monkeypatch):
+    folder = killed(monkeypatch, tmp_path / "run", method="job_finished", at=6, trials=None, time=20.0, refit=True)
+    before = len(rows(folder))
+
+    outcome = resume_folder(folder, More(time=4.0))
+
+    assert len(rows(folder)) > before
+    assert not any("keeps its fold models" in reason for reason in outcome.reasons)
+    assert outcome.seconds < 7.0
