@@ -114,7 +114,12 @@ def _sit_down(
     """All that the record says; None where the search was over but for its predictor, or has no time left."""
     folder, meta = record.folder, reader.meta
     _check_metric(record, more.metric, registry)
-    if (folder / PREDICTOR_FOLDER).exists() or not (folder / DATA_FOLDER).is_dir():
+    if not ((folder / PREDICTOR_FOLDER).exists() or (folder / DATA_FOLDER).is_dir()):
+        raise RunError(
+            f"the table of the run in {folder} is gone: it has no {DATA_FOLDER}, and the search cannot go on without; make the "
+            f"predictor of what was found: automl finish {folder}"
+        )
+    if (folder / PREDICTOR_FOLDER).exists():
         if seconds is not None or more.trials is not None:
             raise RunError(
                 f"the search of the run in {folder} was over: it can be given no more; leave --time and --trials out"

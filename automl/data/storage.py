@@ -152,9 +152,15 @@ def save_splits(folder: Path, splits: list[Split]) -> None:
 
 
 def read_splits(folder: Path) -> list[Split]:
-    """What `save_splits` wrote."""
+    """What `save_splits` wrote; raises OSError, ValueError, KeyError or EOFError for what is missing or damaged."""
+    import zipfile
+
     import numpy as np
 
-    with np.load(folder / SPLITS_FILE, allow_pickle=False) as arrays:
-        count = len(arrays.files) // 2
-        return [Split(train=arrays[f"train_{n}"], valid=arrays[f"valid_{n}"]) for n in range(count)]
+    try:
+        # Opened here: where numpy finds no archive in it, it would leave the file open.
+        with (folder / SPLITS_FILE).open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+            count = len(arrays.files) // 2
+            return [Split(train=arrays[f"train_{n}"], valid=arrays[f"valid_{n}"]) for n in range(count)]
+    except zipfile.BadZipFile as error:
+        raise ValueError(f"{folder / SPLITS_FILE}: {error}") from error

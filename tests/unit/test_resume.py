@@ -248,6 +248,23 @@ def test_a_table_that_is_damaged_is_told(tmp_path, monkeypatch):
         automl.resume(folder)
 
 
+def test_a_table_that_is_gone_and_splits_cut_short_are_told(tmp_path, monkeypatch):
+    folder = killed(monkeypatch, tmp_path / "run", method="trial_started", at=3)
+    splits = (folder / "splits.npz").read_bytes()
+    (folder / "splits.npz").write_bytes(splits[:100])
+    with pytest.raises(RunError, match=r"is damaged.*automl finish"):
+        automl.resume(folder)
+
+    (folder / "splits.npz").write_bytes(splits)
+    (folder / "data").rename(tmp_path / "data")
+    for more in ({}, {"trials": 4}):
+        with pytest.raises(RunError, match=r"the table of the run in .* is gone.*automl finish"):
+            automl.resume(folder, **more)
+    (tmp_path / "data").rename(folder / "data")
+    (folder / "splits.npz").write_bytes(splits[:100])
+    assert automl.finish(folder).score(table(30, 7)) is not None
+
+
 def test_predictions_that_are_lost_cost_their_trial_only(tmp_path, monkeypatch):
     folder = killed(monkeypatch, tmp_path / "run", method="trial_started", at=6)
     (folder / "trials" / "0002" / "fold-0" / "predictions.npy").unlink()
