@@ -259,10 +259,10 @@ def describe(store: Store, arranged: Arranged) -> None:
         "plan": {
             "models": [spec.name for spec in plan.models],
             "skipped": dict(plan.skipped),
-            "devices": dict(plan.devices),
             "fit_seconds": plan.fit_seconds,
         },
         "resampling": {name: getattr(resampling, name) for name in ("kind", "reason", "folds", "repeats")},
+        "planned_folds": len(resampling.splits),
         "money": None if run.money is None else asdict(run.money),
         "sittings": [[time.time() - run.clock.elapsed(), None]],
         "task": run.ready.prepared.task.to_dict(),

@@ -27,6 +27,11 @@ SKIPS_IN_ALL = 500
 """Suggestions passed over in such rows after which nobody is asked any more."""
 
 
+def counts(trial: Trial, *, is_baseline: bool) -> bool:
+    """Whether a trial counts against the user's number of trials; the second layer's are reserved, not counted."""
+    return not (is_baseline or trial.candidate.base) and trial.kind not in UNCOUNTED
+
+
 class Proposals:
     """Asks for trials in order. `warn` is told when the strategy fails: a plugin's fault ends the search, not the run."""
 
@@ -164,7 +169,5 @@ class Proposals:
         """Whether as many trials began as the user allows, without those that are kept for the second layer."""
         if self._context.trials is None:
             return False
-        used = sum(
-            not (self.is_baseline(trial) or trial.candidate.base) and trial.kind not in UNCOUNTED for trial in history
-        )
+        used = sum(counts(trial, is_baseline=self.is_baseline(trial)) for trial in history)
         return used >= self._context.trials - self.reserved

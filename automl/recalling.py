@@ -39,14 +39,6 @@ def readable(folder: Path) -> Iterator[None]:
         ) from error
 
 
-def planned_folds(folder: Path) -> int:
-    """How many folds the run has; 0 where that cannot be read, of which whoever needs them tells."""
-    try:
-        return len(read_splits(folder))
-    except (OSError, ValueError, KeyError, EOFError):
-        return 0
-
-
 def recall_settings(plain: Mapping[str, Any], space: list[dict[str, Any]]) -> Settings:
     """Settings from their record; nothing is read or imported for them."""
     values = {field.name: plain[field.name] for field in fields(Settings) if field.name in plain}

@@ -18,8 +18,9 @@ from automl.errors import RunError, SettingsError
 from automl.history import Candidate
 from automl.machine import find_machine, versions
 from automl.past import Past, clear_leftovers, read_past
+from automl.proposals import counts
 from automl.ready import stretch_fidelity
-from automl.recalling import planned_folds, readable, recall_money, recall_ready, recall_settings
+from automl.recalling import readable, recall_money, recall_ready, recall_settings
 from automl.registry import Registry, load_registry
 from automl.run_folder import DATA_FOLDER, PREDICTOR_FOLDER
 from automl.run_reader import RunReader, open_run
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from automl.clock import Clock
     from automl.machine import Machine
     from automl.outcome import FitOutcome
+    from automl.prices import Money
     from automl.protocols import Tracker
 
 LEAST_SECONDS = 1.0
@@ -105,6 +107,7 @@ class _Sitting:
     """Seconds that the run had worked."""
     anew: bool
     """Whether the rest was given time of its own."""
+    money: Money | None
     sittings: Sittings
 
 
@@ -131,7 +134,7 @@ def _sit_down(
     used = sittings.worked(cut_off)
     budget = settings.budget_seconds
     costs = {one.id: one.cost for one in (Candidate(**plain) for plain in meta["course"]["queue"])}
-    past = replace(read_past(reader, costs, planned_folds(folder)), more_trials=more.trials)
+    past = replace(read_past(reader, costs, int(meta["planned_folds"])), more_trials=more.trials)
     money = recall_money(meta["money"])
     if seconds is not None:  # what may be spent was asked for before, and holds
         most = math.inf if money is None else money.seconds
@@ -151,6 +154,7 @@ def _sit_down(
         registry=stretch_fidelity(registry, settings),
         used=used,
         anew=seconds is not None,
+        money=money,
         sittings=sittings.again(cut_off=cut_off, now=time.time()),
     )
 
@@ -182,14 +186,9 @@ def checked_trials(trials: int) -> int:
 
 
 def _used_trials(past: Past, registry: Registry) -> int:
-    """Trials that count against the user's number of trials, as `automl.proposals` counts them."""
-    return sum(
-        not registry.models[trial.candidate.model].is_baseline
-        and not trial.candidate.base
-        and trial.kind not in UNCOUNTED
-        for trial in past.trials
-        if trial.candidate.model in registry.models
-    )
+    """Trials that count against the user's number of trials."""
+    baselines = {name for name, spec in registry.models.items() if spec.is_baseline}
+    return sum(counts(trial, is_baseline=trial.candidate.model in baselines) for trial in past.trials)
 
 
 def _go_on(sitting: _Sitting, store: Store, started: float, listeners: Mapping[str, Tracker]) -> FitOutcome:
@@ -199,7 +198,6 @@ def _go_on(sitting: _Sitting, store: Store, started: float, listeners: Mapping[s
     clock = _clock(settings, sitting.used, started, anew=sitting.anew)
     with readable(folder):
         ready = recall_ready(sitting.record, sitting.meta, settings, sitting.registry)
-        money = recall_money(sitting.meta["money"])
     run = Run(
         settings=settings,
         registry=sitting.registry,
@@ -207,7 +205,7 @@ def _go_on(sitting: _Sitting, store: Store, started: float, listeners: Mapping[s
         ready=ready,
         machine=machine,
         listeners=listeners,
-        money=money,
+        money=sitting.money,
     )
     images = ready.prepared.task.modality == "images"
     with working(settings, sitting.registry, machine, images=images) as (executor, logs):

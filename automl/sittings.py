@@ -17,9 +17,9 @@ class Sittings:
     """Begin and end of each, in order; None: it goes on, or nobody could write down when it was cut off."""
 
     @classmethod
-    def of(cls, plain: Sequence[Sequence[float | None]] | None, *, first: float = 0.0) -> Sittings:
-        """From what the record of a run says; one that began at `first` where it says nothing."""
-        times = tuple((begin, end) for begin, end in plain or ((first, None),) if begin is not None)
+    def of(cls, plain: Sequence[Sequence[float | None]] | None) -> Sittings:
+        """From what the record of a run says; where it says nothing, as earlier versions', without a break."""
+        times = tuple((begin, end) for begin, end in plain or ((0.0, None),) if begin is not None)
         return cls(times=times)
 
     def worked(self, moment: float) -> float:

@@ -6,7 +6,7 @@ import time
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
-from automl_plugins.trees.rows import add_crosses, crosses_of, monotone_signs
+from automl_plugins.trees.rows import crosses, crosses_of, monotone_signs
 
 from automl import Config, Effort, PredictorError, TableData, Task, TreeColumns, read_arrays
 
@@ -48,7 +48,7 @@ def random_forest_space(task: Task) -> ConfigurationSpace:
     )
     if task.is_classification:
         made.add(Categorical("criterion", ["gini", "entropy"], default="entropy"))
-    add_crosses(made, task)
+    made.add(*crosses(task))
     return made
 
 
@@ -65,7 +65,7 @@ def extra_trees_space(task: Task) -> ConfigurationSpace:
     )
     if task.is_classification:
         made.add(Categorical("criterion", ["gini", "entropy"], default="entropy"))
-    add_crosses(made, task)
+    made.add(*crosses(task))
     return made
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from automl_plugins.trees.lightgbm_text import check_text
-from automl_plugins.trees.rows import MOST_CROSSES, class_factors, crosses_of, monotone_signs, row_weights
+from automl_plugins.trees.rows import class_factors, crosses, crosses_of, monotone_signs, row_weights
 
 from automl import Config, Effort, PredictorError, TableData, Task, TreeColumns, boosting_patience, boosting_rate
 
@@ -58,9 +58,8 @@ def space(task: Task) -> ConfigurationSpace:
         Integer("min_data_per_group", (2, 100), log=True, default=100, meta={"limits": (1, None)}),
     ]
     made.add(handling, *native, *(EqualsCondition(each, handling, "native") for each in native))
-    if task.categories >= 2 and task.target_encoding:
-        crosses = Integer("crosses", (0, MOST_CROSSES), default=0, meta={"limits": (0, 64)})
-        made.add(crosses, EqualsCondition(crosses, handling, "encoded"))
+    for each in crosses(task):
+        made.add(each, EqualsCondition(each, handling, "encoded"))
     if task.is_classification:
         made.add(Categorical("class_weight", ["none", "balanced"], weights=[0.85, 0.15], default="none"))
     return made
