@@ -11,8 +11,9 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from automl.arrange import Arranged, Run, build_strategy, describe, run_context, why_no_stacking
+from automl.arrange import Arranged, describe, run_context, why_no_stacking
 from automl.beside import import_beside
+from automl.course import Run, build_strategy
 from automl.data.image_input import is_images
 from automl.errors import SettingsError
 from automl.machine import find_machine

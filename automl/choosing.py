@@ -9,7 +9,7 @@ from automl.limits import choose_within, keep_limits
 from automl.refit import refit_members
 
 if TYPE_CHECKING:
-    from automl.arrange import Run
+    from automl.course import Run
     from automl.run import Search
     from automl.search_result import SearchResult
     from automl.store import Store

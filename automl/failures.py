@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from automl.store import UNCOUNTED
+from automl.history import UNCOUNTED
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

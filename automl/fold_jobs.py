@@ -92,16 +92,24 @@ class Partial:
     """Share of a full job's cost that each of its jobs has, before anything is continued."""
     resumable: bool
     """Whether a job may continue the model of the same fold at a lower budget."""
+    whole: bool
+    """Whether this is the whole training, whatever the budget: there may be a single fold, or too few epochs to divide."""
+
+    def adds_to(self, before: Partial) -> bool:
+        """Whether more is trained, or on more folds, than `before`."""
+        return (self.values, self.rows_share, self.folds) != (before.values, before.rows_share, before.folds)
 
 
-def choose_fidelity(spec: ModelSpec, registered: Mapping[str, Fidelity], wanted: str | None) -> tuple[Fidelity, str]:
-    """The fidelity that scales this model, and why: the one asked for where the model has it, else the model's
-    default, else rows.
+def choose_fidelity(
+    spec: ModelSpec, registered: Mapping[str, Fidelity], wanted: str | None, by: str = "as asked"
+) -> tuple[Fidelity, str]:
+    """The fidelity that scales this model, and why: the one `wanted` where the model has it, which is said as `by`, else
+    the model's default, else rows.
     """
     own = [registered[one] if isinstance(one, str) else one for one in spec.fidelities]
     named = {one.name: one for one in (*ENGINE_FIDELITIES, *own)}
     if wanted in named:
-        return named[wanted], "as asked"
+        return named[wanted], by
     missing = "" if wanted is None else f"it has no {wanted}; "
     if own:
         return own[0], f"{missing}its default"
@@ -113,15 +121,29 @@ def partial_training(context: RunContext, model: str, budget: float) -> Partial:
     chosen, _ = choose_fidelity(context.models[model], context.fidelities, context.fidelity)
     total = len(context.splits)
     own = chosen.name not in {one.name for one in ENGINE_FIDELITIES}
-    partial = budget < 1.0
+    partial = own and chosen.value(budget) < chosen.high
+    rows_share = ROWS.value(budget) if chosen.name == ROWS.name else 1.0
+    folds = max(1, math.ceil(total * budget - 1e-9)) if chosen.name == FOLDS.name else total
     return Partial(
         fidelity=chosen.name,
-        values={chosen.name: chosen.value(budget)} if own and partial else {},
-        rows_share=ROWS.value(budget) if chosen.name == ROWS.name and partial else 1.0,
-        folds=max(1, math.ceil(total * budget - 1e-9)) if chosen.name == FOLDS.name else total,
+        values={chosen.name: chosen.value(budget)} if partial else {},
+        rows_share=rows_share,
+        folds=folds,
         job_share=1.0 if chosen.name == FOLDS.name else budget,
         resumable=own and chosen.resumable,
+        whole=not partial and rows_share >= 1.0 and folds == total,
     )
+
+
+def least_budget(
+    specs: Iterable[ModelSpec], registered: Mapping[str, Fidelity], wanted: str | None, folds: int
+) -> float:
+    """Share of the full cost that the smallest training of any of these models takes; less would buy the same."""
+    least = []
+    for spec in specs:
+        chosen, _ = choose_fidelity(spec, registered, wanted)
+        least.append(1.0 / folds if chosen.name == FOLDS.name else chosen.share(chosen.low))
+    return min(least, default=1.0)
 
 
 def full_training(context: RunContext, spec: ModelSpec) -> dict[str, float]:

@@ -47,6 +47,11 @@ DISCARDED = "discarded"
 """Kind of trials that early discard left."""
 SKIPPED = "skipped"
 """Kind of trials that were never begun: too slow for the time that was left."""
+CARRIED = "carried"
+"""Kind of trials that were promoted to a budget which buys no more training in this run than they had, as a third of two
+folds does: nothing was fitted, and what came of the trial before stands for it."""
+UNCOUNTED = frozenset({SKIPPED, CARRIED, "cancelled"})
+"""Kinds of trials that are no results: there was no time for them, or the user stopped the run, or they are copies."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,7 +74,7 @@ class Trial:
     """The trial at a lower budget that this one continues."""
     kind: str = ""
     """Kind of failure: ``error``, ``timeout``, ``memory``, ``died``, ``metric``, ``cancelled``; ``discarded`` when it is done
-    with less than the whole budget because its first folds promised nothing."""
+    with less than the whole budget because its first folds promised nothing, ``carried`` when it is a copy (`is_copy`)."""
     message: str = ""
     facts: dict[str, Any] = field(default_factory=dict)
     """What the model reported, averaged over the folds (``rounds``, ...)."""
@@ -77,18 +82,34 @@ class Trial:
     """Milliseconds that the models of all folds together take to predict a row, on one core; None: not timed."""
     megabytes: float | None = None
     """Size of the fitted models of all folds together, in 10^6 bytes."""
+    whole: bool = False
+    """Whether its budget buys the whole training in this run, as one below 1 does where there is a single fold."""
+
+    def as_begun(self) -> Trial:
+        """The trial as it was when it began, without what came of it."""
+        return Trial(id=self.id, candidate=self.candidate, budget=self.budget, parent=self.parent, whole=self.whole)
+
+    @property
+    def trained_fully(self) -> bool:
+        """Whether nothing could be added to its training."""
+        return self.budget >= 1.0 or self.whole
+
+    @property
+    def is_copy(self) -> bool:
+        """Whether it was promoted to a budget that adds nothing, so that it repeats what came of the trial before it."""
+        return self.kind == CARRIED
 
     @property
     def is_full(self) -> bool:
-        """Whether it had the whole budget."""
-        return self.budget >= 1.0
+        """Whether it is a result of the whole training, and no copy of one."""
+        return self.trained_fully and not self.is_copy
 
     @property
     def comparable_budget(self) -> float:
         """The budget of the trials that its loss compares with: what early discard left was trained as full trials are,
         and lacks folds only.
         """
-        return 1.0 if self.kind == DISCARDED else self.budget
+        return 1.0 if self.kind == DISCARDED or self.trained_fully else self.budget
 
 
 class _Record:
@@ -102,7 +123,9 @@ class _Record:
         """Configuration id -> trials that have it."""
         self.running: dict[int, Trial] = {}
         self.done: dict[float, dict[int, Trial]] = {}
-        """Comparable budget -> done trials by number."""
+        """Comparable budget -> done trials by number, without copies."""
+        self.carried: dict[int, Trial] = {}
+        """Copies of done trials at other budgets, by number."""
         self.last_id = 0
 
     def add(self, trial: Trial) -> None:
@@ -117,12 +140,15 @@ class _Record:
         if trial.status == "running":
             self.running[trial.id] = trial
         elif trial.status == "done":
-            self.done.setdefault(trial.comparable_budget, {})[trial.id] = trial
+            self._group(trial)[trial.id] = trial
+
+    def _group(self, trial: Trial) -> dict[int, Trial]:
+        return self.carried if trial.is_copy else self.done.setdefault(trial.comparable_budget, {})
 
     def _forget(self, trial: Trial) -> None:
         self.running.pop(trial.id, None)
         if trial.status == "done":
-            del self.done[trial.comparable_budget][trial.id]
+            del self._group(trial)[trial.id]
         self.asked[trial.candidate.id] -= 1
         if not self.asked[trial.candidate.id]:
             del self.asked[trial.candidate.id]
@@ -172,8 +198,7 @@ class History:
 
     def as_begun(self, trial_id: int) -> Trial:
         """The trial as it was when it began, without what came of it."""
-        trial = self[trial_id]
-        return Trial(id=trial.id, candidate=trial.candidate, budget=trial.budget, parent=trial.parent)
+        return self[trial_id].as_begun()
 
     @property
     def next_id(self) -> int:
@@ -182,7 +207,7 @@ class History:
 
     def finished(self) -> list[Trial]:
         """Trials that are done, in the order of asking."""
-        return _in_order(self._state.done.values())
+        return _in_order([*self._state.done.values(), self._state.carried])
 
     def running(self) -> list[Trial]:
         """Trials that are not finished yet."""
@@ -204,7 +229,7 @@ class History:
 
     def at_best_budget(self, at_least: int) -> list[Trial]:
         """Done trials of the highest budget that has `at_least` of them, else of the fullest one. Those that early discard
-        left count as full ones: among themselves they would be the worst of a search.
+        left count as full ones: among themselves they would be the worst of a search. Copies are left out.
         """
         done = {budget: trials for budget, trials in self._state.done.items() if trials}
         if not done:

@@ -19,7 +19,7 @@ from automl.predictor import Predictor
 from automl.predictor_file import write_predictor
 
 if TYPE_CHECKING:
-    from automl.arrange import Run
+    from automl.course import Run
     from automl.run import Search
     from automl.search_result import SearchResult
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from automl.fold_jobs import JOB_CALL, RunContext, make_fold_job
+from automl.fold_jobs import JOB_CALL, RunContext, make_fold_job, partial_training
 from automl.protocols import Executor, Job
 
 if TYPE_CHECKING:
@@ -124,6 +124,8 @@ class OpenTrials:
                 self._executor.cancel(number)
         for active in self._open.values():
             active.wanted = min(active.wanted, count)
+            whole = partial_training(context, active.trial.candidate.model, active.trial.budget).whole
+            active.trial = replace(active.trial, whole=whole)
             active.folds = {fold: result for fold, result in active.folds.items() if fold < count}
 
     def close(self, trial_id: int) -> None:

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from automl.failures import lost_models
+from automl.history import UNCOUNTED
 from automl.machine import versions
 from automl.predictor import Predictor
 from automl.predictor_file import MemberRecord, Parts, write_predictor
 from automl.run_folder import fold_folder
 from automl.run_reader import leaderboard_rows
-from automl.store import UNCOUNTED, Store, writing
+from automl.store import Store, writing
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence

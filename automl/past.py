@@ -94,7 +94,7 @@ def _as_it_was(trial: Trial, folds: int, planned: int) -> Trial:
     short = trial.status == "done" and trial.is_full and folds < planned
     if not (cut_off or short):
         return trial
-    return Trial(id=trial.id, candidate=trial.candidate, budget=trial.budget, parent=trial.parent)
+    return trial.as_begun()
 
 
 def _all_whole(folder: Path, trial: int, folds: Iterable[int]) -> bool:

@@ -5,14 +5,13 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from automl.history import DISCARDED
+from automl.history import DISCARDED, UNCOUNTED
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from automl.history import History, Trial
 
-UNCOUNTED = frozenset({"skipped", "cancelled"})
 PATIENCE_OVER = "patience was over"
 """Message of trials that were begun behind the one at which patience ended."""
 

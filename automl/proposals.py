@@ -9,10 +9,9 @@ from automl.answers import checked_step
 from automl.asking import ANSWER_SECONDS, LONG_SECONDS, Asking
 from automl.errors import PluginError
 from automl.finals import finalist, finals_are_due
-from automl.history import History
+from automl.history import UNCOUNTED, History
 from automl.in_order import InOrder
 from automl.protocols import Done, Wait
-from automl.store import UNCOUNTED
 from automl.strategy import Start, Strategy
 
 if TYPE_CHECKING:

@@ -155,6 +155,8 @@ class RunFacts:
     """The run's time; None: no limit."""
     trials: int | None = None
     """Trials that the run may make, of whatever budget; None: no limit."""
+    least_budget: float = 0.0
+    """Share of the full cost that the smallest training of any of the models takes: smaller budgets buy the same."""
 
     @property
     def trial_seconds(self) -> float:

@@ -13,9 +13,10 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from automl.arrange import Arranged, Run, recall_course, run_context
+from automl.arrange import Arranged, run_context
+from automl.course import Run, recall_course
 from automl.errors import RunError, SettingsError
-from automl.history import Candidate
+from automl.history import UNCOUNTED, Candidate
 from automl.machine import find_machine, versions
 from automl.past import Past, clear_leftovers, read_past
 from automl.proposals import counts
@@ -28,7 +29,7 @@ from automl.run_record import RunRecord, read_record
 from automl.searching import keep_logs, run_clock, search_and_save, working
 from automl.settings import Settings, parse_seconds
 from automl.sittings import Sittings
-from automl.store import UNCOUNTED, Store
+from automl.store import Store
 from automl.unfinished import ended_run, finish_folder
 
 if TYPE_CHECKING:

@@ -9,9 +9,9 @@ from automl.admission import Admission, was_cut
 from automl.answers import CheckedExecutor
 from automl.fidelity import FOLDS
 from automl.fold_count import FoldCount
-from automl.fold_jobs import RunContext, columns_file, keep_folds, partial_training
+from automl.fold_jobs import RunContext, columns_file, partial_training
 from automl.judging import Judging
-from automl.open_trials import OpenTrial, OpenTrials
+from automl.open_trials import OpenTrials
 from automl.past import take_up_scores
 from automl.proposals import SKIPS_IN_A_ROW, Proposals
 from automl.search_record import SearchRecord
@@ -214,29 +214,25 @@ class Search:
         )
 
     def _begin(self, start: Start) -> None:
-        self._enqueue(self._record.begin(start, shown=self._proposals.shown), kept={})
+        whole = partial_training(self.context, start.candidate.model, start.budget).whole
+        self._enqueue(self._record.begin(start, whole=whole, shown=self._proposals.shown), kept={})
 
     def _enqueue(self, trial: Trial, *, kept: Mapping[int, FoldResult], seconds: float = 0.0) -> None:
         """Open a trial and let its folds be fitted, but for those `kept` from before the run was interrupted, which took so
         many `seconds`.
         """
         partial = partial_training(self.context, trial.candidate.model, trial.budget)
+        if trial.parent is not None and self._settling.adds_nothing(trial, partial):
+            self._settling.carry(trial, kept)
+            return
         active = self._open.open(trial, partial.folds)
         active.folds.update({fold: result for fold, result in kept.items() if fold < partial.folds})
         active.seconds = seconds
         if trial.parent is not None and partial.fidelity == FOLDS.name:
-            self._continue_folds(active, trial.parent)
+            self._settling.continue_folds(active)
         self._open.enqueue(trial.id, [fold for fold in range(partial.folds) if fold not in active.folds])
         if active.complete:
             self._settling.finish(active)
-
-    def _continue_folds(self, active: OpenTrial, parent: int) -> None:
-        """Where folds are the fidelity, those of the trial that is continued count and are not fitted again."""
-        before = self._settling.results[parent]
-        taken = {fold: result for fold, result in before.items() if fold not in active.folds}
-        active.folds.update(taken)
-        keep_folds(self.context, parent, active.trial.id, taken)
-        self._record.folds_kept(active.trial.id, taken)
 
     # -- recording --------------------------------------------------------------------------------
 

@@ -9,12 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from automl.errors import RunError
-from automl.history import Candidate, Trial
+from automl.history import UNCOUNTED, Candidate, Trial
 from automl.run_folder import DATABASE, PREDICTOR_FOLDER
 from automl.run_lock import who_works
 from automl.rungs import rung_rows
 from automl.sittings import Sittings
-from automl.store import UNCOUNTED
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -134,7 +133,7 @@ def leaderboard_rows(trials: Iterable[Trial], weights: Mapping[int, float]) -> l
     order = {"done": 0, "running": 1, "failed": 2}
 
     def place(trial: Trial) -> tuple[Any, ...]:
-        return order[trial.status], -trial.budget, math.inf if trial.loss is None else trial.loss, trial.id
+        return order[trial.status], -_share(trial), math.inf if trial.loss is None else trial.loss, trial.id
 
     rows = []
     shown = [trial for trial in trials if trial.kind not in UNCOUNTED]
@@ -148,7 +147,7 @@ def leaderboard_rows(trials: Iterable[Trial], weights: Mapping[int, float]) -> l
                 "loss": trial.loss,
                 "weight": weights.get(trial.id, 0.0),
                 "origin": trial.candidate.origin,
-                "budget": trial.budget,
+                "budget": _share(trial),
                 "seconds": round(trial.seconds, 3),
                 "folds": len(trial.fold_losses),
                 "row_ms": trial.row_ms,
@@ -160,6 +159,11 @@ def leaderboard_rows(trials: Iterable[Trial], weights: Mapping[int, float]) -> l
             }
         )
     return rows
+
+
+def _share(trial: Trial) -> float:
+    """The share of the full training that it had."""
+    return 1.0 if trial.trained_fully else trial.budget
 
 
 def open_run(folder: Path | str) -> RunReader:
@@ -191,4 +195,5 @@ def _trial(row: sqlite3.Row) -> Trial:
         facts=json.loads(row["facts"]),
         row_ms=row["row_ms"],
         megabytes=row["megabytes"],
+        whole=bool(row["whole"]) if "whole" in row.keys() else False,  # noqa: SIM118 - a row is no mapping
     )

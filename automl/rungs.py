@@ -14,15 +14,16 @@ if TYPE_CHECKING:
 
 
 def rung_rows(trials: Sequence[Trial]) -> list[dict[str, Any]]:
-    """A row for each model and budget that has done trials; what early discard left is on no rung.
+    """A row for each model and budget that has done trials; what early discard left and copies are on no rung.
 
     `rank_correlation` is Spearman's, over the configurations that are done at this budget and at the model's next larger
     one; None with fewer than three of them.
     """
     done: dict[str, dict[float, dict[str, Trial]]] = {}
     for trial in trials:
-        if trial.status == "done" and trial.kind != DISCARDED:
-            done.setdefault(trial.candidate.model, {}).setdefault(trial.budget, {})[trial.candidate.id] = trial
+        if trial.status == "done" and trial.kind != DISCARDED and not trial.is_copy:
+            rungs_of_model = done.setdefault(trial.candidate.model, {})
+            rungs_of_model.setdefault(trial.comparable_budget, {})[trial.candidate.id] = trial
     rows = []
     for model, rungs in sorted(done.items()):
         budgets = sorted(rungs)

@@ -48,9 +48,11 @@ class SearchRecord:
             (trial.candidate.model, _kind_of(trial.message)) for trial in self.history if trial.kind == SKIPPED
         }
 
-    def begin(self, start: Start, *, shown: int = 0) -> Trial:
-        """A trial that starts now; `shown` as in `Store.trial_started`."""
-        trial = Trial(id=self.history.next_id, candidate=start.candidate, budget=start.budget, parent=start.parent)
+    def begin(self, start: Start, *, whole: bool = False, shown: int = 0) -> Trial:
+        """A trial that starts now; `whole` as in `Trial`, `shown` as in `Store.trial_started`."""
+        trial = Trial(
+            id=self.history.next_id, candidate=start.candidate, budget=start.budget, parent=start.parent, whole=whole
+        )
         self.history = self.history.with_trial(trial)
         self._store.trial_started(trial, shown=shown)
         self._trackers.trial_started(trial)

@@ -8,7 +8,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from automl.arrange import Arranged, Run, run_info
+from automl.arrange import Arranged, run_info
 from automl.choosing import choose_members
 from automl.clock import Clock
 from automl.interrupts import held_back
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from automl.course import Run
     from automl.past import Past
     from automl.registry import Registry
     from automl.settings import Settings

@@ -7,15 +7,17 @@ from typing import TYPE_CHECKING
 
 from automl.early_discard import EarlyDiscard
 from automl.errors import RunError
-from automl.history import DISCARDED
+from automl.fidelity import FOLDS
+from automl.fold_jobs import keep_folds, partial_training
+from automl.history import CARRIED, DISCARDED
 from automl.run_folder import remove_tree, trial_folder
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from automl.evaluate import FoldResult
     from automl.fold_count import FoldCount
-    from automl.fold_jobs import RunContext
+    from automl.fold_jobs import Partial, RunContext
     from automl.history import Trial
     from automl.judging import Judging
     from automl.open_trials import OpenTrial, OpenTrials
@@ -76,9 +78,47 @@ class Settling:
         self._early.saved.jobs += active.wanted - len(active.folds)
         share = len(active.folds) / active.wanted
         message = f"early discard after {len(active.folds)} of {active.wanted} folds"
-        trial = replace(active.trial, budget=share, seconds=active.seconds, kind=DISCARDED, message=message)
+        trial = replace(
+            active.trial, budget=share, whole=False, seconds=active.seconds, kind=DISCARDED, message=message
+        )
         self._record.settle(self.judged(trial, active.folds))
         remove_tree(trial_folder(self.context.folder, trial.id))
+
+    def adds_nothing(self, trial: Trial, partial: Partial) -> bool:
+        """Whether a promoted trial, whose budget means `partial`, would train nothing that the one before it has not."""
+        assert trial.parent is not None
+        parent = self._record.history[trial.parent]
+        if parent.trained_fully or partial.whole:
+            return parent.trained_fully
+        before = partial_training(self.context, trial.candidate.model, parent.budget)
+        if partial.fidelity == FOLDS.name:  # it may have more folds than its budget buys now that there are fewer
+            return partial.folds <= len(self.results[parent.id])
+        return not partial.adds_to(before)
+
+    def carry(self, trial: Trial, kept: Collection[int]) -> None:
+        """End a promoted trial to which its budget adds nothing: what came of the one before stands for it, and it can be
+        promoted in turn. `kept`: folds that it had taken over before the run was interrupted.
+        """
+        assert trial.parent is not None
+        parent = self._record.history[trial.parent]
+        if not parent.trained_fully:
+            self.results[trial.id] = self.results[parent.id]
+            taken = {fold: result for fold, result in self.results[parent.id].items() if fold not in kept}
+            keep_folds(self.context, parent.id, trial.id, taken)
+            self._record.folds_kept(trial.id, taken)
+        message = f"at this budget nothing is added to trial {parent.id}"
+        copied = ("status", "score", "loss", "fold_losses", "facts", "megabytes")
+        values = {name: getattr(parent, name) for name in copied}
+        self._record.settle(replace(trial, kind=CARRIED, message=message, **values))
+
+    def continue_folds(self, active: OpenTrial) -> None:
+        """Where folds are the fidelity, those of the trial that is continued count and are not fitted again."""
+        assert active.trial.parent is not None
+        before = self.results[active.trial.parent]
+        taken = {fold: one for fold, one in before.items() if fold not in active.folds and fold < active.wanted}
+        active.folds.update(taken)
+        keep_folds(self.context, active.trial.parent, active.trial.id, taken)
+        self._record.folds_kept(active.trial.id, taken)
 
     def use_folds(self, context: RunContext) -> list[Trial]:
         """Go on with the folds of `context`, fewer than before; returns the full trials as these folds judge them."""

@@ -178,6 +178,10 @@ class SchedulerSpec(Spec):
     fidelity: str = ""
     """The fidelity that its budgets should scale where a model has it (``folds`` for racing); the user's choice
     goes before it. Empty: each model's default."""
+    choose: str = ""
+    """``"package.module:function"``, ``(facts: RunFacts) -> options``: asked at the start of a run for the options of the
+    factory that suit it, such as a smallest budget that still is less than the next; those of a named strategy go before
+    them. Empty: the factory's own."""
 
 
 @dataclass(frozen=True, kw_only=True)

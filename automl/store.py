@@ -16,7 +16,6 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from automl.errors import RunError
-from automl.history import SKIPPED
 from automl.run_folder import DATABASE, TRIALS_FOLDER, check_new_folder, nothing_found, remove_leftovers
 from automl.run_lock import RunLock
 
@@ -25,11 +24,9 @@ if TYPE_CHECKING:
 
     from automl.history import Trial
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 KEPT = "kept"
 """Kind of a job whose result was taken from the trial that is continued."""
-UNCOUNTED = frozenset({SKIPPED, "cancelled"})
-"""Kinds of trials that neither succeeded nor failed: there was no time for them, or the user stopped the run."""
 
 SETTLED_FOLDS = "settled_folds"
 """Fact of a run that has settled with how many of the planned folds it goes on."""
@@ -43,7 +40,8 @@ CREATE TABLE trials (
     id INTEGER PRIMARY KEY, model TEXT NOT NULL, config TEXT NOT NULL, origin TEXT NOT NULL, budget REAL NOT NULL,
     status TEXT NOT NULL, loss REAL, score REAL, fold_losses TEXT NOT NULL, seconds REAL NOT NULL, parent INTEGER,
     kind TEXT NOT NULL, message TEXT NOT NULL, facts TEXT NOT NULL, started REAL NOT NULL, finished REAL,
-    row_ms REAL, megabytes REAL, base TEXT NOT NULL DEFAULT '[]', shown INTEGER NOT NULL DEFAULT 0
+    row_ms REAL, megabytes REAL, base TEXT NOT NULL DEFAULT '[]', shown INTEGER NOT NULL DEFAULT 0,
+    whole INTEGER NOT NULL DEFAULT 0
 );
 CREATE TABLE jobs (
     trial INTEGER NOT NULL, fold INTEGER NOT NULL, kind TEXT NOT NULL, loss REAL, prepare_seconds REAL,
@@ -198,14 +196,14 @@ class Store:
             trial.id, trial.candidate.model, dumps(trial.candidate.config), trial.candidate.origin, trial.budget,
             trial.status, trial.loss, trial.score, dumps(trial.fold_losses), trial.seconds, trial.parent,
             trial.kind, trial.message, dumps(trial.facts), started or 0.0, finished,
-            trial.row_ms, trial.megabytes, dumps(trial.candidate.base), shown,
+            trial.row_ms, trial.megabytes, dumps(trial.candidate.base), shown, int(trial.whole),
         )  # fmt: skip
         marks = ",".join("?" * len(values))
         self._write(
             f"INSERT INTO trials VALUES ({marks}) ON CONFLICT (id) DO UPDATE SET status=excluded.status, "  # noqa: S608
             "loss=excluded.loss, score=excluded.score, fold_losses=excluded.fold_losses, seconds=excluded.seconds, "
             "kind=excluded.kind, message=excluded.message, facts=excluded.facts, finished=excluded.finished, "
-            "budget=excluded.budget, row_ms=excluded.row_ms, megabytes=excluded.megabytes",
+            "budget=excluded.budget, row_ms=excluded.row_ms, megabytes=excluded.megabytes, whole=excluded.whole",
             values,
         )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -194,6 +195,30 @@ def choose_strategy(name: str, registry: Registry, facts: RunFacts) -> tuple[str
     return chosen, reason
 
 
+def choose_options(name: str, registry: Registry, facts: RunFacts) -> dict[str, float | int | str]:
+    """The options that the scheduler of the strategy called `name` wants for a run; empty where it does not choose.
+
+    Raises PluginError when what it chose is no options.
+    """
+    _, scheduler, _ = strategy_parts(name, registry)
+    if not scheduler.choose:
+        return {}
+    owner = f"scheduler {scheduler.name!r} (plugin {scheduler.plugin!r})"
+    try:
+        answer = load_object(scheduler.choose, owner=owner)(facts)
+    except AutomlError:
+        raise
+    except (Exception, SystemExit) as error:
+        raise PluginError(f"{owner} cannot choose its options: {type(error).__name__}: {error}") from error
+    if not isinstance(answer, Mapping) or not all(
+        isinstance(key, str) and isinstance(value, float | int | str) for key, value in answer.items()
+    ):
+        raise PluginError(
+            f"{owner} chose the options {answer!r}; it must return a mapping of names to numbers or texts"
+        )
+    return dict(answer)
+
+
 def make_strategy(
     name: str,
     registry: Registry,
@@ -202,9 +227,13 @@ def make_strategy(
     seed: int,
     queue: Sequence[Candidate] = (),
     in_order: int | None = None,
+    suited: Mapping[str, float | int | str] | None = None,
 ) -> Strategy:
-    """The strategy called `name` over a space, with `queue` in front of its sampler; see `strategy_parts` and `Strategy`."""
-    sampler, scheduler, options = strategy_parts(name, registry)
+    """The strategy called `name` over a space, with `queue` in front of its sampler; see `strategy_parts` and `Strategy`.
+    `suited`: options of its scheduler that suit the run (`choose_options`), behind its own.
+    """
+    sampler, scheduler, own = strategy_parts(name, registry)
+    options = {**(suited or {}), **own}
     try:
         made = scheduler.load()(seed, **options)
     except AutomlError:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 from automl.api import make_settings, target_of
-from automl.arrange import get_starts
+from automl.course import get_starts
 from automl.errors import SettingsError
 from automl.machine import find_machine
 from automl.plan import search_weights

@@ -19,7 +19,7 @@ from automl.ensemble import Ensemble
 from automl.errors import RunError
 from automl.evaluate import FoldResult
 from automl.goals import Goals
-from automl.history import History, Trial
+from automl.history import UNCOUNTED, History, Trial
 from automl.live_ensemble import LiveEnsemble
 from automl.member import MEMBER_FILE, MODEL_FOLDER
 from automl.metrics import load_metric
@@ -32,7 +32,7 @@ from automl.run_reader import RunReader, leaderboard_rows, open_run
 from automl.run_record import RunRecord, read_record
 from automl.search_result import SearchResult
 from automl.settings import Settings
-from automl.store import UNCOUNTED, Store
+from automl.store import Store
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any
 
 from automl.history import Candidate, History
-from automl.protocols import Decision, Done, Promote, Sample, Wait
+from automl.protocols import Decision, Done, Promote, RunFacts, Sample, Wait
 from automl.registry import load_registry
-from automl.specs import SchedulerSpec
+from automl.specs import SchedulerSpec, load_object
 from automl.testing.rules import require, rule
 from automl.testing.search import Simulation, toy_space
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 TRIALS = 150
 """Trials after which a run counts as endless, which is allowed."""
@@ -29,15 +27,40 @@ def check_scheduler(scheduler: str | SchedulerSpec, options: Mapping[str, float 
 
     Args:
         scheduler: a registered name, or a spec.
-        options: what a strategy would hand to the factory.
+        options: what a strategy would hand to the factory; None: none, and what its spec's `choose` answers is tried, too.
     """
     spec = load_registry().get("schedulers", scheduler) if isinstance(scheduler, str) else scheduler
     require(isinstance(spec, SchedulerSpec), f"check_scheduler takes a name or a SchedulerSpec, not {spec!r}")
+    if options is None:
+        _check_choice(spec)
     given = dict(options or {})
     for workers, failing in ((1, 0.0), (4, 0.0), (3, 0.3), (2, 1.0)):
         _check_run(spec, given, Simulation(seed=workers, workers=workers, failing=failing))
     _check_run(spec, given, Simulation(seed=9, workers=2, loss=lambda _candidate, _budget: 0.5))
     _check_run(spec, given, Simulation(seed=9, workers=2), exhausted_after=7)
+
+
+def _check_choice(spec: SchedulerSpec) -> None:
+    """The options that it chooses for runs of several sizes are such that it can be made with them and begins."""
+    if not spec.choose:
+        return
+    for folds, least in ((1, 1.0), (2, 0.5), (5, 0.2), (8, 0.125), (5, 0.001)):
+        facts = RunFacts(
+            rows=1000,
+            features=10,
+            models=("toy",),
+            starting=1,
+            folds=folds,
+            fit_seconds=1.0,
+            workers=2,
+            seconds=60.0,
+            least_budget=least,
+        )
+        owner = f"scheduler {spec.name!r}"
+        with rule(owner, f"must choose its options for {folds} folds and a least budget of {least:g}"):
+            chosen = load_object(spec.choose, owner=owner)(facts)
+        require(isinstance(chosen, Mapping), f"{owner} chose {chosen!r}; it must return a mapping of names to values")
+        _decide(spec, chosen, _make(spec, chosen), History())
 
 
 def _make(spec: SchedulerSpec, options: Mapping[str, Any]) -> Any:

@@ -75,15 +75,15 @@ class Results:
             if trial.kind not in ("cancelled", "skipped"):
                 self._failed.setdefault(trial.candidate.model, {})[trial.id] = trial
             return
-        if trial.loss is None or not math.isfinite(trial.loss):
+        if trial.loss is None or not math.isfinite(trial.loss) or trial.is_copy:
             return
-        candidate = trial.candidate
+        candidate, budget = trial.candidate, 1.0 if trial.trained_fully else trial.budget
         before = self._of.get(candidate.id, {})
-        if trial.budget in before and before[trial.budget][1] < trial.id:
+        if budget in before and before[budget][1] < trial.id:
             return  # of two trials that are the same the earlier one counts, whichever came in first
         if before:
             self._forget(candidate.model, before)
-        now = {**before, trial.budget: (math.log(max(trial.loss, LEAST_LOSS)), trial.id)}
+        now = {**before, budget: (math.log(max(trial.loss, LEAST_LOSS)), trial.id)}
         self._of[candidate.id] = dict(sorted(now.items()))
         self._keep(candidate.model, self._of[candidate.id])
 

@@ -21,26 +21,31 @@ def register_schedulers() -> list[SchedulerSpec]:
             name="successive_halving",
             summary="Many at a small budget, the best third at three times it, and so on (Jamieson, Talwalkar 2016).",
             factory=f"{package}.successive_halving:SuccessiveHalving",
+            choose=f"{package}.suit:halving_options",
         ),
         SchedulerSpec(
             name="hyperband",
             summary="Halving with many small and few large starts in turn (Li et al. 2018).",
             factory=f"{package}.hyperband:Hyperband",
+            choose=f"{package}.suit:halving_options",
         ),
         SchedulerSpec(
             name="asha",
             summary="Halving that promotes whenever it can and never waits (Li et al. 2020).",
             factory=f"{package}.asha:Asha",
+            choose=f"{package}.suit:halving_options",
         ),
         SchedulerSpec(
             name="screen",
             summary="All at a small budget once, the best few at the whole one (Egele et al. 2023).",
             factory=f"{package}.screen:Screen",
+            choose=f"{package}.suit:screen_options",
         ),
         SchedulerSpec(
             name="race",
             summary="Fold by fold while the first folds are not hopeless (Bergman et al. 2024).",
             factory=f"{package}.race:Race",
+            choose=f"{package}.suit:race_options",
             fidelity="folds",
         ),
     ]

@@ -167,7 +167,7 @@ class Brackets(Follower):
     def _plan_of(self, trial: Trial) -> int | None:
         for number, plan in enumerate(self._plans):
             if same_budget(plan[0].budget, trial.budget):
-                return number if not trial.is_full or number == self._turn() else None
+                return number if trial.budget < 1.0 or number == self._turn() else None
         return None
 
     def _turn(self) -> int:

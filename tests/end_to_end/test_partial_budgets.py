@@ -124,3 +124,61 @@ def test_unknown_fidelity_is_refused_with_the_known_ones(tmp_path):
     ):
         run(tmp_path / "run", fidelity="epoch")
     assert not (tmp_path / "run").exists()
+
+
+def test_a_budget_that_buys_no_more_is_no_trial_of_its_own(tmp_path):
+    """A quarter and a half of two folds are one fold."""
+    outcome, trials, jobs = run(tmp_path / "run", strategy="random+fold-steps", folds=2)
+    full, half, quarter = chain(trials)
+
+    assert ("carried", "done", quarter.loss, quarter.fold_losses) == (
+        half.kind,
+        half.status,
+        half.loss,
+        half.fold_losses,
+    )
+    assert ["kept"] == [job["kind"] for job in jobs[half.id]]
+    assert ["kept", "done"] == [job["kind"] for job in jobs[full.id]]
+    assert half.id not in {row["trial"] for row in outcome.leaderboard}
+    assert len(trials) == outcome.trials, "the dummy is counted there, and not this copy"
+    with open_run(tmp_path / "run") as reader:
+        assert {0.25, 1.0} == {row["budget"] for row in reader.rungs()}
+
+
+@pytest.mark.parametrize("strategy", ["random+fold-steps", "random+race", "random+asha", "random+hyperband"])
+def test_a_trial_with_all_its_folds_is_a_full_one(tmp_path, strategy):
+    data(80, 5).to_csv(tmp_path / "valid.csv", index=False)
+    options = {"folds": None, "validation": str(tmp_path / "valid.csv"), "fidelity": "folds", "trials": 6}
+    outcome, trials, _ = run(tmp_path / "run", strategy=strategy, **options)
+    results = [trial for trial in trials if trial.kind != "carried"]
+
+    assert all(trial.is_full for trial in results)
+    assert not any(trial.is_full for trial in trials if trial.kind == "carried")
+    assert {1.0} == {row["budget"] for row in outcome.leaderboard}
+    best = min(results, key=lambda trial: trial.loss)
+    assert {row["trial"]: row["weight"] for row in outcome.leaderboard}[best.id] > 0
+
+
+@pytest.mark.parametrize("folds", [2, 3, 8])
+@pytest.mark.parametrize("name", ["race", "asha", "hyperband", "successive_halving", "screen"])
+def test_rungs_of_folds_differ(tmp_path, name, folds):
+    """A scheduler is made for the folds that there are, so that none of its trials is a copy."""
+    _, trials, _ = run(tmp_path / "run", strategy=f"random+{name}", folds=folds, fidelity="folds", trials=12)
+    counts = {}
+    for trial in trials:
+        counts.setdefault(trial.budget, set()).add(len(trial.fold_losses))
+
+    assert 12 == len(trials)
+    assert not any(trial.kind for trial in trials)
+    assert all(len(of_rung) == 1 for of_rung in counts.values()), counts
+    assert len(counts) == len({min(of_rung) for of_rung in counts.values()}), counts
+    assert all(trial.is_full == (len(trial.fold_losses) == folds) for trial in trials)
+
+
+def test_who_wants_a_fidelity_is_told(tmp_path):
+    asked, _, _ = run(tmp_path / "asked", strategy="random+race", fidelity="folds", trials=2)
+    wanted, _, _ = run(tmp_path / "wanted", strategy="random+race", trials=2)
+
+    assert "fidelity: lightgbm folds (as asked)" in asked.reasons
+    assert "fidelity: lightgbm folds (random+race asks for it)" in wanted.reasons
+    assert any("then strategy random+race (with steps 4)" in reason for reason in wanted.reasons)

@@ -1,5 +1,7 @@
 """Fidelity, settings, history, clock, costs, task: the small records everything else stands on."""
 
+from dataclasses import replace
+
 import pytest
 
 from automl import Candidate, Fidelity, History, SettingsError, Task, Trial
@@ -109,6 +111,20 @@ def test_what_early_discard_left_compares_with_full_trials():
     assert [6, 7] == [trial.id for trial in history.full()]
     assert 7 == len(history.finished())
     assert history.incumbent().id == 6
+
+
+def test_copies_are_done_and_no_results():
+    """They can be promoted, and tell samplers and ensembles nothing that the trials before them do not."""
+    small, whole = _trial(1, 0.5, budget=0.25), replace(_trial(2, 0.4, budget=0.25), whole=True)
+    copies = [_trial(3, 0.5, budget=0.5, kind="carried"), replace(_trial(4, 0.4, kind="carried"), whole=True)]
+    history = History([small, whole, *copies])
+
+    assert [1, 2, 3, 4] == [trial.id for trial in history.finished()]
+    assert [2] == [trial.id for trial in history.full()]
+    assert [2] == [trial.id for trial in history.at_best_budget(1)]
+    assert [1] == [trial.id for trial in History([small, *copies]).at_best_budget(1)]
+    assert history.incumbent().id == 2
+    assert [1] == [trial.id for trial in history.with_trial(_trial(3, status="failed")).finished() if trial.loss == 0.5]
 
 
 def test_config_ids_do_not_depend_on_order_or_origin():

@@ -27,7 +27,7 @@ def test_kinds_of_models_share_the_time_where_it_is_short(options, expected, tmp
         caught.update(named)
         raise CaughtError
 
-    monkeypatch.setattr("automl.arrange.make_strategy", catch)
+    monkeypatch.setattr("automl.course.make_strategy", catch)
     data = {"a": [float(n % 17) for n in range(300)], "y": [float(n % 13) for n in range(300)]}
     settings = make_settings("y", {"models": ["lightgbm", "extra_trees"], "executor": "inline", **options})
 

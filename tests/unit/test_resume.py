@@ -110,6 +110,41 @@ def test_promotions_are_the_same_after_a_kill_inside_a_bracket(tmp_path, monkeyp
         assert np.array_equal(predictions(outcome.predictor), predictions(resumed.predictor))
 
 
+COPIES = {"models": ["extra_trees", "linear"], "fidelity": "trees", "fidelity_max": 15}
+"""Rows of `linear` want the rungs from 1/27 on, where `extra_trees` has ten trees up to 1/3: most of its promotions add nothing."""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"strategy": "random+asha", "models": ["extra_trees"], "folds": 3, "fidelity": "folds"},
+        {"strategy": "random+race", "models": ["extra_trees"], "folds": 4},
+        {"strategy": "random+asha", **COPIES},
+        {"strategy": "random+successive_halving", **COPIES, "trials": 45},
+    ],
+)
+def test_promotions_that_add_nothing_are_the_same_after_a_kill(tmp_path, monkeypatch, options):
+    options = {"trials": 20, "folds": 2, **options}
+    outcome = run(tmp_path / "whole", **options)
+    expected = rows(tmp_path / "whole")
+    promoted = [number for number, row in expected.items() if row[2] is not None]
+    assert len(promoted) > 1
+    with open_run(tmp_path / "whole") as reader:
+        copies = [trial.id for trial in reader.trials() if trial.kind == "carried"]
+    assert bool(copies) == ("fidelity_max" in options)
+
+    for method, at in (
+        ("trial_started", promoted[0]),
+        ("trial_finished", promoted[0]),
+        ("trial_finished", promoted[-1]),
+    ):
+        folder = killed(monkeypatch, tmp_path / f"{method}-{at}", method=method, at=at, **options)
+        resumed = resume_folder(folder)
+        assert expected == rows(folder)
+        assert np.array_equal(predictions(outcome.predictor), predictions(resumed.predictor))
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("sampler", ["grid", "evolution", "gp"])
 def test_what_samplers_propose_is_the_same_after_a_kill(tmp_path, monkeypatch, sampler):

@@ -2,10 +2,11 @@
 
 import pytest
 
-from automl import PluginError, RunFacts, StrategySpec
+from automl import Fidelity, ModelSpec, PluginError, RunFacts, StrategySpec
+from automl.fold_jobs import least_budget
 from automl.registry import load_registry
 from automl.specs import SamplerSpec, SchedulerSpec
-from automl.strategy import choose_strategy, strategy_parts
+from automl.strategy import choose_options, choose_strategy, strategy_parts
 
 
 def facts(**changes):
@@ -107,3 +108,76 @@ def test_a_strangers_strategy_chooses_too():
 def test_what_cannot_be_used_is_told(answer, message):
     with pytest.raises(PluginError, match=message):
         choose_strategy("mine", Registry(answer), facts())
+
+
+@pytest.mark.parametrize(
+    ("folds", "expected"),
+    [(1, [1.0]), (2, [1 / 3, 1.0]), (3, [1 / 3, 1.0]), (5, [1 / 9, 1 / 3, 1.0]), (8, [1 / 9, 1 / 3, 1.0])],
+)
+def test_rungs_begin_at_the_smallest_training(folds, expected):
+    """Each of them has more folds than the one below."""
+    told = facts(folds=folds, least_budget=1 / folds)
+    for name in ("hyperband", "asha", "random+successive_halving"):
+        options = choose_options(name, load_registry(), told)
+        made = strategy_parts(name, load_registry())[1].load()(0, **options)
+        budgets = made._budgets if name == "asha" else [rung.budget for rung in made.plans[0]]
+        assert pytest.approx(expected) == list(budgets)
+    had = [-(-folds * budget // 1) for budget in expected]
+    assert sorted(set(had)) == had
+
+
+def test_other_rungs():
+    assert {"min_budget": pytest.approx(1 / 27)} == choose_options("asha", load_registry(), facts(least_budget=0.001))
+    assert {"min_budget": 0.2} == choose_options("random+screen", load_registry(), facts(least_budget=0.2))
+    assert {} == choose_options("random+screen", load_registry(), facts(least_budget=1.0))
+    assert [{"steps": 2}, {"steps": 8}] == [
+        choose_options("random+race", load_registry(), facts(folds=folds)) for folds in (1, 8)
+    ]
+    assert {} == choose_options("random", load_registry(), facts())
+
+
+def test_the_least_budget_is_that_of_the_most_divisible_model():
+    def spec(name, *fidelities):
+        return ModelSpec(
+            name=name, summary="", factory="x:y", space="x:z", problem_types=("binary",), fidelities=fidelities
+        )
+
+    epochs = Fidelity(name="epochs", unit="epochs", low=2, high=20)
+    models = [spec("net", epochs), spec("tree", Fidelity(name="rounds", unit="rounds", low=10, high=1000))]
+
+    assert 0.01 == least_budget(models, {}, None, 5)
+    assert 0.1 == least_budget(models[:1], {}, None, 5)
+    assert 0.02 == least_budget([spec("plain")], {}, None, 5)
+    assert 0.2 == least_budget(models, {}, "folds", 5)
+    assert 0.02 == least_budget(models, {}, "rows", 5)
+
+
+class Chooser(Registry):
+    def __init__(self, answer):
+        super().__init__("strangers")
+        scheduler = self.real.schedulers["race"]
+        self.mine = SchedulerSpec(name="race", summary="", factory=scheduler.factory, choose=f"{__name__}:{answer}")
+
+    def get(self, kind, name):
+        return self.mine if kind == "schedulers" else self.real.get(kind, name)
+
+
+def fails(told):
+    raise ValueError("no idea")
+
+
+def listed(told):
+    return {"steps": [1, 2]}
+
+
+@pytest.mark.parametrize(
+    ("answer", "message"),
+    [
+        ("words", "chose the options 'random'.*a mapping of names to numbers or texts"),
+        ("listed", "chose the options .*\\[1, 2\\]"),
+        ("fails", "scheduler 'race'.* cannot choose its options: ValueError: no idea"),
+    ],
+)
+def test_options_that_cannot_be_used_are_told(answer, message):
+    with pytest.raises(PluginError, match=message):
+        choose_options("random+race", Chooser(answer), facts())
