@@ -27,6 +27,9 @@ MOST_ROWS = 5_000
 MOST_COLUMNS = 300
 """Columns of the ridge regression at most, those that are most correlated with the target."""
 ONE_HOT_LEVELS = 25
+"""Categories of more levels do not get a column for each of them."""
+BLOCK = 256
+"""Columns that are looked at together while the most correlated ones are found."""
 PARTS = 4
 PENALTIES = tuple(10.0**power for power in range(-1, 5))
 LEAST_GAIN = 0.01
@@ -72,32 +75,57 @@ def categories_worth_adding(data: TableData, classes: int, *, curves: bool = Fal
             few = rows[:MOST_ROWS]
             if left is None:
                 part = _parts_of(data, few)
-                left = _left_over(_columns(data, few, twins), goal[:MOST_ROWS], part)
+                left = _left_over(_columns(data, few, twins, goal[:MOST_ROWS]), goal[:MOST_ROWS], part)
             worth = _tells_more(np.asarray(data.numbers[:, number])[few], left, part, curves=curves)
         if not worth:
             places.remove(place)
     return places
 
 
-def _columns(data: TableData, rows: NDArray[np.int64], twins: dict[int, int]) -> Floats:
-    """Numbers scaled, missing ones in the middle, and small categories one-hot, ``(rows, columns)``."""
-    numbers = np.asarray(data.numbers)[rows].astype(np.float64)
+def _columns(data: TableData, rows: NDArray[np.int64], twins: dict[int, int], goal: Floats) -> Floats:
+    """Numbers scaled, missing ones in the middle, and small categories one-hot; of more than `MOST_COLUMNS`, those that are
+    most correlated with the goal, ``(rows, columns)``.
+    """
+    numbers = data.numbers.shape[1]
+    small = [
+        (place, levels)
+        for place, levels in enumerate(data.layout.levels)
+        if place not in twins and levels <= ONE_HOT_LEVELS
+    ]
+    chosen = np.arange(numbers + sum(levels for _, levels in small))
+    if len(chosen) > MOST_COLUMNS:  # all of them at once would take gigabytes where a table is wide
+        told = [np.zeros(0)]
+        for start in range(0, numbers, BLOCK):
+            block = _scaled(data, rows, chosen[start : min(start + BLOCK, numbers)])
+            told.append(np.abs((block - block.mean(axis=0)).T @ goal).max(axis=1))
+        told += [_told_by_levels(np.asarray(data.codes[:, place])[rows], levels, goal) for place, levels in small]
+        chosen = np.sort(np.argsort(-np.concatenate(told), kind="stable")[:MOST_COLUMNS])
+    place_of = np.array([place for place, levels in small for _ in range(levels)], dtype=np.int64)
+    level_of = np.array([level for _, levels in small for level in range(levels)], dtype=np.int64)
+    hot = chosen[chosen >= numbers] - numbers
+    one_hot = np.asarray(data.codes)[np.ix_(rows, place_of[hot])] == level_of[hot]
+    return np.concatenate([_scaled(data, rows, chosen[chosen < numbers]), one_hot.astype(np.float64)], axis=1)
+
+
+def _scaled(data: TableData, rows: NDArray[np.int64], places: NDArray[np.int64]) -> Floats:
+    """Some columns of numbers in units of their spread around their mean, ``(rows, places)``."""
+    numbers = np.asarray(data.numbers)[np.ix_(rows, places)].astype(np.float64)
     known = np.isfinite(numbers)
     counts = np.maximum(known.sum(axis=0), 1)
     numbers = np.where(known, numbers - np.where(known, numbers, 0.0).sum(axis=0) / counts, 0.0)
     scale = np.sqrt((numbers**2).sum(axis=0) / counts)
-    blocks = [np.clip(numbers / np.where(scale > 0, scale, 1.0), -CLIP, CLIP)]
-    for place, levels in enumerate(data.layout.levels):
-        if place not in twins and levels <= ONE_HOT_LEVELS:
-            blocks.append((np.asarray(data.codes[:, place])[rows, None] == np.arange(levels)).astype(np.float64))
-    return np.concatenate(blocks, axis=1)
+    return np.asarray(np.clip(numbers / np.where(scale > 0, scale, 1.0), -CLIP, CLIP))
+
+
+def _told_by_levels(codes: NDArray[np.int32], levels: int, goal: Floats) -> Floats:
+    """How much a column for each level goes with the goal, ``(levels,)``: what a product with the centred column gives."""
+    known = codes >= 0
+    counts, sums = sums_of_levels(codes[known].astype(np.int64), goal[known], levels)
+    return np.asarray(np.abs(sums - counts / len(codes) * goal.sum(axis=0)).max(axis=1))
 
 
 def _left_over(columns: Floats, goal: Floats, part: NDArray[np.int64]) -> Floats:
     """What a ridge regression leaves of the goal on rows that it was not fitted on, ``(rows, outputs)``."""
-    if columns.shape[1] > MOST_COLUMNS:
-        told = np.abs((columns - columns.mean(axis=0)).T @ goal).max(axis=1)
-        columns = columns[:, np.sort(np.argsort(-told, kind="stable")[:MOST_COLUMNS])]
     left = np.zeros((len(PENALTIES), *goal.shape))
     for fitted, judged in _parts(part):
         middle, centre = columns[fitted].mean(axis=0), goal[fitted].mean(axis=0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from automl.data.codes import categories_worth_adding
+from automl.data.codes import ONE_HOT_LEVELS, categories_worth_adding
 from automl.data.records import MatrixData, TableData
 from automl.data.scaling import CLIP, NumberScaling, soften
 from automl.data.target_encoding import TargetEncoding
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
     from automl.task import Task
 
-ONE_HOT_LEVELS = 25
 """Categories with more levels in the training rows are encoded by the target."""
 LEAST_ROWS_OF_LEVEL = 2
 """Levels with fewer training rows have no column: they look like an unseen one."""

@@ -9,8 +9,6 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-LEAST_SPREAD = 1e-24
-"""Product of two variances, of distances in units of the largest, below which nothing is said."""
 ROUNDING = 1e-15
 """Share of a column's largest value below which distances from its mean are rounding."""
 
@@ -24,14 +22,17 @@ def feature_relevance(
     `values` are ``(rows, columns)`` without gaps, `target` ``(rows,)`` holds codes of classes or values, `classes` is the
     number of classes, 0 for values. Rows without weight count alike when none has any.
     """
-    mass = np.ones(len(values)) if weight is None else np.asarray(weight, dtype=np.float64)
-    share = mass / mass.sum() if mass.any() else np.full(len(mass), 1.0 / len(mass))
+    rows = len(values)
+    mass = np.ones(rows) if weight is None or not np.any(weight) else np.asarray(weight, dtype=np.float64)
+    heard = mass > 0  # the others must not even set the unit
+    values, target, share = values[heard], target[heard], mass[heard] / mass.max()
+    share = share / share.sum()
     goals = (target[:, None] == np.arange(classes)) if classes else target[:, None]
     goals, features = _centred(goals, share), _centred(values, share)
     covariance = features.T @ (share[:, None] * goals)
     spread = np.outer(share @ features**2, share @ goals**2)
-    squared = np.divide(covariance**2, spread, out=np.zeros_like(spread), where=spread > LEAST_SPREAD)
-    return np.asarray(np.sqrt(np.minimum(squared, 1.0).max(axis=1) + 1.0 / len(values)))
+    squared = np.divide(covariance**2, spread, out=np.zeros_like(spread), where=spread > 0)
+    return np.asarray(np.sqrt(np.minimum(squared, 1.0).max(axis=1) + 1.0 / rows))
 
 
 def _centred(columns: NDArray[Any], share: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -139,3 +139,28 @@ def test_a_code_that_only_one_group_has_cannot_be_judged():
     data.numbers[groups > 0, 0] = np.nan
 
     assert categories_worth_adding(replace(data, groups=groups), 0) == []
+
+
+def test_a_wide_table_takes_little_memory():
+    """All columns for levels at once would be 90 MB of floats here, and as much again for every step."""
+    import tracemalloc
+
+    rng = np.random.default_rng(0)
+    rows, columns = 2300, 200
+    codes = rng.integers(-1, 25, (rows, columns + 1)).astype(np.int32)
+    levels = rng.integers(0, 12, rows)
+    codes[:, -1] = levels
+    layout = TableLayout(
+        numbers=("code",),
+        categories=(*(f"c{place}" for place in range(columns)), "code"),
+        levels=(25,) * columns + (12,),
+    )
+    target = SHIFTS[levels] + (codes[:, 7] == 3) + 0.5 * rng.normal(size=rows)
+    data = TableData(
+        layout=layout, numbers=levels.astype(np.float32)[:, None], codes=codes, text=None, target=target, weight=None
+    )
+    tracemalloc.start()
+    assert list(range(columns)) == categories_worth_adding(data, 0)[:columns]
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert most < 60e6

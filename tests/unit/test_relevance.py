@@ -54,3 +54,29 @@ def test_a_constant_far_from_zero_says_nothing():
     found = feature_relevance(values, np.full(100, 1e9) + np.arange(100), None, classes=0)
     assert found[0] == pytest.approx(0.1)
     assert found[1] > 0.99
+
+
+def test_what_has_no_weight_does_not_set_the_unit():
+    rng = np.random.default_rng(0)
+    values = rng.normal(size=(100, 2)).astype(np.float32)
+    target, weight = values[:, 0].astype(np.float64), np.r_[np.ones(99), 0.0]
+    usual = feature_relevance(values, target, weight, classes=0)
+    values[-1], target[-1] = 1e30, -1e200
+    assert usual.tolist() == feature_relevance(values, target, weight, classes=0).tolist()
+
+
+@pytest.mark.parametrize("unit", [1e-300, 1e300])
+def test_units_of_weights_do_not_matter(unit):
+    rng = np.random.default_rng(0)
+    values, weight = rng.normal(size=(100, 2)).astype(np.float32), rng.random(100)
+    usual = feature_relevance(values, values[:, 0], weight, classes=0)
+    np.testing.assert_allclose(usual, feature_relevance(values, values[:, 0], weight * unit, classes=0))
+
+
+def test_a_value_of_hardly_any_weight_hides_nothing():
+    """In units of the largest, the others are then a millionth of a billionth."""
+    rng = np.random.default_rng(0)
+    values = rng.normal(size=(100, 1)).astype(np.float32)
+    target, weight = values[:, 0].astype(np.float64), np.ones(100)
+    values[-1], target[-1], weight[-1] = 1e9, 1e9, 1e-30
+    assert feature_relevance(values, target, weight, classes=0)[0] > 0.99
