@@ -60,7 +60,8 @@ def _check_parent(parent: Any, budget: float, history: History) -> None:
         raise PluginError(f"it goes on with trial {parent!r}, which is not among those that are done")
     if budget <= known[parent].budget:
         raise PluginError(
-            f"it goes on with trial {parent} at budget {budget:g}; it had {known[parent].budget:g} before"
+            f"it goes on with trial {parent} at budget {budget:g}; it had {known[parent].budget:g} before, and a promotion "
+            "is to a larger one"
         )
 
 

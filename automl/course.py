@@ -105,6 +105,10 @@ def build_strategy(run: Run) -> Course:
         by = "as asked" if run.settings.fidelity is not None else f"{name} asks for it"
         chosen = [(spec.name, *choose_fidelity(spec, run.registry.fidelities, wanted, by)) for spec in models]
         notes.append("fidelity: " + ", ".join(f"{model} {one.name} ({why})" for model, one, why in chosen))
+        if least >= 1.0:
+            notes.append(
+                "fidelity: nothing smaller than the whole training can be had here, so that every trial is a full one"
+            )
     elif run.settings.fidelity is not None:
         notes.append(f"fidelity: {run.settings.fidelity} is not used: under {name} every trial has the whole budget")
     return Course(

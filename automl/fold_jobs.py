@@ -95,10 +95,6 @@ class Partial:
     whole: bool
     """Whether this is the whole training, whatever the budget: there may be a single fold, or too few epochs to divide."""
 
-    def adds_to(self, before: Partial) -> bool:
-        """Whether more is trained, or on more folds, than `before`."""
-        return (self.values, self.rows_share, self.folds) != (before.values, before.rows_share, before.folds)
-
 
 def choose_fidelity(
     spec: ModelSpec, registered: Mapping[str, Fidelity], wanted: str | None, by: str = "as asked"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from automl.data.splits import same_rows
 from automl.early_discard import EarlyDiscard
 from automl.errors import RunError
 from automl.fidelity import FOLDS
@@ -93,7 +94,13 @@ class Settling:
         before = partial_training(self.context, trial.candidate.model, parent.budget)
         if partial.fidelity == FOLDS.name:  # it may have more folds than its budget buys now that there are fewer
             return partial.folds <= len(self.results[parent.id])
-        return not partial.adds_to(before)
+        if (partial.values, partial.folds) != (before.values, before.folds):
+            return False
+        shares, classification = (before.rows_share, partial.rows_share), self.context.task.is_classification
+        return all(
+            same_rows(self.context.target[split.train], shares, classification=classification)
+            for split in self.context.splits
+        )
 
     def carry(self, trial: Trial, kept: Collection[int]) -> None:
         """End a promoted trial to which its budget adds nothing: what came of the one before stands for it, and it can be

@@ -159,5 +159,17 @@ def subsample(target: NDArray[Any], *, share: float, classification: bool, seed:
     counts = np.bincount(strata)
     starts = np.concatenate([[0], np.cumsum(counts)[:-1]])
     place = np.arange(len(order)) - starts[strata[order]]
-    wanted = np.maximum(np.round(counts * share), 1 if classification else 2)
+    wanted = _rows_of_share(counts, share, classification=classification)
     return np.sort(order[place < wanted[strata[order]]])
+
+
+def same_rows(target: NDArray[Any], shares: tuple[float, float], *, classification: bool) -> bool:
+    """Whether `subsample` keeps the same rows for both shares."""
+    counts = np.bincount(np.asarray(target, dtype=np.int64)) if classification else np.array([len(target)])
+    one, other = (np.minimum(_rows_of_share(counts, share, classification=classification), counts) for share in shares)
+    return bool((one == other).all())
+
+
+def _rows_of_share(counts: NDArray[np.int64], share: float, *, classification: bool) -> NDArray[np.float64]:
+    """How many rows of each stratum are kept, by rounding."""
+    return np.maximum(np.round(counts * share), 1 if classification else 2)

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 ETA = 3
 SMALLEST = ETA**-3
 """Smallest budget of the schedulers without a choice."""
+MOST_STEPS = 5
+"""Steps of racing without a choice."""
 
 
 def halving_options(facts: RunFacts) -> dict[str, float]:
@@ -30,5 +32,5 @@ def screen_options(facts: RunFacts) -> dict[str, float]:
 
 
 def race_options(facts: RunFacts) -> dict[str, float]:
-    """For racing: a step for each fold."""
-    return {"steps": max(facts.folds, 2)}
+    """For racing: a step for each fold, and no more than `MOST_STEPS`: each of them counts as a trial."""
+    return {"steps": min(max(facts.folds, 2), MOST_STEPS)}

@@ -15,12 +15,14 @@ from automl.run_reader import open_run
 class Steps:
     """Starts two configurations at a quarter, then promotes the better one to a half and to the whole budget."""
 
+    half = 0.5
+
     def __init__(self, seed):
         self._seed = seed
 
     def next(self, history):
         own = [trial for trial in history if trial.candidate.model != "dummy"]
-        for budget, promoted in ((0.25, 0.5), (0.5, 1.0)):
+        for budget, promoted in ((0.25, self.half), (self.half, 1.0)):
             rung = [trial for trial in own if trial.budget == budget]
             if budget == 0.25 and len(rung) < 2:
                 return Sample(budget=0.25)
@@ -36,11 +38,18 @@ class StepsOverFolds(Steps):
     """The same; its spec asks for folds."""
 
 
+class CloseSteps(Steps):
+    """A half that is hardly more than the quarter."""
+
+    half = 0.2501
+
+
 class Plugin:
     @hookimpl
     def register_schedulers(self):
         return [
             SchedulerSpec(name="steps", summary="Three rungs.", factory="test_partial_budgets:Steps"),
+            SchedulerSpec(name="close-steps", summary="Three rungs.", factory="test_partial_budgets:CloseSteps"),
             SchedulerSpec(
                 name="fold-steps", summary="Folds.", factory="test_partial_budgets:StepsOverFolds", fidelity="folds"
             ),
@@ -145,6 +154,17 @@ def test_a_budget_that_buys_no_more_is_no_trial_of_its_own(tmp_path):
         assert {0.25, 1.0} == {row["budget"] for row in reader.rungs()}
 
 
+def test_the_same_rows_are_not_trained_again(tmp_path):
+    """240 rows in four folds: a quarter of 180 is 45, and so is 0.2501 of them."""
+    _, trials, jobs = run(tmp_path / "run", strategy="random+close-steps", fidelity="rows")
+    full = next(trial for trial in trials if trial.budget == 1.0 and trial.parent)
+    copy = next(trial for trial in trials if trial.id == full.parent)
+
+    assert (0.2501, "carried") == (copy.budget, copy.kind)
+    assert {"kept"} == {job["kind"] for job in jobs[copy.id]}
+    assert {"done"} == {job["kind"] for job in jobs[full.id]}
+
+
 @pytest.mark.parametrize("strategy", ["random+fold-steps", "random+race", "random+asha", "random+hyperband"])
 def test_a_trial_with_all_its_folds_is_a_full_one(tmp_path, strategy):
     data(80, 5).to_csv(tmp_path / "valid.csv", index=False)
@@ -182,3 +202,9 @@ def test_who_wants_a_fidelity_is_told(tmp_path):
     assert "fidelity: lightgbm folds (as asked)" in asked.reasons
     assert "fidelity: lightgbm folds (random+race asks for it)" in wanted.reasons
     assert any("then strategy random+race (with steps 4)" in reason for reason in wanted.reasons)
+
+
+def test_that_every_trial_is_full_is_told(tmp_path):
+    outcome, _, _ = run(tmp_path / "run", strategy="hyperband", fidelity="rounds", fidelity_max=10, trials=2)
+
+    assert any("every trial is a full one" in reason for reason in outcome.reasons)

@@ -96,7 +96,7 @@ def test_many_classes_are_judged_on_fewer_rows():
 
     found, _ = find_calibration(Counted(), *labels(rows=4000, classes=400, power=0.6), None)
 
-    assert max(asked) <= 400 * 1000
+    assert max(asked) <= 400 * (1000 + 1)  # one that is wrong on purpose
     assert found.power == pytest.approx(1 / 0.6, rel=0.15)
 
 
@@ -122,3 +122,21 @@ def test_a_predictor_keeps_what_its_run_found(tmp_path, monkeypatch):
     assert 0.25 == outcome.score
     assert any(reason.startswith("predictions: values stretched 2 times") for reason in outcome.reasons)
     np.testing.assert_allclose(5.0 + 2.0 * (plain - 1.0), Predictor.load(tmp_path / "run").predict(frame), rtol=1e-9)
+
+
+@pytest.mark.parametrize("name", ["log_loss", "brier"])
+@pytest.mark.parametrize("rows", [120, 400])
+def test_where_all_rows_are_right_nothing_is_sharpened(name, rows):
+    """The next row may be wrong, and pays for all that boldness gained."""
+    codes = np.arange(rows) % 3
+    told = np.full((rows, 3), 0.0005)
+    told[np.arange(rows), codes] = 0.999
+
+    assert find_calibration(metric(name), codes, told, None) is None
+
+
+def test_a_single_wrong_row_hardly_counts_among_many():
+    codes, told = labels(rows=4000, power=0.6)
+    found, _ = find_calibration(metric("log_loss"), codes, told, None)
+
+    assert found.power == pytest.approx(1 / 0.6, rel=0.1)
