@@ -36,6 +36,7 @@ def checked_step(step: Any, history: History, models: Collection[str]) -> Start 
                 raise PluginError(f"it gave the budget {budget!r}; a budget is a number above 0 and at most 1")
             if parent is not None:
                 _check_parent(parent, budget, history)
+                _check_copies(parent, budget, history)
             return step
     raise PluginError(f"it answered {step!r}; it must start a candidate, wait or be done")
 
@@ -63,6 +64,13 @@ def _check_parent(parent: Any, budget: float, history: History) -> None:
             f"it goes on with trial {parent} at budget {budget:g}; it had {known[parent].budget:g} before, and a promotion "
             "is to a larger one"
         )
+
+
+def _check_copies(parent: Any, budget: float, history: History) -> None:
+    """A promotion that adds nothing costs nothing, and could be asked for for ever."""
+    for trial in history:
+        if trial.is_copy and trial.parent == parent and trial.budget == budget:
+            raise PluginError(f"it goes on with trial {parent} at budget {budget:g} again, to which that added nothing")
 
 
 def _is_number(value: Any) -> bool:

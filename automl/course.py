@@ -99,7 +99,10 @@ def build_strategy(run: Run) -> Course:
     )
     told = f"{asked} chose {name}: {why}" if why else name
     if options:
-        told += f" (with {', '.join(f'{key} {value:.3g}' for key, value in options.items())})"
+        words = [
+            f"{key} {value:.3g}" if isinstance(value, float) else f"{key} {value}" for key, value in options.items()
+        ]
+        told += f" (with {', '.join(words)})"
     notes = [*starts.notes, f"search: {len(starts.queue)} starting configurations, then strategy {told}"]
     if strategy_parts(name, run.registry)[1].partial:
         by = "as asked" if run.settings.fidelity is not None else f"{name} asks for it"

@@ -65,6 +65,13 @@ class Fidelity:
             return (value / self.high) ** 2
         return float(2.0 ** (value - self.high))
 
+    @property
+    def least_share(self) -> float:
+        """The largest share of the full cost that still buys no more than `low`."""
+        # Whole numbers are rounded; exactly half way, to the even one.
+        above = self.low + 0.5 if self.whole else self.low
+        return self.share(above) * (1.0 - 1e-9 if self.whole and above < self.high else 1.0)
+
 
 ROWS = Fidelity(name="rows", unit="share of the training rows", low=0.02, high=1.0, whole=False)
 """Rows belong to the engine, so every model has them: the value is the share of training rows."""

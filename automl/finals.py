@@ -32,6 +32,8 @@ def finalist(history: History) -> Start | None:
     full = {trial.candidate.id for trial in history if trial.is_full}
     furthest: dict[str, Trial] = {}
     for trial in history.finished():
+        if trial.is_copy:  # what it copies is there, too, at the budget that it really had
+            continue
         best = furthest.get(trial.candidate.id)
         if trial.candidate.id not in full and (best is None or trial.budget > best.budget):
             furthest[trial.candidate.id] = trial

@@ -120,25 +120,26 @@ def partial_training(context: RunContext, model: str, budget: float) -> Partial:
     partial = own and chosen.value(budget) < chosen.high
     rows_share = ROWS.value(budget) if chosen.name == ROWS.name else 1.0
     folds = max(1, math.ceil(total * budget - 1e-9)) if chosen.name == FOLDS.name else total
+    whole = not partial and rows_share >= 1.0 and folds == total
     return Partial(
         fidelity=chosen.name,
         values={chosen.name: chosen.value(budget)} if partial else {},
         rows_share=rows_share,
         folds=folds,
-        job_share=1.0 if chosen.name == FOLDS.name else budget,
+        job_share=1.0 if whole or chosen.name == FOLDS.name else chosen.share(chosen.value(budget)),
         resumable=own and chosen.resumable,
-        whole=not partial and rows_share >= 1.0 and folds == total,
+        whole=whole,
     )
 
 
 def least_budget(
     specs: Iterable[ModelSpec], registered: Mapping[str, Fidelity], wanted: str | None, folds: int
 ) -> float:
-    """Share of the full cost that the smallest training of any of these models takes; less would buy the same."""
+    """The largest share of the full cost that buys the smallest training, of the model that can be trained least."""
     least = []
     for spec in specs:
         chosen, _ = choose_fidelity(spec, registered, wanted)
-        least.append(1.0 / folds if chosen.name == FOLDS.name else chosen.share(chosen.low))
+        least.append(1.0 / folds if chosen.name == FOLDS.name else chosen.least_share)
     return min(least, default=1.0)
 
 

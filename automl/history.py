@@ -125,7 +125,9 @@ class _Record:
         self.done: dict[float, dict[int, Trial]] = {}
         """Comparable budget -> done trials by number, without copies."""
         self.carried: dict[int, Trial] = {}
-        """Copies of done trials at other budgets, by number."""
+        """Copies of done trials at larger budgets, by number."""
+        self.carried_to: dict[int, float] = {}
+        """Trial of which there are copies -> the largest budget of them, at which it is compared with others."""
         self.last_id = 0
 
     def add(self, trial: Trial) -> None:
@@ -139,15 +141,31 @@ class _Record:
         self.asked[trial.candidate.id] = self.asked.get(trial.candidate.id, 0) + 1
         if trial.status == "running":
             self.running[trial.id] = trial
+        elif trial.status == "done" and trial.is_copy:
+            self.carried[trial.id] = trial
+            self._carry(trial)
         elif trial.status == "done":
             self._group(trial)[trial.id] = trial
 
     def _group(self, trial: Trial) -> dict[int, Trial]:
-        return self.carried if trial.is_copy else self.done.setdefault(trial.comparable_budget, {})
+        return self.done.setdefault(self.carried_to.get(trial.id, trial.comparable_budget), {})
+
+    def _carry(self, copy: Trial) -> None:
+        """What it copies is as good as trained at this budget, and compares with others there."""
+        first = copy
+        while first.is_copy and first.parent in self.trials:
+            first = self.trials[first.parent]
+        if first.status == "done" and not first.is_copy and first.id in self._group(first):
+            del self._group(first)[first.id]
+            budget = max(self.carried_to.get(first.id, first.comparable_budget), copy.comparable_budget)
+            self.carried_to[first.id] = budget
+            self._group(first)[first.id] = first
 
     def _forget(self, trial: Trial) -> None:
         self.running.pop(trial.id, None)
-        if trial.status == "done":
+        if trial.is_copy:
+            self.carried.pop(trial.id, None)
+        elif trial.status == "done":
             del self._group(trial)[trial.id]
         self.asked[trial.candidate.id] -= 1
         if not self.asked[trial.candidate.id]:

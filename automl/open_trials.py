@@ -6,6 +6,7 @@ from collections import deque
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from automl.fidelity import FOLDS
 from automl.fold_jobs import JOB_CALL, RunContext, make_fold_job, partial_training
 from automl.protocols import Executor, Job
 
@@ -113,8 +114,8 @@ class OpenTrials:
         trial_id, fold = self._jobs.pop(number)
         return self._open.get(trial_id), fold, self._softs.pop(number)
 
-    def use_folds(self, context: RunContext) -> None:
-        """Do without the folds that `context` does not have any more."""
+    def use_folds(self, context: RunContext) -> list[Trial]:
+        """Do without the folds that `context` does not have any more; returns the trials of which these are now all."""
         self._context = context
         count = len(context.splits)
         self._pending = deque(item for item in self._pending if item[1] < count)
@@ -122,11 +123,17 @@ class OpenTrials:
             if fold >= count:
                 self._jobs[number] = (NOBODY, fold)
                 self._executor.cancel(number)
+        changed = []
         for active in self._open.values():
             active.wanted = min(active.wanted, count)
-            whole = partial_training(context, active.trial.candidate.model, active.trial.budget).whole
-            active.trial = replace(active.trial, whole=whole)
+            partial = partial_training(context, active.trial.candidate.model, active.trial.budget)
+            if not active.trial.whole and (
+                partial.whole or (partial.fidelity == FOLDS.name and active.wanted == count)
+            ):
+                active.trial = replace(active.trial, whole=True)
+                changed.append(active.trial)
             active.folds = {fold: result for fold, result in active.folds.items() if fold < count}
+        return changed
 
     def close(self, trial_id: int) -> None:
         """Forget a trial and its open jobs."""

@@ -156,7 +156,8 @@ class RunFacts:
     trials: int | None = None
     """Trials that the run may make, of whatever budget; None: no limit."""
     least_budget: float = 0.0
-    """Share of the full cost that the smallest training of any of the models takes: smaller budgets buy the same."""
+    """The largest share of the full cost that buys the smallest training, of the model that can be trained least: smaller
+    budgets buy nothing else."""
 
     @property
     def trial_seconds(self) -> float:

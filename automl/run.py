@@ -170,8 +170,10 @@ class Search:
                 if self._proposals.answer_is_late:
                     self._record.copy_history()
                 return False
-            reason = self._admission.why_skip(start, self.history, self._open.waiting + self._open.running)
-            if not reason:
+            waiting = self._open.waiting + self._open.running
+            if self._settling.adds_nothing(start) or not (
+                reason := self._admission.why_skip(start, self.history, waiting)
+            ):
                 self._begin(start)
                 return True
             self._record.skip(start, reason)
@@ -222,7 +224,7 @@ class Search:
         many `seconds`.
         """
         partial = partial_training(self.context, trial.candidate.model, trial.budget)
-        if trial.parent is not None and self._settling.adds_nothing(trial, partial):
+        if self._settling.adds_nothing(trial):
             self._settling.carry(trial, kept)
             return
         active = self._open.open(trial, partial.folds)
@@ -271,7 +273,8 @@ class Search:
         if folds == planned:
             self._record.folds_settled(folds, "", [])
             return
-        self._open.use_folds(self.context)
+        for trial in self._open.use_folds(self.context):
+            self._record.renew(trial)
         self._judging.use_folds(self.context)
         self._notes = (*self._notes, note)
         self._record.folds_settled(folds, note, self._settling.use_folds(self.context))

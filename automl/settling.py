@@ -18,11 +18,12 @@ if TYPE_CHECKING:
 
     from automl.evaluate import FoldResult
     from automl.fold_count import FoldCount
-    from automl.fold_jobs import Partial, RunContext
+    from automl.fold_jobs import RunContext
     from automl.history import Trial
     from automl.judging import Judging
     from automl.open_trials import OpenTrial, OpenTrials
     from automl.search_record import SearchRecord
+    from automl.strategy import Start
 
 
 class Settling:
@@ -85,13 +86,15 @@ class Settling:
         self._record.settle(self.judged(trial, active.folds))
         remove_tree(trial_folder(self.context.folder, trial.id))
 
-    def adds_nothing(self, trial: Trial, partial: Partial) -> bool:
-        """Whether a promoted trial, whose budget means `partial`, would train nothing that the one before it has not."""
-        assert trial.parent is not None
-        parent = self._record.history[trial.parent]
+    def adds_nothing(self, start: Start | Trial) -> bool:
+        """Whether this is a promotion that would train nothing that the trial before has not."""
+        if start.parent is None:
+            return False
+        parent = self._record.history[start.parent]
+        partial = partial_training(self.context, start.candidate.model, start.budget)
         if parent.trained_fully or partial.whole:
             return parent.trained_fully
-        before = partial_training(self.context, trial.candidate.model, parent.budget)
+        before = partial_training(self.context, start.candidate.model, parent.budget)
         if partial.fidelity == FOLDS.name:  # it may have more folds than its budget buys now that there are fewer
             return partial.folds <= len(self.results[parent.id])
         if (partial.values, partial.folds) != (before.values, before.folds):
@@ -128,12 +131,18 @@ class Settling:
         self._record.folds_kept(active.trial.id, taken)
 
     def use_folds(self, context: RunContext) -> list[Trial]:
-        """Go on with the folds of `context`, fewer than before; returns the full trials as these folds judge them."""
-        self.context = context
+        """Go on with the folds of `context`, fewer than before; returns the full trials as these folds judge them, and those
+        that are full ones now.
+        """
+        self.context, count = context, len(context.splits)
         again = []
-        for trial in self._record.history.full():  # baselines: they are judged by the same rows as all others
-            results = {fold: result for fold, result in self.results[trial.id].items() if fold < len(context.splits)}
-            again.append(self.judged(trial, results))
+        for trial in self._record.history.finished():  # baselines, too: they are judged by the same rows as all others
+            results = {fold: one for fold, one in self.results.get(trial.id, {}).items() if fold < count}
+            folds_only = partial_training(context, trial.candidate.model, trial.budget).fidelity == FOLDS.name
+            if trial.is_full or (
+                folds_only and len(results) == count and not trial.is_copy and trial.kind != DISCARDED
+            ):
+                again.append(self.judged(replace(trial, whole=True), results))
         return again
 
     def fail(self, active: OpenTrial, kind: str, message: str) -> None:

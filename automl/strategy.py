@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from automl.errors import AutomlError, PluginError, UnknownNameError
 from automl.fair_queue import next_in_turn
@@ -113,7 +113,7 @@ def _goes_round(history: History, suggested: Candidate, budget: float) -> bool:
         return False
     largest: dict[str, float] = {}
     repeats = 0
-    begun = [(trial.candidate.id, trial.budget, trial.parent) for trial in history]
+    begun = [(trial.candidate.id, 1.0 if trial.trained_fully else trial.budget, trial.parent) for trial in history]
     for name, share, parent in (*begun, (suggested.id, budget, None)):
         if parent is None:
             repeats = repeats + 1 if largest.get(name, 0.0) >= share else 0
@@ -210,6 +210,11 @@ def choose_options(name: str, registry: Registry, facts: RunFacts) -> dict[str, 
         raise
     except (Exception, SystemExit) as error:
         raise PluginError(f"{owner} cannot choose its options: {type(error).__name__}: {error}") from error
+    return checked_options(answer, owner)
+
+
+def checked_options(answer: Any, owner: str) -> dict[str, float | int | str]:
+    """What a scheduler chose, when its factory can be called with it; PluginError otherwise."""
     if not isinstance(answer, Mapping) or not all(
         isinstance(key, str) and isinstance(value, float | int | str) for key, value in answer.items()
     ):

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from automl.history import Candidate, History
 from automl.protocols import Decision, Done, Promote, RunFacts, Sample, Wait
 from automl.registry import load_registry
 from automl.specs import SchedulerSpec, load_object
+from automl.strategy import checked_options
 from automl.testing.rules import require, rule
 from automl.testing.search import Simulation, toy_space
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 TRIALS = 150
 """Trials after which a run counts as endless, which is allowed."""
@@ -59,8 +62,8 @@ def _check_choice(spec: SchedulerSpec) -> None:
         owner = f"scheduler {spec.name!r}"
         with rule(owner, f"must choose its options for {folds} folds and a least budget of {least:g}"):
             chosen = load_object(spec.choose, owner=owner)(facts)
-        require(isinstance(chosen, Mapping), f"{owner} chose {chosen!r}; it must return a mapping of names to values")
-        _decide(spec, chosen, _make(spec, chosen), History())
+            chosen = checked_options(chosen, owner)
+        _check_run(spec, chosen, Simulation(seed=folds, workers=2))
 
 
 def _make(spec: SchedulerSpec, options: Mapping[str, Any]) -> Any:

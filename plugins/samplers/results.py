@@ -75,7 +75,10 @@ class Results:
             if trial.kind not in ("cancelled", "skipped"):
                 self._failed.setdefault(trial.candidate.model, {})[trial.id] = trial
             return
-        if trial.loss is None or not math.isfinite(trial.loss) or trial.is_copy:
+        if trial.is_copy:
+            self._carry(trial)
+            return
+        if trial.loss is None or not math.isfinite(trial.loss):
             return
         candidate, budget = trial.candidate, 1.0 if trial.trained_fully else trial.budget
         before = self._of.get(candidate.id, {})
@@ -86,6 +89,17 @@ class Results:
         now = {**before, budget: (math.log(max(trial.loss, LEAST_LOSS)), trial.id)}
         self._of[candidate.id] = dict(sorted(now.items()))
         self._keep(candidate.model, self._of[candidate.id])
+
+    def _carry(self, copy: Trial) -> None:
+        """What it copies is a result at the larger budget, and not one at the smaller."""
+        before = self._of.get(copy.candidate.id, {})
+        at = max((budget for budget in before if budget < copy.budget), default=None)
+        if at is None or copy.trained_fully or copy.budget in before:
+            return
+        self._forget(copy.candidate.model, before)
+        now = {copy.budget if budget == at else budget: result for budget, result in before.items()}
+        self._of[copy.candidate.id] = dict(sorted(now.items()))
+        self._keep(copy.candidate.model, self._of[copy.candidate.id])
 
     def _keep(self, model: str, levels: Levels) -> None:
         """Take the results of one configuration into the views."""

@@ -19,7 +19,9 @@ MOST_STEPS = 5
 
 
 def halving_options(facts: RunFacts) -> dict[str, float]:
-    """For schedulers with rungs at powers of 1/3: the lowest one is the largest that buys the smallest training."""
+    """For schedulers with rungs at powers of 1/3: the lowest one is the largest that buys the smallest training. A strategy
+    with another `eta` sets its own `min_budget` beside it.
+    """
     share = 1.0
     while share > max(facts.least_budget, SMALLEST) * (1 + 1e-6):
         share /= ETA

@@ -55,8 +55,10 @@ class ProgressLine:
         """Nothing changes: only finished trials count."""
 
     def trial_finished(self, trial: Trial, best_score: float | None) -> None:
-        """Count it."""
+        """Count it, unless it is a copy of another."""
         self._best = best_score
+        if trial.is_copy:
+            return
         if trial.status == "done":
             self._done += trial.candidate.origin != "baseline"
         elif trial.kind not in UNTROUBLED:

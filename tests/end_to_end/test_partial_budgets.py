@@ -44,11 +44,42 @@ class CloseSteps(Steps):
     half = 0.2501
 
 
+class Options:
+    """Full trials, whatever it is told."""
+
+    def __init__(self, seed, *, mode="a", share=0.5):
+        self.told = mode, share
+
+    def next(self, history):
+        return Sample(budget=1.0)
+
+
+def options(facts):
+    return {"mode": "b", "share": 0.25}
+
+
+class Again(Steps):
+    """Asks for a promotion that adds nothing again and again."""
+
+    def next(self, history):
+        own = [trial for trial in history if trial.budget == 0.25]
+        if own and own[0].status == "done":
+            return Promote(trial=own[0].id, budget=0.3)
+        return Sample(budget=0.25) if not own else Wait()
+
+
 class Plugin:
     @hookimpl
     def register_schedulers(self):
         return [
             SchedulerSpec(name="steps", summary="Three rungs.", factory="test_partial_budgets:Steps"),
+            SchedulerSpec(
+                name="told",
+                summary="Whole budgets.",
+                factory="test_partial_budgets:Options",
+                choose="test_partial_budgets:options",
+            ),
+            SchedulerSpec(name="again", summary="For ever.", factory="test_partial_budgets:Again", fidelity="folds"),
             SchedulerSpec(name="close-steps", summary="Three rungs.", factory="test_partial_budgets:CloseSteps"),
             SchedulerSpec(
                 name="fold-steps", summary="Folds.", factory="test_partial_budgets:StepsOverFolds", fidelity="folds"
@@ -208,3 +239,37 @@ def test_that_every_trial_is_full_is_told(tmp_path):
     outcome, _, _ = run(tmp_path / "run", strategy="hyperband", fidelity="rounds", fidelity_max=10, trials=2)
 
     assert any("every trial is a full one" in reason for reason in outcome.reasons)
+
+
+def test_options_may_be_words(tmp_path):
+    outcome, _, _ = run(tmp_path / "run", strategy="random+told", trials=1)
+
+    assert any("random+told (with mode b, share 0.25)" in reason for reason in outcome.reasons)
+
+
+def test_a_scheduler_cannot_ask_for_nothing_for_ever(tmp_path):
+    outcome, trials, _ = run(tmp_path / "run", strategy="random+again", folds=2)
+
+    assert 1 == sum(trial.kind == "carried" for trial in trials)
+    assert any("again, to which that added nothing" in reason for reason in outcome.reasons)
+
+
+@pytest.mark.parametrize("name", ["random+fold-steps", "random+asha", "random+hyperband"])
+def test_workers_change_nothing_where_promotions_add_nothing(tmp_path, name):
+    made = {}
+    for jobs in (1, 3):
+        outcome, trials, _ = run(
+            tmp_path / f"run-{jobs}",
+            strategy=name,
+            models=["random_forest", "linear"],
+            fidelity="trees",
+            fidelity_max=15,
+            trials=12,
+            folds=2,
+            executor="processes",
+            jobs=jobs,
+        )
+        made[jobs] = [(one.candidate, one.budget, one.parent, one.kind, one.loss) for one in trials]
+        made[jobs].append(outcome.predictor.predict(data(20, 1)).tolist())
+
+    assert made[1] == made[3]

@@ -127,6 +127,22 @@ def test_copies_are_done_and_no_results():
     assert [1] == [trial.id for trial in history.with_trial(_trial(3, status="failed")).finished() if trial.loss == 0.5]
 
 
+def test_what_was_carried_compares_at_the_larger_budget():
+    """Ten trees at 1/27 are ten trees at 1/9: beside others that were trained for 1/9 they are not left out."""
+    trees = [_trial(number, 0.1 * number, budget=0.04) for number in (1, 2, 3)]
+    copies = [replace(_trial(10 + one.id, one.loss, budget=0.1, kind="carried"), parent=one.id) for one in trees[:2]]
+    again = replace(_trial(21, 0.1, budget=0.3, kind="carried"), parent=11)
+    linear = [_trial(number, 0.4, budget=0.1) for number in (5, 6)]
+    history = History([*trees, *linear, *copies])
+
+    assert [1, 2, 5, 6] == [trial.id for trial in history.at_best_budget(3)]
+    assert [3] == [trial.id for trial in History(trees[2:]).at_best_budget(1)]
+    assert [1] == [trial.id for trial in history.with_trial(again).at_best_budget(1)]
+    assert [2, 5, 6] == [trial.id for trial in history.with_trial(again).at_best_budget(2)]
+    failed = history.with_trial(again).with_trial(_trial(1, status="failed"))
+    assert [2, 5, 6] == [trial.id for trial in failed.at_best_budget(1)]
+
+
 def test_config_ids_do_not_depend_on_order_or_origin():
     first = Candidate(model="a", config={"x": 1, "y": 0.5}, origin="default")
     second = Candidate(model="a", config={"y": 0.5, "x": 1}, origin="random")

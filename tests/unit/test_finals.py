@@ -1,5 +1,7 @@
 """The last part of a run under partial budgets."""
 
+from dataclasses import replace
+
 from automl.clock import Clock
 from automl.finals import finalist, finals_are_due
 from automl.history import Candidate, History, Trial
@@ -37,3 +39,10 @@ def test_the_furthest_trial_of_a_configuration_is_continued():
 def test_without_a_clock_the_scheduler_runs_to_its_end():
     assert not finals_are_due(Clock.make(0.0, None))
     assert finals_are_due(Clock.make(0.0, 1.0))
+
+
+def test_a_copy_came_no_further_than_what_it_copies():
+    first, copy = trial(1, 0.1, 0.2), replace(trial(2, 0.3, 0.2), kind="carried", parent=1)
+    other = trial(3, 0.2, 0.9, config={"x": 3})
+
+    assert (3, other.candidate) == (finalist(History([first, copy, other])).parent, other.candidate)

@@ -145,11 +145,24 @@ def test_the_least_budget_is_that_of_the_most_divisible_model():
     epochs = Fidelity(name="epochs", unit="epochs", low=2, high=20)
     models = [spec("net", epochs), spec("tree", Fidelity(name="rounds", unit="rounds", low=10, high=1000))]
 
-    assert 0.01 == least_budget(models, {}, None, 5)
-    assert 0.1 == least_budget(models[:1], {}, None, 5)
+    assert pytest.approx(0.0105) == least_budget(models, {}, None, 5)
+    assert pytest.approx(0.125) == least_budget(models[:1], {}, None, 5)
     assert 0.02 == least_budget([spec("plain")], {}, None, 5)
     assert 0.2 == least_budget(models, {}, "folds", 5)
     assert 0.02 == least_budget(models, {}, "rows", 5)
+
+
+@pytest.mark.parametrize("growth", ["linear", "quadratic", "exponential"])
+@pytest.mark.parametrize(("low", "high"), [(1, 10), (2, 20), (2, 30), (10, 11), (3, 3), (1, 1000)])
+def test_the_largest_share_of_the_least_value(low, high, growth):
+    fidelity = Fidelity(name="epochs", unit="epochs", low=low, high=high, growth=growth)
+    share = fidelity.least_share
+
+    assert (low, min(low + 1, high)) == (fidelity.value(share), fidelity.value(min(share * 1.001, 1.0)))
+    rungs = [3.0**-step for step in (3, 2, 1, 0)]
+    least = choose_options("asha", load_registry(), facts(least_budget=share))["min_budget"]
+    bought = [fidelity.value(rung) for rung in rungs if rung >= least * 0.99]
+    assert sorted(set(bought)) == bought, "each rung buys more than the one below"
 
 
 class Chooser(Registry):
