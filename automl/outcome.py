@@ -86,6 +86,8 @@ class FitOutcome:
     """A line for each model none of whose trials succeeded, with the most frequent cause."""
     faults: tuple[str, ...] = ()
     """What plugins did wrong, in words: a search strategy that failed, a tracker that was switched off."""
+    notice: str = ""
+    """Why nothing was searched, in words, where a run was to go on that had nothing left to do; else empty."""
 
 
 def member_records(

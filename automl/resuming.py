@@ -45,6 +45,11 @@ if TYPE_CHECKING:
 LEAST_SECONDS = 1.0
 """With less than this left for the search, the predictor is made of what there is."""
 
+FROM_ENDED = "from what this one found by: automl baselines learn RUN, then fit --baselines FILE"
+MORE_OF_ENDED = (
+    f"--time and --trials give more to a run that was interrupted only; to search on, start another run, {FROM_ENDED}"
+)
+
 
 @dataclass(frozen=True, kw_only=True)
 class More:
@@ -73,12 +78,14 @@ def resume_folder(
     with open_run(folder) as reader:
         folder = reader.folder  # the predictor's folder in it may have been given
         if reader.meta.get("status") == "done":
+            _check_given_metric(str(reader.meta["metric"]), more.metric)
             if seconds is not None or more.trials is not None:
                 raise RunError(
                     f"the run in {folder} has ended, and its table is no longer there: it can be given no more time; start "
-                    "another run, from what this one found by: automl baselines learn RUN, then fit --baselines FILE"
+                    f"another run, {FROM_ENDED}"
                 )
-            return replace(ended_run(reader, registry), interrupted=False)
+            ended = ended_run(reader, registry)
+            return replace(ended, interrupted=False, notice=f"{ended.notice}; {MORE_OF_ENDED}")
     with closing(Store.reopen(folder)) as store:
         record = read_record(folder)
         if not record.trials:
@@ -90,8 +97,10 @@ def resume_folder(
             sitting = _sit_down(reader, record, more, seconds, registry)
         if sitting is not None:
             return _go_on(sitting, store, started, listeners or {})
+    over = "search was over" if (folder / PREDICTOR_FOLDER).exists() else "time was used up"
+    told = f"the run in {folder} was not searched on, as its {over}: the predictor was made of what it had found"
     # Nobody has stopped this command, whatever stopped the run.
-    return replace(finish_folder(folder, registry), interrupted=False)
+    return replace(finish_folder(folder, registry), interrupted=False, notice=told)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -170,13 +179,17 @@ def _clock(settings: Settings, used: float, started: float, *, anew: bool) -> Cl
 def _check_metric(record: RunRecord, given: str | None, registry: Registry) -> None:
     """The metric of the run is there, and nothing is imported for it that the user did not name himself."""
     name = record.task.metric
-    if given is not None and given != name:
-        raise SettingsError(f"metric {given!r} was given, but the run is judged by {name!r}; leave it out")
+    _check_given_metric(name, given)
     if ":" in name and name not in registry.metrics and given is None:
         raise SettingsError(
             f"the run is judged by a function of your own, {name!r}, and reading a record runs no code; name it again: "
             f"--metric {name} (metric=)"
         )
+
+
+def _check_given_metric(name: str, given: str | None) -> None:
+    if given is not None and given != name:
+        raise SettingsError(f"metric {given!r} was given, but the run is judged by {name!r}; leave it out")
 
 
 def checked_trials(trials: int) -> int:

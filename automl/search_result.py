@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     from automl.ensemble import Ensemble
     from automl.history import History
 
+ENDED = "search: ended, "
+"""With this begins the reason of a run that tells why its search ended."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class SearchResult:

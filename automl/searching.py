@@ -17,6 +17,7 @@ from automl.outcome import Ending, FitOutcome, finish_run, member_records
 from automl.protocols import Executor, ExecutorSettings, RunSummary, Tracker
 from automl.run import Search
 from automl.run_lock import LOCK_FILE
+from automl.search_result import ENDED
 from automl.tracking import TrackerGroup
 from automl.workspace import Workspace
 
@@ -42,7 +43,7 @@ def search_and_save(arranged: Arranged, store: Store, executor: Executor, past: 
         if past is not None:
             search.take_up(past)
         found = search.run()
-        reasons = (*reasons, *found.notes, f"search: ended, {found.ended}")
+        reasons = (*reasons, *found.notes, f"{ENDED}{found.ended}")
         chosen = choose_members(run, search, found, store)
         result, reasons = chosen.result, (*reasons, *chosen.reasons)
         if run.money is not None:

@@ -30,14 +30,15 @@ from automl.registry import Registry, load_registry
 from automl.run_folder import DATA_FOLDER, PREDICTOR_FOLDER, fold_folder
 from automl.run_reader import RunReader, leaderboard_rows, open_run
 from automl.run_record import RunRecord, read_record
-from automl.search_result import SearchResult
+from automl.search_result import ENDED, SearchResult
 from automl.settings import Settings
 from automl.store import Store
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+MADE_LATER = "search: the run was interrupted; the predictor was made later from what it had found"
 GOAL_SETTINGS = ("seconds", "trials", "preset", "max_latency_ms", "max_size_mb", "latency_rows", "refit")
 """Settings that say what the predictor must be like."""
 
@@ -71,7 +72,6 @@ def finish_folder(folder: Path, registry: Registry | None = None) -> FitOutcome:
         result = SearchResult(
             history=History(found.trials), ensemble=found.ensemble, folds=found.folds, interrupted=True
         )
-        note = "search: the run was interrupted; the predictor was made later from what it had found"
         if record.settings.get("max_latency_ms") or record.settings.get("max_size_mb"):
             found = replace(
                 found, notes=(*found.notes, "limits: kept by estimate only, the predictor was not measured")
@@ -80,7 +80,7 @@ def finish_folder(folder: Path, registry: Registry | None = None) -> FitOutcome:
             learned=record,
             result=result,
             members=member_records(result, registry, folder, ()),
-            reasons=tuple(dict.fromkeys((*record.reasons, note, *found.notes))),
+            reasons=tuple(dict.fromkeys((*record.reasons, MADE_LATER, *found.notes))),
             score=found.score,
         )
         return finish_run(store, ending, registry=registry, clock=Clock.make(time.monotonic() - record.seconds, None))
@@ -103,7 +103,16 @@ def ended_run(reader: RunReader, registry: Registry) -> FitOutcome:
         score=meta["score"],
         interrupted=meta["interrupted"],
         limits_kept=meta["limits_kept"],
+        notice=f"the run in {reader.folder} had ended{_why_ended(meta['reasons'])}: nothing was left to do, and nothing was changed",
     )
+
+
+def _why_ended(reasons: Sequence[str]) -> str:
+    """Why a run ended, in brackets; empty where that is not known."""
+    if MADE_LATER in reasons:
+        return " (it was interrupted, and its predictor was made of what it had found)"
+    told = [reason.removeprefix(ENDED) for reason in reasons if reason.startswith(ENDED)]
+    return f" ({told[-1]})" if told else ""
 
 
 # -- choosing -------------------------------------------------------------------------------------

@@ -89,6 +89,8 @@ def describe_task(task: Task) -> str:
 
 def tell_outcome(output: Output, outcome: FitOutcome, tested: TestScore | None) -> None:
     """Leaderboard, scores, where the predictor lies, and the next command."""
+    if outcome.notice:
+        output.say(f"{outcome.notice}\n")
     if outcome.interrupted:
         output.say("stopped early; this is the best of what was found\n")
     if outcome.leaderboard:
@@ -182,6 +184,7 @@ def fit_document(outcome: FitOutcome, tested: TestScore | None) -> dict[str, Any
         "only_baseline": outcome.only_baseline,
         "limits_kept": outcome.limits_kept,
         "interrupted": outcome.interrupted,
+        "notice": outcome.notice,
         "faults": list(outcome.faults),
         "reasons": list(outcome.reasons),
         "findings": [finding.to_dict() for finding in outcome.findings],
