@@ -84,9 +84,9 @@ class Goals:
         only where a time budget rules anyway: a run by trials alone comes out the same again.
         """
         timed = settings.budget_seconds is not None
-        wished = PRESET_MS[settings.preset] if timed else None
+        # A limit that the user gives is what he wants, also where the preset would ask for more.
+        wished = PRESET_MS[settings.preset] if timed and settings.max_latency_ms is None else None
         wished = wished * IMAGE_FACTOR if wished is not None and images else wished
-        limits = [value for value in (wished, settings.max_latency_ms) if value is not None]
         rows = settings.latency_rows if settings.max_latency_ms is not None else USUAL_ROWS
         size = math.inf if settings.max_size_mb is None else settings.max_size_mb
         return cls(
@@ -95,7 +95,10 @@ class Goals:
             max_size_mb=settings.max_size_mb,
             rows=rows,
             wished=wished,
-            cap=Cost(row_ms=min(limits, default=math.inf), megabytes=size),
+            cap=Cost(
+                row_ms=next((one for one in (settings.max_latency_ms, wished) if one is not None), math.inf),
+                megabytes=size,
+            ),
             kept=1 if settings.wants_refit else None,
             price=PRESET_PRICE[settings.preset] if timed else 0.0,
         )
