@@ -59,9 +59,15 @@ def _range(part: Parts, change: Change, *, whole: bool) -> Parts:
         )
     log = change.scale == "log" or (change.scale == "" and bool(part.get("log")))
     if log and low <= 0:
-        raise SettingsError(
-            f"{change.source}: {change.name} is searched on a log scale, and the range begins at {low}; "
+        least = (part.get("meta") or {}).get("limits", (None, None))[0]
+        # A hint that the model's own limits refuse would only lead to the next error.
+        advice = (
             f"begin above zero or write {low}..{high}:linear"
+            if least is None or low >= least
+            else f"begin at {least:g} or above"
+        )
+        raise SettingsError(
+            f"{change.source}: {change.name} is searched on a log scale, and the range begins at {low}; {advice}"
         )
     low, high = (int(low), int(high)) if whole else (float(low), float(high))
     return {

@@ -145,6 +145,8 @@ def strategy_parts(name: str, registry: Registry) -> tuple[SamplerSpec, Schedule
             raise UnknownNameError(
                 f"strategy {name!r} is the wrong way round, it is SAMPLER+SCHEDULER; write {scheduler_name}+{sampler_name}"
             )
+        if plus:
+            _check_pair(name, sampler_name, scheduler_name, registry)
         if not plus and sampler_name not in registry.samplers:
             raise UnknownNameError(_unknown_strategy(name, registry))
         if not plus:
@@ -159,6 +161,28 @@ def strategy_parts(name: str, registry: Registry) -> tuple[SamplerSpec, Schedule
     assert isinstance(sampler, SamplerSpec)
     assert isinstance(scheduler, SchedulerSpec)
     return sampler, scheduler, options
+
+
+def _check_pair(name: str, sampler: str, scheduler: str, registry: Registry) -> None:
+    """Put into words what only looks like a pair."""
+    samplers, schedulers = ", ".join(registry.samplers), ", ".join(registry.schedulers)
+    if not sampler:
+        raise UnknownNameError(f"strategy {name!r} has no sampler in front of the +; use one of {samplers}")
+    if not scheduler:
+        raise UnknownNameError(f"strategy {name!r} has no scheduler behind the +; use one of {schedulers}")
+    for part, kind, known, others in (
+        (sampler, "sampler", registry.samplers, samplers),
+        (scheduler, "scheduler", registry.schedulers, schedulers),
+    ):
+        if part in known:
+            continue
+        if part in registry.strategies:
+            raise UnknownNameError(
+                f"strategy {name!r}: {part!r} is a strategy of its own and no {kind}; use one of {others}"
+            )
+        if part in registry.samplers or part in registry.schedulers:
+            is_kind = "sampler" if part in registry.samplers else "scheduler"
+            raise UnknownNameError(f"strategy {name!r}: {part!r} is a {is_kind} and no {kind}; use one of {others}")
 
 
 def _unknown_strategy(name: str, registry: Registry) -> str:

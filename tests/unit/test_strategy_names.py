@@ -16,6 +16,12 @@ from automl.strategy import strategy_parts
         ("race", r"'race' is a scheduler and no strategy; write SAMPLER\+race"),
         ("", "strategy '' is not known; use one of"),
         ("random+hyperbnad", "did you mean hyperband"),
+        ("gp+", r"'gp\+' has no scheduler behind the \+; use one of .*asha"),
+        ("+gp", r"'\+gp' has no sampler in front of the \+; use one of .*random"),
+        ("auto+full", "'auto' is a strategy of its own and no sampler; use one of .*random"),
+        ("gp+bohb", "'bohb' is a strategy of its own and no scheduler; use one of .*asha"),
+        ("gp+kde", "'kde' is a sampler and no scheduler; use one of .*asha"),
+        ("full+asha", "'full' is a scheduler and no sampler; use one of .*random"),
         ("hyperband+gp", r"wrong way round, it is SAMPLER\+SCHEDULER; write gp\+hyperband"),
     ],
 )
