@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from automl.costs import BEYOND_CUT, Costs, soft_seconds
 from automl.fidelity import FOLDS
 from automl.fold_jobs import partial_training
-from automl.history import SKIPPED
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -88,7 +87,7 @@ class Admission:
         if clock.search_end is None:
             return ""
         model = start.candidate.model
-        asked = [trial for trial in history if trial.kind != SKIPPED]
+        asked = [trial for trial in history if not trial.is_skipped]
         failures = _failures_to_rest(model, asked)
         if failures:
             return f"{model} rests after {failures} failures"
@@ -104,7 +103,7 @@ class Admission:
         """Why no trial can start any more, however many are asked for; empty when one can."""
         if self._context.clock.search_end is None:
             return ""
-        asked = [trial for trial in history if trial.kind != SKIPPED]
+        asked = [trial for trial in history if not trial.is_skipped]
         searched = [name for name, spec in self._context.models.items() if not spec.is_baseline]
         if not searched or not all(_failures_to_rest(model, asked) for model in searched):
             return ""
@@ -122,7 +121,7 @@ class Admission:
         if left < FILL_SHARE * (clock.search_end - clock.started):
             return None
         job = left / -(-len(self._context.splits) // max(self._workers - running, 1))
-        asked = [trial for trial in history if trial.kind != SKIPPED]
+        asked = [trial for trial in history if not trial.is_skipped]
         for start in passed_over:
             spec = self._context.models[start.candidate.model]
             usual = self._costs.job_seconds(spec.name, start.candidate.cost)

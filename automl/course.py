@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from automl.fold_jobs import choose_fidelity, least_budget
-from automl.history import Candidate
+from automl.history import BASELINE, Candidate
 from automl.plan import search_weights
 from automl.protocols import RunFacts
 from automl.strategy import Strategy, choose_options, choose_strategy, make_strategy, strategy_parts
@@ -131,7 +131,7 @@ def _baselines(run: Run) -> list[Candidate]:
     task = run.ready.prepared.task
     return [
         Candidate(
-            model=spec.name, config=plain_config(model_space(spec, task).get_default_configuration()), origin="baseline"
+            model=spec.name, config=plain_config(model_space(spec, task).get_default_configuration()), origin=BASELINE
         )
         for spec in run.ready.plan.models
         if spec.is_baseline

@@ -12,8 +12,6 @@ import math
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
-from automl.history import SKIPPED
-
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -52,7 +50,7 @@ def _seconds(history: History) -> dict[str, float]:
     ended: dict[str, list[float]] = defaultdict(list)
     expected: dict[str, int] = defaultdict(int)
     for trial in history:
-        if trial.status == "running" or trial.kind == SKIPPED:
+        if trial.status == "running" or trial.is_skipped:
             expected[trial.candidate.model] += 1
         else:
             ended[trial.candidate.model].append(trial.seconds)

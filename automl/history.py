@@ -47,11 +47,22 @@ DISCARDED = "discarded"
 """Kind of trials that early discard left."""
 SKIPPED = "skipped"
 """Kind of trials that were never begun: too slow for the time that was left."""
+CANCELLED = "cancelled"
+"""Kind of trials that the end of a search, or the user, cut off."""
 CARRIED = "carried"
 """Kind of trials that were promoted to a budget which buys no more training in this run than they had, as a third of two
 folds does: nothing was fitted, and what came of the trial before stands for it."""
-UNCOUNTED = frozenset({SKIPPED, CARRIED, "cancelled"})
+UNCOUNTED = frozenset({SKIPPED, CARRIED, CANCELLED})
 """Kinds of trials that are no results: there was no time for them, or the user stopped the run, or they are copies."""
+
+
+BASELINE = "baseline"
+"""Origin of the candidates that every run begins with, such as a constant; they come on top of the user's number of trials."""
+
+
+def counted(trials: Iterable[Trial]) -> int:
+    """How many trials there were in the user's eyes: without baselines, and without those that are no results."""
+    return sum(trial.candidate.origin != BASELINE and trial.kind not in UNCOUNTED for trial in trials)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,7 +84,8 @@ class Trial:
     parent: int | None = None
     """The trial at a lower budget that this one continues."""
     kind: str = ""
-    """Kind of failure: ``error``, ``timeout``, ``memory``, ``died``, ``metric``, ``cancelled``; ``discarded`` when it is done
+    """Kind of failure: ``error``, ``timeout``, ``memory``, ``died``, ``metric``, ``cancelled``, ``skipped`` (never begun, as the
+    time that was left was too short, or its model failed too often); ``discarded`` when it is done
     with less than the whole budget because its first folds promised nothing, ``carried`` when it is a copy (`is_copy`)."""
     message: str = ""
     facts: dict[str, Any] = field(default_factory=dict)
@@ -98,6 +110,16 @@ class Trial:
     def is_copy(self) -> bool:
         """Whether it was promoted to a budget that adds nothing, so that it repeats what came of the trial before it."""
         return self.kind == CARRIED
+
+    @property
+    def is_skipped(self) -> bool:
+        """Whether it was never begun: too slow for the time that was left, or its model had failed too often."""
+        return self.kind == SKIPPED
+
+    @property
+    def is_cut_off(self) -> bool:
+        """Whether it ended without a result through no fault of its configuration: cut off, or never begun."""
+        return self.kind in (CANCELLED, SKIPPED)
 
     @property
     def is_full(self) -> bool:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from automl.failures import lost_models
-from automl.history import UNCOUNTED
+from automl.history import UNCOUNTED, counted
 from automl.machine import versions
 from automl.predictor import Predictor
 from automl.predictor_file import MemberRecord, Parts, write_predictor
@@ -72,6 +72,7 @@ class FitOutcome:
     reasons: tuple[str, ...]
     seconds: float
     trials: int
+    """Without the baseline, as in the number of trials that a user asks for."""
     failed: int
     only_baseline: bool
     metric: str
@@ -165,7 +166,7 @@ def finish_run(store: Store, ending: Ending, *, registry: Registry, clock: Clock
         findings=ending.learned.findings,
         reasons=reasons,
         seconds=clock.elapsed(),
-        trials=len(trials),
+        trials=counted(trials),
         failed=sum(trial.status == "failed" for trial in trials),
         only_baseline=parts.only_baseline,
         metric=ending.learned.task.metric,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from automl.errors import RunError
 from automl.evaluate import PREDICTIONS_FILE, FoldResult
 from automl.fold_data import CACHE_FOLDER, ENCODERS_FOLDER, REFIT_FOLD
-from automl.history import Trial, config_id
+from automl.history import CANCELLED, Trial, config_id
 from automl.member import MEMBER_FILE, MODEL_FOLDER
 from automl.patience import PATIENCE_OVER
 from automl.run_folder import TRIALS_FOLDER, fold_folder, trial_folder
@@ -90,7 +90,7 @@ def _priced(trial: Trial, costs: Mapping[str, float]) -> Trial:
 
 def _as_it_was(trial: Trial, folds: int, planned: int) -> Trial:
     """The trial before the search was told to end: one that was cut off then, or counted with the folds that it had, goes on."""
-    cut_off = trial.kind == "cancelled" and trial.message != PATIENCE_OVER
+    cut_off = trial.kind == CANCELLED and trial.message != PATIENCE_OVER
     short = trial.status == "done" and trial.is_full and folds < planned
     if not (cut_off or short):
         return trial

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from automl.arrange import Arranged, run_context
 from automl.course import Run, recall_course
 from automl.errors import RunError, SettingsError
-from automl.history import UNCOUNTED, Candidate
+from automl.history import Candidate, counted
 from automl.machine import find_machine, versions
 from automl.past import Past, clear_leftovers, read_past
 from automl.proposals import counts
@@ -250,7 +250,7 @@ def _go_on(sitting: _Sitting, store: Store, started: float, listeners: Mapping[s
 
 def _reasons(sitting: _Sitting, machine: Machine) -> list[str]:
     """What is different now, in words."""
-    trials = sum(trial.kind not in UNCOUNTED for trial in sitting.past.trials)
+    trials = counted(sitting.past.trials)
     notes = [f"search: taken up again after {trials} trials and {sitting.used:.0f} s of work"]
     if (machine.workers, machine.threads) != (sitting.meta["workers"], sitting.meta["threads"]):
         notes += machine.reasons

@@ -5,44 +5,80 @@ from __future__ import annotations
 import json
 import math
 import sqlite3
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, get_args
 
 from automl.errors import RunError
-from automl.history import UNCOUNTED, Candidate, Trial
+from automl.history import UNCOUNTED, Candidate, Status, Trial
 from automl.run_folder import DATABASE, PREDICTOR_FOLDER
 from automl.run_lock import who_works
+from automl.run_trouble import unreadable, why_no_database
 from automl.rungs import rung_rows
 from automl.sittings import Sittings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
 
 PLAIN = ("facts", "costs")
 """Columns of jobs that hold JSON."""
 
 
+KINDS: Mapping[str, type] = {
+    **dict.fromkeys(("status", "metric", "created"), str),
+    **dict.fromkeys(("settings", "task", "columns", "coding", "versions"), dict),
+    **dict.fromkeys(("reasons", "findings", "constant"), list),
+}
+"""Facts of a run without which it can neither be shown nor finished, and what they must be."""
+
+
+class _Meta(dict[str, Any]):
+    """The facts of a run; one that is asked for and not there is told as damage."""
+
+    def __init__(self, folder: Path, rows: Iterable[sqlite3.Row]) -> None:
+        super().__init__((row["key"], json.loads(row["value"])) for row in rows)
+        self._folder = folder
+        for name, kind in KINDS.items():
+            if not isinstance(self.get(name, kind()), kind):
+                raise TypeError(f"{name} is no {kind.__name__}")
+
+    def __missing__(self, name: str) -> Any:
+        raise unreadable(self._folder, KeyError(name))
+
+
 class RunReader:
-    """Reads a run's database, also while the run goes on."""
+    """Reads a run's database, also while the run goes on. Every method raises RunError when it is damaged."""
 
     def __init__(self, folder: Path) -> None:
         """Open the run in `folder`; RunError when there is none."""
-        path = Path(folder) / DATABASE
+        self.folder = Path(folder)
+        path = self.folder / DATABASE
         if not path.is_file():
-            raise RunError(
-                f"{folder} is not a run folder: it has no {DATABASE}; give the folder that `automl fit --out` made"
-            )
-        self._db = sqlite3.connect(path, timeout=10)
+            raise RunError(why_no_database(self.folder))
+        try:
+            self._db = sqlite3.connect(path, timeout=10)
+        except sqlite3.Error as error:
+            raise unreadable(self.folder, error) from error
         try:
             self._db.row_factory = sqlite3.Row
-            self.meta: dict[str, Any] = {
-                row["key"]: json.loads(row["value"]) for row in self._db.execute("SELECT * FROM meta")
-            }
-        except (sqlite3.Error, ValueError) as error:
+            with self._reading():
+                self.meta: dict[str, Any] = _Meta(self.folder, self._db.execute("SELECT * FROM meta"))
+        except RunError:
             self._db.close()
-            raise RunError(f"{path} is damaged and cannot be read: {error}") from error
-        self.folder = Path(folder)
+            raise
+
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
+        """Put into words what is wrong with a database that cannot be read."""
+        try:
+            yield
+        except (sqlite3.Error, ValueError, TypeError, KeyError, IndexError) as error:
+            raise unreadable(self.folder, error) from error
+
+    def _rows(self, query: str, values: tuple[Any, ...] = ()) -> list[sqlite3.Row]:
+        with self._reading():
+            return self._db.execute(query, values).fetchall()
 
     def __enter__(self) -> Self:
         return self
@@ -52,21 +88,26 @@ class RunReader:
 
     def trials(self) -> list[Trial]:
         """All trials in the order of asking."""
-        return [_trial(row) for row in self._db.execute("SELECT * FROM trials ORDER BY id")]
+        with self._reading():
+            return [_trial(row) for row in self._db.execute("SELECT * FROM trials ORDER BY id")]
 
     def weights(self) -> dict[int, float]:
         """Weights of the ensemble by trial."""
-        return {row["trial"]: row["weight"] for row in self._db.execute("SELECT * FROM weights")}
+        return {row["trial"]: row["weight"] for row in self._rows("SELECT * FROM weights")}
 
     def events(self) -> list[dict[str, Any]]:
         """What happened to the run, in order."""
-        return [dict(row) for row in self._db.execute("SELECT * FROM events ORDER BY time")]
+        return [dict(row) for row in self._rows("SELECT * FROM events ORDER BY time")]
 
     def jobs(self, trial: int | None = None) -> list[dict[str, Any]]:
         """Jobs, with kind, seconds, message and traceback; of one trial or of all."""
         where, values = ("", ()) if trial is None else (" WHERE trial = ?", (trial,))
-        rows = self._db.execute(f"SELECT * FROM jobs{where} ORDER BY trial, fold", values)  # noqa: S608
-        return [{name: json.loads(row[name]) if name in PLAIN else row[name] for name in row.keys()} for row in rows]  # noqa: SIM118
+        rows = self._rows(f"SELECT * FROM jobs{where} ORDER BY trial, fold", values)  # noqa: S608
+        with self._reading():
+            return [
+                {name: json.loads(row[name]) if name in PLAIN else row[name] for name in row.keys()}  # noqa: SIM118
+                for row in rows
+            ]
 
     def seconds(self) -> float:
         """Seconds of work from the first trial's start to what was recorded last."""
@@ -75,14 +116,13 @@ class RunReader:
 
     def last_sign(self) -> float | None:
         """When a trial began or ended last, a job, or something happened to the run, on `time.time()`; None: never."""
-        event, job = self._db.execute(
-            "SELECT (SELECT max(time) FROM events), (SELECT max(finished) FROM jobs)"
-        ).fetchone()
+        [(event, job)] = self._rows("SELECT (SELECT max(time) FROM events), (SELECT max(finished) FROM jobs)")
         return max((one for one in (self._first_and_last()[1], event, job) if one), default=None)
 
     def _first_and_last(self) -> tuple[float | None, float]:
-        row = self._db.execute("SELECT min(nullif(started, 0.0)), max(max(started, ifnull(finished, 0.0))) FROM trials")
-        first, last = row.fetchone()
+        [(first, last)] = self._rows(
+            "SELECT min(nullif(started, 0.0)), max(max(started, ifnull(finished, 0.0))) FROM trials"
+        )
         return first, last or 0.0
 
     def _worked(self, moment: float) -> float:
@@ -90,7 +130,7 @@ class RunReader:
 
     def moments(self) -> dict[int, tuple[float, float | None]]:
         """Trial -> seconds of work from the first trial's start to its own start and end; None: it has not ended."""
-        rows = self._db.execute("SELECT id, started, finished FROM trials WHERE started > 0").fetchall()
+        rows = self._rows("SELECT id, started, finished FROM trials WHERE started > 0")
         first = self._worked(min((row["started"] for row in rows), default=0.0))
         return {
             row["id"]: (
@@ -102,12 +142,11 @@ class RunReader:
 
     def shown(self) -> int:
         """The last trial whose result the strategy had been shown when the last trial began (`Store.trial_started`)."""
-        row = self._db.execute("SELECT shown FROM trials ORDER BY id DESC LIMIT 1").fetchone()
-        return 0 if row is None else int(row["shown"])
+        return sum(int(row["shown"]) for row in self._rows("SELECT shown FROM trials ORDER BY id DESC LIMIT 1"))
 
     def stage_seconds(self) -> dict[int, tuple[float, float]]:
         """Trial -> seconds that its folds took to fit and to predict together."""
-        rows = self._db.execute("SELECT trial, sum(fit_seconds), sum(predict_seconds) FROM jobs GROUP BY trial")
+        rows = self._rows("SELECT trial, sum(fit_seconds), sum(predict_seconds) FROM jobs GROUP BY trial")
         return {trial: (fit or 0.0, predict or 0.0) for trial, fit, predict in rows}
 
     def status(self) -> str:
@@ -175,6 +214,11 @@ def open_run(folder: Path | str) -> RunReader:
 
 
 def _trial(row: sqlite3.Row) -> Trial:
+    for name in ("budget", "loss", "score", "seconds", "row_ms", "megabytes"):
+        if not isinstance(row[name], float | int | None):
+            raise TypeError(f"trial {row['id']} has {name} = {row[name]!r}")
+    if row["status"] not in get_args(Status):
+        raise ValueError(f"trial {row['id']} has status = {row['status']!r}")
     return Trial(
         id=row["id"],
         candidate=Candidate(

@@ -44,9 +44,7 @@ class SearchRecord:
         self.history = History(trials)
         for trial in self.history.running():
             self._trackers.trial_started(trial)
-        self._told = {
-            (trial.candidate.model, _kind_of(trial.message)) for trial in self.history if trial.kind == SKIPPED
-        }
+        self._told = {(trial.candidate.model, _kind_of(trial.message)) for trial in self.history if trial.is_skipped}
 
     def begin(self, start: Start, *, whole: bool = False, shown: int = 0) -> Trial:
         """A trial that starts now; `whole` as in `Trial`, `shown` as in `Store.trial_started`."""

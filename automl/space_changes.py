@@ -221,6 +221,8 @@ def _load(path: Path) -> Any:
             return json.loads(text)
     except (OSError, ValueError) as error:
         raise SettingsError(f"space file {path} cannot be read: {error}") from error
+    except RecursionError as error:
+        raise SettingsError(f"space file {path} is nested too deeply to be one; see docs/spaces.md") from error
     if suffix not in (".yaml", ".yml"):
         raise SettingsError(f"space file {path}: {suffix or 'no ending'} is not known; use {', '.join(SUFFIXES)}")
     try:
@@ -229,10 +231,12 @@ def _load(path: Path) -> Any:
         raise SettingsError(f"space file {path} needs PyYAML: pip install pyyaml; or write it as TOML") from error
     try:
         return _floats(yaml.safe_load(text))
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError) as error:  # a date that no calendar has is a ValueError
         raise SettingsError(f"space file {path} is not YAML: {' '.join(str(error).split())}") from error
     except RecursionError as error:
-        raise SettingsError(f"space file {path} holds itself, by an alias (*name) inside its anchor (&name)") from error
+        raise SettingsError(
+            f"space file {path} holds itself, by an alias (*name) inside its anchor (&name), or is nested too deeply"
+        ) from error
 
 
 def _floats(value: Any) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from automl.history import CANCELLED
 from automl.patience import PATIENCE_OVER, patience_ends
 
 if TYPE_CHECKING:
@@ -54,18 +55,18 @@ class Stopping:
         self._proposals.stop(f"no patience left: {better} for {patience} full trials")
         for trial in [one for one in self._record.history if one.id > last]:
             if trial.id in self._open:
-                self._settling.fail(self._open[trial.id], "cancelled", PATIENCE_OVER)
+                self._settling.fail(self._open[trial.id], CANCELLED, PATIENCE_OVER)
             elif self._context.clock.end is None and trial.status == "done":
                 # It ran only because there were several workers: one worker would not have begun it.
                 self._judging.discard(trial.id)
-                self._record.settle(replace(trial, status="failed", kind="cancelled", message=PATIENCE_OVER))
+                self._record.settle(replace(trial, status="failed", kind=CANCELLED, message=PATIENCE_OVER))
 
     def abandon(self, reason: str) -> None:
         """Cancel what is open; trials with some folds done stay open for `rescue`."""
         self._open.cancel_jobs()
         for active in self._open.all():
             if not active.folds:
-                self._settling.fail(active, "cancelled", reason)
+                self._settling.fail(active, CANCELLED, reason)
 
     def rescue(self) -> None:
         """When no real model finished all folds, the trial that finished most of them counts as it is."""
@@ -81,6 +82,6 @@ class Stopping:
                 self._settling.finish(active)
                 done = True
             else:
-                self._settling.fail(active, "cancelled", "the search ended before all its folds were done")
+                self._settling.fail(active, CANCELLED, "the search ended before all its folds were done")
         for trial in self._record.history.running():  # Ctrl+C came just as its last fold was taken in
-            self._record.settle(replace(trial, status="failed", kind="cancelled", message="the search was stopped"))
+            self._record.settle(replace(trial, status="failed", kind=CANCELLED, message="the search was stopped"))

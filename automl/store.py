@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from automl.errors import RunError
 from automl.run_folder import DATABASE, TRIALS_FOLDER, check_new_folder, nothing_found, remove_leftovers
 from automl.run_lock import RunLock
+from automl.run_trouble import unreadable
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -141,18 +142,23 @@ class Store:
         store = cls.__new__(cls)
         try:
             store._open(folder)
-            store._found = True
-            store._check_version()
         except (OSError, sqlite3.Error) as error:
             raise RunError(f"the run folder {folder} cannot be written: {error}") from error
+        try:
+            store._found = True
+            store._check_version()
+        except BaseException as error:  # whatever it is, nobody must be locked out by it
+            store._db.close()
+            store._lock.release()
+            if isinstance(error, sqlite3.Error):
+                raise unreadable(folder, error) from error
+            raise
         return store
 
     def _check_version(self) -> None:
-        """Close again what another version began: its tables have other columns."""
+        """Refuse what another version began: its tables have other columns."""
         found = self._db.execute("SELECT value FROM meta WHERE key = 'schema_version'").fetchone()
         if found is not None and found[0] != dumps(SCHEMA_VERSION):
-            self._db.close()
-            self._lock.release()
             raise RunError(
                 f"the record of {self.folder} has schema {found[0]}, this version of automl writes {SCHEMA_VERSION}; "
                 "finish it with the version that began it, or fit again with another --out"

@@ -19,7 +19,7 @@ from automl.ensemble import Ensemble
 from automl.errors import RunError
 from automl.evaluate import FoldResult
 from automl.goals import Goals
-from automl.history import UNCOUNTED, History, Trial
+from automl.history import CANCELLED, UNCOUNTED, History, Trial, counted
 from automl.live_ensemble import LiveEnsemble
 from automl.member import MEMBER_FILE, MODEL_FOLDER
 from automl.metrics import load_metric
@@ -96,7 +96,7 @@ def ended_run(reader: RunReader, registry: Registry) -> FitOutcome:
         findings=tuple(Finding(**one) for one in meta["findings"]),
         reasons=tuple(meta["reasons"]),
         seconds=meta["seconds"],
-        trials=len(trials),
+        trials=counted(trials),
         failed=sum(trial.status == "failed" for trial in trials),
         only_baseline=meta["only_baseline"],
         metric=meta["metric"],
@@ -135,7 +135,7 @@ def _found(record: RunRecord, store: Store, registry: Registry) -> _Found:
     trials = []
     for trial in chosen.trials:
         if trial.status == "running":
-            trial = replace(trial, status="failed", kind="cancelled", message="the run was interrupted")  # noqa: PLW2901
+            trial = replace(trial, status="failed", kind=CANCELLED, message="the run was interrupted")  # noqa: PLW2901
         if trial not in record.trials:
             store.trial_finished(trial)
         trials.append(trial)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from automl.cli.output import Output, figure, warn
 from automl.cli.tables import leaderboard_table
-from automl.history import DISCARDED
+from automl.history import BASELINE, DISCARDED, UNCOUNTED
 from automl.interrupts import Terminated
 
 if TYPE_CHECKING:
@@ -116,7 +116,7 @@ def tell_outcome(output: Output, outcome: FitOutcome, tested: TestScore | None) 
     for line in outcome.lost_models:
         warn(line)
     if outcome.only_baseline:
-        real = [row for row in outcome.leaderboard if row["origin"] != "baseline"]
+        real = [row for row in outcome.leaderboard if row["origin"] != BASELINE]
         bounded = any(reason.startswith("cost: ") for reason in outcome.reasons)
         more = "--max-cost, which bounds the time" if bounded else "--time"
         why = "" if real or outcome.interrupted else f"; there was no time for a first fit of a model, give more {more}"
@@ -133,7 +133,7 @@ def tell_outcome(output: Output, outcome: FitOutcome, tested: TestScore | None) 
 
 def _never_promoted(outcome: FitOutcome) -> str:
     """What to do where a scheduler of small budgets came to no promotion; empty where it did, or there is no such."""
-    rows = [row for row in outcome.leaderboard if row["origin"] != "baseline" and row["status"] == "done"]
+    rows = [row for row in outcome.leaderboard if row["origin"] != BASELINE and row["status"] == "done"]
     small = [row for row in rows if row["budget"] < 1.0 and row["kind"] != DISCARDED]
     chosen = any(row["budget"] >= 1.0 and row["origin"] != "default" for row in rows)
     if chosen or len(small) < len(rows) - 1 or len(small) < FEW_SMALL or outcome.interrupted:
@@ -154,15 +154,12 @@ def _score_line(outcome: FitOutcome) -> str:
 
 def failures(rows: list[dict[str, Any]]) -> str:
     """How many trials failed, and of what; empty without failures."""
-    kinds = Counter(row["kind"] for row in rows if row["status"] == "failed" and row["kind"] not in UNTROUBLED)
+    kinds = Counter(row["kind"] for row in rows if row["status"] == "failed" and row["kind"] not in UNCOUNTED)
     if not kinds:
         return ""
     told = ", ".join(f"{kind} {count}" for kind, count in kinds.most_common())
-    return f"{sum(kinds.values())} of {len(rows)} trials failed ({told})"
-
-
-UNTROUBLED = ("cancelled", "skipped")
-"""Trials that time cut off are no failures of a model."""
+    tried = sum(row["origin"] != BASELINE or row["status"] == "failed" for row in rows)
+    return f"{sum(kinds.values())} of {tried} trials failed ({told})"
 
 
 def fit_document(outcome: FitOutcome, tested: TestScore | None) -> dict[str, Any]:

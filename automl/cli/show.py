@@ -87,7 +87,7 @@ def _show_run(output: Output, reader: RunReader) -> None:
         output.say(labelled("data", describe_task(Task.from_dict(meta["task"]))))
     for name, value in (meta.get("settings") or {}).items():
         if output.verbose or (value not in (None, [], {}, False) and name != "target"):
-            output.say(labelled("asked", f"{name} = {value}"))
+            output.say(labelled("asked", f"{name} = {_shown(value)}"))
     for reason in dict.fromkeys(meta.get("reasons", ())):
         subject, _, text = reason.partition(": ")
         output.say(labelled(subject, text))
@@ -101,6 +101,11 @@ def _show_run(output: Output, reader: RunReader) -> None:
     output.say(leaderboard_table(rows, str(meta.get("metric")), None if output.verbose else 10))
     output.say()
     output.result(labelled("score", f"{meta.get('metric')} {figure(meta.get('score'))} (out of fold)"))
+
+
+def _shown(value: Any) -> str:
+    """A setting as it is read; seconds may have come out of a sum."""
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
 def _status(meta: dict[str, Any], status: str, folder: Path) -> str:
@@ -122,7 +127,8 @@ def _show_trial(output: Output, reader: RunReader, number: int) -> None:
 
     rows = {row["trial"]: row for row in reader.leaderboard()}
     if number not in rows:
-        raise SettingsError(f"--trial {number}: run {reader.folder} has trials 1 to {max(rows, default=0)}")
+        has = f"trials 1 to {max(rows)}" if rows else "no trials"
+        raise SettingsError(f"--trial {number}: run {reader.folder} has {has}")
     row, jobs = rows[number], reader.jobs(number)
     if output.as_json:
         output.document({**row, "jobs": jobs})

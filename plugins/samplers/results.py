@@ -72,7 +72,7 @@ class Results:
             return
         self._running.pop(trial.id, None)
         if trial.status == "failed":
-            if trial.kind not in ("cancelled", "skipped"):
+            if not trial.is_cut_off:
                 self._failed.setdefault(trial.candidate.model, {})[trial.id] = trial
             return
         if trial.is_copy:

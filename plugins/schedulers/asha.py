@@ -6,7 +6,7 @@ from bisect import bisect_left, insort
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
 
-from automl_plugins.schedulers.following import SKIPPED, Follower, rank_key
+from automl_plugins.schedulers.following import Follower, rank_key
 from automl_plugins.schedulers.options import ladder, same_budget, share, whole_number
 
 from automl import Decision, Done, History, Promote, Sample, Trial, Wait
@@ -94,7 +94,7 @@ class Asha(Follower):
         number = self._rung_of[trial.id]
         rung = self._rungs[number]
         self._running[number] -= 1
-        rung.finished += trial.kind != SKIPPED  # a rung must not grow, and promote more, by what never ran
+        rung.finished += not trial.is_skipped  # a rung must not grow, and promote more, by what never ran
         key = rank_key(trial)
         if key is not None:
             insort(rung.ranking, key)

@@ -17,11 +17,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from automl import History, Trial
 
-CANCELLED = "cancelled"
-"""Kind of trials that the end of a search cut off."""
-SKIPPED = "skipped"
-"""Kind of trials that were not started, as the time left was too short or their model failed too often."""
-
 
 def says_nothing(trial: Trial) -> bool:
     """Whether a trial counts as never started, so that the scheduler asks again for what it asked for then.
@@ -29,7 +24,7 @@ def says_nothing(trial: Trial) -> bool:
     One that was cut off or skipped says nothing about its configuration. A skipped promotion does count, as a
     failure: asked for again, it would be skipped again, for ever.
     """
-    return trial.kind == CANCELLED or (trial.kind == SKIPPED and trial.parent is None)
+    return trial.is_cut_off and not (trial.is_skipped and trial.parent is not None)
 
 
 class Follower(ABC):

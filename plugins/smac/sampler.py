@@ -121,7 +121,7 @@ class SmacSampler:
         failed = [
             trial
             for trial in known
-            if trial.status == "failed" and trial.kind != "cancelled" and trial.candidate.id not in finished
+            if trial.status == "failed" and not trial.is_cut_off and trial.candidate.id not in finished
         ]
         return Knowledge(
             after=previous.id,

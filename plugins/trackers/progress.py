@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from automl import RunInfo, RunSummary, Trial
 
 REFRESHES_PER_SECOND = 4
-UNTROUBLED = ("cancelled", "skipped")
-"""Kinds of trials that time cut off: no failures of a model."""
 
 
 class ProgressLine:
@@ -61,7 +59,7 @@ class ProgressLine:
             return
         if trial.status == "done":
             self._done += trial.candidate.origin != "baseline"
-        elif trial.kind not in UNTROUBLED:
+        elif not trial.is_cut_off:  # what time cut off is no failure of a model
             self._failed += 1
 
     def run_finished(self, summary: RunSummary) -> None:

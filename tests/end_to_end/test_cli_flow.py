@@ -152,7 +152,7 @@ def test_a_table_from_standard_input(folder):
         (["fit", "train.csv", "--target", "sort", "--models", "lnear"], 2, "did you mean linear"),
         (["fit", "train.csv", "--target", "sort", "--drop", "nothing"], 2, "nothing"),
         (["fit", "train.csv", "--target", "sort", "--metric", "rmsee"], 2, "rmse"),
-        (["leaderboard", "nowhere"], 4, "is not a run folder"),
+        (["leaderboard", "nowhere"], 4, "does not exist"),
     ],
 )
 def test_a_mistake_costs_one_line_and_no_folder(folder, arguments, code, expected):
