@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from automl.history import History
     from automl.protocols import Executor, Job
 
+MOST_COPIES = 50
+"""Promotions of a configuration that add nothing; a schedule has some rungs, not dozens."""
 PLAIN = (str, bool, int, float, type(None))
 JOB_KINDS = get_args(JobKind)
 
@@ -68,9 +70,15 @@ def _check_parent(parent: Any, budget: float, history: History) -> None:
 
 def _check_copies(parent: Any, budget: float, history: History) -> None:
     """A promotion that adds nothing costs nothing, and could be asked for for ever."""
-    for trial in history:
-        if trial.is_copy and trial.parent == parent and trial.budget == budget:
-            raise PluginError(f"it goes on with trial {parent} at budget {budget:g} again, to which that added nothing")
+    of = history[parent].candidate.id
+    copies = [trial for trial in history if trial.is_copy and trial.candidate.id == of]
+    if any(trial.parent == parent and trial.budget == budget for trial in copies):
+        raise PluginError(f"it goes on with trial {parent} at budget {budget:g} again, to which that added nothing")
+    if len(copies) >= MOST_COPIES:
+        raise PluginError(
+            f"it went on {len(copies)} times with the configuration of trial {parent} at budgets that added nothing; rungs "
+            "must be further apart"
+        )
 
 
 def _is_number(value: Any) -> bool:

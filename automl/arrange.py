@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from automl.course import Course, Run, wanted_fidelity
+from automl.fidelity import FOLDS
 from automl.fold_jobs import RunContext
 from automl.goals import Goals
 from automl.machine import modules_to_preload, versions
@@ -52,6 +53,9 @@ def run_context(run: Run, folder: Path, splits: Sequence[Split], strategy: str) 
     """What stays the same during the search; `strategy` is the name of the one that is used."""
     assert run.ready.prepared.data.target is not None
     images = run.ready.prepared.task.modality == "images"
+    scheduler = strategy_parts(strategy, run.registry)[1]
+    fidelity = wanted_fidelity(run, strategy)
+    fewest = least_folds(run.settings, run.ready.resampling.kind, run.ready.prepared.task.rows)
     return RunContext(
         folder=folder,
         run_id=uuid.uuid4().hex,
@@ -73,11 +77,12 @@ def run_context(run: Run, folder: Path, splits: Sequence[Split], strategy: str) 
         job_seconds=run.settings.job_seconds,
         preloaded=frozenset(modules_to_preload(run.registry, run.settings, images=images)),
         fit_seconds=run.ready.plan.fit_seconds,
-        least_folds=least_folds(run.settings, run.ready.resampling.kind, run.ready.prepared.task.rows),
-        partial=strategy_parts(strategy, run.registry)[1].partial,
+        # A share of the folds must mean the same from the first trial to the last.
+        least_folds=None if scheduler.partial and fidelity == FOLDS.name else fewest,
+        partial=scheduler.partial,
         early_discard=run.settings.early_discard,
         stacking=not why_no_stacking(run, strategy),
-        fidelity=wanted_fidelity(run, strategy),
+        fidelity=fidelity,
         goals=Goals.of(run.settings, images=images),
     )
 

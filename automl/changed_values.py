@@ -61,11 +61,11 @@ def _range(part: Parts, change: Change, *, whole: bool) -> Parts:
     if log and low <= 0:
         least = (part.get("meta") or {}).get("limits", (None, None))[0]
         # A hint that the model's own limits refuse would only lead to the next error.
-        advice = (
-            f"begin above zero or write {low}..{high}:linear"
-            if least is None or low >= least
-            else f"begin at {least:g} or above"
-        )
+        if least is not None and least > 0:
+            advice = f"begin at {least:g} or above"
+        else:
+            begin = low if least is None else max(low, least)
+            advice = f"begin above zero or write {begin:g}..{high:g}:linear"
         raise SettingsError(
             f"{change.source}: {change.name} is searched on a log scale, and the range begins at {low}; {advice}"
         )

@@ -27,17 +27,19 @@ def finals_are_due(clock: Clock) -> bool:
 def finalist(history: History) -> Start | None:
     """The best configuration that was tried only partially, at the whole budget; None when there is none.
 
-    Losses compare at one budget only, so those that came furthest are first, and the better ones among them.
+    Losses compare at one budget only, so those that came furthest are first, and the better ones among them. A copy came
+    as far as its budget: more training would have been the same there.
     """
     full = {trial.candidate.id for trial in history if trial.is_full}
     furthest: dict[str, Trial] = {}
     for trial in history.finished():
-        if trial.is_copy:  # what it copies is there, too, at the budget that it really had
-            continue
         best = furthest.get(trial.candidate.id)
         if trial.candidate.id not in full and (best is None or trial.budget > best.budget):
             furthest[trial.candidate.id] = trial
     ranked = sorted(furthest.values(), key=lambda trial: (-trial.budget, trial.loss, trial.id))
     if not ranked:
         return None
-    return Start(candidate=ranked[0].candidate, budget=1.0, parent=ranked[0].id)
+    first = ranked[0]
+    while first.is_copy and first.parent is not None:  # that is where the fitted models are
+        first = history[first.parent]
+    return Start(candidate=first.candidate, budget=1.0, parent=first.id)

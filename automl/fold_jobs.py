@@ -178,10 +178,16 @@ def make_fold_job(context: RunContext, trial: Trial, fold: int, soft: float | No
         device=context.devices.get(spec.name, "cpu"),
         checkpoint=checkpoint,
         columns=columns_file(context.folder, trial.candidate.base) if trial.candidate.base else None,
-        # The folds of a trial cost about the same, so one of them is timed.
-        latency_rows=context.goals.rows if fold == 0 and partial.rows_share >= 1.0 and trial.is_full else 0,
+        latency_rows=context.goals.rows if fold == 0 and _joins(trial, partial) else 0,
         folder=fold_folder(context.folder, trial.id, fold),
     )
+
+
+def _joins(trial: Trial, partial: Partial) -> bool:
+    """Whether the fold may be a member's, whose predictions are timed: that of one fold stands for all of a trial, and is
+    kept where folds are the fidelity.
+    """
+    return trial.is_full or partial.fidelity == FOLDS.name
 
 
 def columns_file(folder: Path, base: Iterable[int]) -> Path:

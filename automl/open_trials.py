@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from automl.fidelity import FOLDS
-from automl.fold_jobs import JOB_CALL, RunContext, make_fold_job, partial_training
+from automl.fold_jobs import JOB_CALL, RunContext, make_fold_job
 from automl.protocols import Executor, Job
 
 if TYPE_CHECKING:
@@ -114,8 +113,8 @@ class OpenTrials:
         trial_id, fold = self._jobs.pop(number)
         return self._open.get(trial_id), fold, self._softs.pop(number)
 
-    def use_folds(self, context: RunContext) -> list[Trial]:
-        """Do without the folds that `context` does not have any more; returns the trials of which these are now all."""
+    def use_folds(self, context: RunContext) -> None:
+        """Do without the folds that `context` does not have any more."""
         self._context = context
         count = len(context.splits)
         self._pending = deque(item for item in self._pending if item[1] < count)
@@ -123,17 +122,9 @@ class OpenTrials:
             if fold >= count:
                 self._jobs[number] = (NOBODY, fold)
                 self._executor.cancel(number)
-        changed = []
         for active in self._open.values():
             active.wanted = min(active.wanted, count)
-            partial = partial_training(context, active.trial.candidate.model, active.trial.budget)
-            if not active.trial.whole and (
-                partial.whole or (partial.fidelity == FOLDS.name and active.wanted == count)
-            ):
-                active.trial = replace(active.trial, whole=True)
-                changed.append(active.trial)
             active.folds = {fold: result for fold, result in active.folds.items() if fold < count}
-        return changed
 
     def close(self, trial_id: int) -> None:
         """Forget a trial and its open jobs."""

@@ -18,6 +18,7 @@ from automl.course import Run, recall_course
 from automl.errors import RunError, SettingsError
 from automl.history import Candidate, counted
 from automl.machine import find_machine, versions
+from automl.metrics import load_metric
 from automl.past import Past, clear_leftovers, read_past
 from automl.proposals import counts
 from automl.ready import stretch_fidelity
@@ -78,7 +79,7 @@ def resume_folder(
     with open_run(folder) as reader:
         folder = reader.folder  # the predictor's folder in it may have been given
         if reader.meta.get("status") == "done":
-            _check_given_metric(str(reader.meta["metric"]), more.metric)
+            _check_given_metric(str(reader.meta["metric"]), more.metric, registry)
             if seconds is not None or more.trials is not None:
                 raise RunError(
                     f"the run in {folder} has ended, and its table is no longer there: it can be given no more time; start "
@@ -179,7 +180,7 @@ def _clock(settings: Settings, used: float, started: float, *, anew: bool) -> Cl
 def _check_metric(record: RunRecord, given: str | None, registry: Registry) -> None:
     """The metric of the run is there, and nothing is imported for it that the user did not name himself."""
     name = record.task.metric
-    _check_given_metric(name, given)
+    _check_given_metric(name, given, registry)
     if ":" in name and name not in registry.metrics and given is None:
         raise SettingsError(
             f"the run is judged by a function of your own, {name!r}, and reading a record runs no code; name it again: "
@@ -187,8 +188,11 @@ def _check_metric(record: RunRecord, given: str | None, registry: Registry) -> N
         )
 
 
-def _check_given_metric(name: str, given: str | None) -> None:
-    if given is not None and given != name:
+def _check_given_metric(name: str, given: str | None, registry: Registry) -> None:
+    """The metric that was given is the run's, by whichever of its names."""
+    if given is None or given == name:
+        return
+    if ":" in given or load_metric(given, registry).name != name:
         raise SettingsError(f"metric {given!r} was given, but the run is judged by {name!r}; leave it out")
 
 

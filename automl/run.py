@@ -273,8 +273,7 @@ class Search:
         if folds == planned:
             self._record.folds_settled(folds, "", [])
             return
-        for trial in self._open.use_folds(self.context):
-            self._record.renew(trial)
+        self._open.use_folds(self.context)
         self._judging.use_folds(self.context)
         self._notes = (*self._notes, note)
         self._record.folds_settled(folds, note, self._settling.use_folds(self.context))

@@ -56,11 +56,6 @@ class SearchRecord:
         self._trackers.trial_started(trial)
         return trial
 
-    def renew(self, trial: Trial) -> None:
-        """Something else is known of a trial that runs."""
-        self.history = self.history.with_trial(trial)
-        self._store.trial_started(trial)
-
     def skip(self, start: Start, reason: str) -> None:
         """Pass over a suggestion. Strategies see each one that was, the store the first of each model and kind of reason: a
         long run may pass over thousands, whose reasons differ in their seconds alone.

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from automl.data.splits import same_rows
 from automl.early_discard import EarlyDiscard
 from automl.errors import RunError
-from automl.fidelity import FOLDS
 from automl.fold_jobs import keep_folds, partial_training
 from automl.history import CARRIED, DISCARDED
 from automl.run_folder import remove_tree, trial_folder
@@ -95,8 +94,6 @@ class Settling:
         if parent.trained_fully or partial.whole:
             return parent.trained_fully
         before = partial_training(self.context, start.candidate.model, parent.budget)
-        if partial.fidelity == FOLDS.name:  # it may have more folds than its budget buys now that there are fewer
-            return partial.folds <= len(self.results[parent.id])
         if (partial.values, partial.folds) != (before.values, before.folds):
             return False
         shares, classification = (before.rows_share, partial.rows_share), self.context.task.is_classification
@@ -119,7 +116,7 @@ class Settling:
         message = f"at this budget nothing is added to trial {parent.id}"
         copied = ("status", "score", "loss", "fold_losses", "facts", "megabytes")
         values = {name: getattr(parent, name) for name in copied}
-        self._record.settle(replace(trial, kind=CARRIED, message=message, **values))
+        self._record.settle(replace(trial, kind=CARRIED, whole=parent.trained_fully, message=message, **values))
 
     def continue_folds(self, active: OpenTrial) -> None:
         """Where folds are the fidelity, those of the trial that is continued count and are not fitted again."""
@@ -131,18 +128,12 @@ class Settling:
         self._record.folds_kept(active.trial.id, taken)
 
     def use_folds(self, context: RunContext) -> list[Trial]:
-        """Go on with the folds of `context`, fewer than before; returns the full trials as these folds judge them, and those
-        that are full ones now.
-        """
+        """Go on with the folds of `context`, fewer than before; returns the full trials as these folds judge them."""
         self.context, count = context, len(context.splits)
         again = []
-        for trial in self._record.history.finished():  # baselines, too: they are judged by the same rows as all others
-            results = {fold: one for fold, one in self.results.get(trial.id, {}).items() if fold < count}
-            folds_only = partial_training(context, trial.candidate.model, trial.budget).fidelity == FOLDS.name
-            if trial.is_full or (
-                folds_only and len(results) == count and not trial.is_copy and trial.kind != DISCARDED
-            ):
-                again.append(self.judged(replace(trial, whole=True), results))
+        for trial in self._record.history.full():  # baselines, too: they are judged by the same rows as all others
+            results = {fold: one for fold, one in self.results[trial.id].items() if fold < count}
+            again.append(self.judged(trial, results))
         return again
 
     def fail(self, active: OpenTrial, kind: str, message: str) -> None:

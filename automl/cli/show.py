@@ -127,6 +127,9 @@ def _show_trial(output: Output, reader: RunReader, number: int) -> None:
 
     rows = {row["trial"]: row for row in reader.leaderboard()}
     if number not in rows:
+        for trial in reader.trials():
+            if trial.id == number:
+                raise SettingsError(f"--trial {number}: it is no result of its own: {trial.kind}, {trial.message}")
         has = f"trials 1 to {max(rows)}" if rows else "no trials"
         raise SettingsError(f"--trial {number}: run {reader.folder} has {has}")
     row, jobs = rows[number], reader.jobs(number)

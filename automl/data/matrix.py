@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
     from automl.task import Task
 
-"""Categories with more levels in the training rows are encoded by the target."""
 LEAST_ROWS_OF_LEVEL = 2
 """Levels with fewer training rows have no column: they look like an unseen one."""
 MOST_FEATURES = 2000

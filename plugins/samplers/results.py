@@ -44,6 +44,8 @@ class Results:
     def _clear(self) -> None:
         self._of: dict[str, Levels] = {}
         """Configuration -> its results, by rising budget."""
+        self._finished: dict[str, list[Trial]] = {}
+        """Configuration -> its trials that are done, copies among them, by number."""
         self._ranked: dict[str, dict[float, list[tuple[float, int]]]] = {}
         """Model -> budget -> (logarithm of the loss, trial), best first, of configurations that came so far."""
         self._steps: dict[tuple[float, float], list[float]] = {}
@@ -75,31 +77,35 @@ class Results:
             if not trial.is_cut_off:
                 self._failed.setdefault(trial.candidate.model, {})[trial.id] = trial
             return
-        if trial.is_copy:
-            self._carry(trial)
+        if not (trial.is_copy or (trial.loss is not None and math.isfinite(trial.loss))):
             return
-        if trial.loss is None or not math.isfinite(trial.loss):
-            return
-        candidate, budget = trial.candidate, 1.0 if trial.trained_fully else trial.budget
-        before = self._of.get(candidate.id, {})
-        if budget in before and before[budget][1] < trial.id:
-            return  # of two trials that are the same the earlier one counts, whichever came in first
-        if before:
-            self._forget(candidate.model, before)
-        now = {**before, budget: (math.log(max(trial.loss, LEAST_LOSS)), trial.id)}
-        self._of[candidate.id] = dict(sorted(now.items()))
-        self._keep(candidate.model, self._of[candidate.id])
+        known = self._finished.setdefault(trial.candidate.id, [])
+        known.append(trial)
+        if len(known) > 1:  # rare: promoted, or sampled again
+            known.sort(key=lambda one: one.id)
+            if trial.candidate.id in self._of:
+                self._forget(trial.candidate.model, self._of.pop(trial.candidate.id))
+        levels = self._levels(known)
+        if levels:
+            self._of[trial.candidate.id] = levels
+            self._keep(trial.candidate.model, levels)
 
-    def _carry(self, copy: Trial) -> None:
-        """What it copies is a result at the larger budget, and not one at the smaller."""
-        before = self._of.get(copy.candidate.id, {})
-        at = max((budget for budget in before if budget < copy.budget), default=None)
-        if at is None or copy.trained_fully or copy.budget in before:
-            return
-        self._forget(copy.candidate.model, before)
-        now = {copy.budget if budget == at else budget: result for budget, result in before.items()}
-        self._of[copy.candidate.id] = dict(sorted(now.items()))
-        self._keep(copy.candidate.model, self._of[copy.candidate.id])
+    def _levels(self, trials: list[Trial]) -> Levels:
+        """What these trials of one configuration say, whichever came in first: what was carried is a result at the budget
+        that it came to, and of two results at one budget the earlier trial counts.
+        """
+        reached = {one.id: 1.0 if one.trained_fully else one.budget for one in trials if not one.is_copy}
+        first = {one.id: one.id for one in trials if not one.is_copy}
+        for copy in trials:  # by number, so that what it copies was seen
+            if copy.is_copy and copy.parent in first:
+                first[copy.id] = first[copy.parent]
+                budget = 1.0 if copy.trained_fully else copy.budget
+                reached[first[copy.id]] = max(reached[first[copy.id]], budget)
+        levels: Levels = {}
+        for one in trials:
+            if one.loss is not None and not one.is_copy:
+                levels.setdefault(reached[one.id], (math.log(max(one.loss, LEAST_LOSS)), one.id))
+        return dict(sorted(levels.items()))
 
     def _keep(self, model: str, levels: Levels) -> None:
         """Take the results of one configuration into the views."""
@@ -117,7 +123,10 @@ class Results:
 
     def shifts(self) -> dict[float, float]:
         """Budget -> what to add to the logarithm of a loss there to compare it with the largest budget."""
-        budgets = sorted({budget for by_budget in self._ranked.values() for budget in by_budget}, reverse=True)
+        last = {budget for by_budget in self._ranked.values() for budget, ranked in by_budget.items() if ranked}
+        # All that came to a budget may have gone beyond it: then it tells only what the steps there gain.
+        passed = {budget for pair, steps in self._steps.items() if steps for budget in pair}
+        budgets = sorted(last | passed, reverse=True)
         found: dict[float, float] = {}
         for number, budget in enumerate(budgets):
             found[budget] = 0.0

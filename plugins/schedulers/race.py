@@ -62,7 +62,9 @@ class Race(Follower):
         key = rank_key(trial)
         if key is None:
             return
-        if trial.is_full:
+        if trial.trained_fully:
+            if trial.is_copy:
+                return
             if self._incumbent is None or key < self._incumbent:
                 self._incumbent, self._worst_fold = key, max(trial.fold_losses, default=key[0])
             return

@@ -5,7 +5,10 @@ import pandas as pd
 import pytest
 
 from automl import Done, Promote, Sample, SchedulerSpec, Wait, hookimpl
+from automl.answers import MOST_COPIES
 from automl.api import fit_run, make_settings
+from automl.cli import main as cli
+from automl.cli.output import Session
 from automl.errors import UnknownNameError
 from automl.registry import load_registry
 from automl.run_folder import fold_folder
@@ -68,6 +71,16 @@ class Again(Steps):
         return Sample(budget=0.25) if not own else Wait()
 
 
+class Creeping(Steps):
+    """Promotes what it copied by ever so little."""
+
+    def next(self, history):
+        own = [trial for trial in history if trial.budget >= 0.25 and trial.parent or trial.budget == 0.25]
+        if own and own[-1].status == "done":
+            return Promote(trial=own[-1].id, budget=own[-1].budget + 1e-4)
+        return Sample(budget=0.25) if not own else Wait()
+
+
 class Plugin:
     @hookimpl
     def register_schedulers(self):
@@ -78,6 +91,9 @@ class Plugin:
                 summary="Whole budgets.",
                 factory="test_partial_budgets:Options",
                 choose="test_partial_budgets:options",
+            ),
+            SchedulerSpec(
+                name="creeping", summary="For ever.", factory="test_partial_budgets:Creeping", fidelity="folds"
             ),
             SchedulerSpec(name="again", summary="For ever.", factory="test_partial_budgets:Again", fidelity="folds"),
             SchedulerSpec(name="close-steps", summary="Three rungs.", factory="test_partial_budgets:CloseSteps"),
@@ -252,6 +268,54 @@ def test_a_scheduler_cannot_ask_for_nothing_for_ever(tmp_path):
 
     assert 1 == sum(trial.kind == "carried" for trial in trials)
     assert any("again, to which that added nothing" in reason for reason in outcome.reasons)
+
+
+def test_a_scheduler_cannot_creep_for_ever(tmp_path):
+    outcome, trials, _ = run(tmp_path / "run", strategy="random+creeping", folds=2)
+
+    assert MOST_COPIES == sum(trial.kind == "carried" for trial in trials)
+    assert any("rungs must be further apart" in reason for reason in outcome.reasons)
+
+
+def test_copies_pass_whatever_time_is_left(tmp_path, monkeypatch):
+    """They take none."""
+    monkeypatch.setattr(
+        "automl.admission.Admission.why_skip", lambda self, start, *_: "no time" if start.parent else ""
+    )
+    _, trials, _ = run(tmp_path / "run", strategy="random+fold-steps", folds=2)
+
+    assert {0.5: "carried", 1.0: "skipped"} == {trial.budget: trial.kind for trial in trials if trial.parent}
+
+
+def test_the_number_of_folds_is_fixed_where_they_are_the_fidelity(tmp_path, monkeypatch):
+    """A share of them must mean the same from the first trial to the last; elsewhere dear fits settle on fewer."""
+    monkeypatch.setattr("automl.fold_count.affordable_folds", lambda **_: 3)
+    counts = {}
+    for strategy in ("random+race", "random"):
+        options = {"folds": None, "time": 60.0, "trials": 12, "models": ["linear"], "early_discard": False}
+        _, trials, _ = run(tmp_path / strategy, strategy=strategy, **options)
+        counts[strategy] = {len(trial.fold_losses) for trial in trials if trial.is_full}
+
+    assert {"random+race": {16}, "random": {3}} == counts
+
+
+def test_predicting_is_timed_where_folds_are_the_fidelity(tmp_path):
+    """The fold that is timed is fitted by the trial at the smallest budget."""
+    _, trials, _ = run(tmp_path / "run", strategy="random+fold-steps", preset="balanced")
+
+    assert all((trial.row_ms or 0.0) > 0.0 for trial in trials if trial.is_full)
+
+
+def test_a_copy_can_be_asked_for(tmp_path, capsys):
+    _, trials, _ = run(tmp_path / "run", strategy="random+fold-steps", folds=2)
+    copy = next(trial for trial in trials if trial.is_copy)
+
+    asked = ["show", str(tmp_path / "run"), "--trial", str(copy.id)]
+    assert 2 == cli.run(asked, Session(started=0.0, json_stream=None))
+    assert (
+        f"no result of its own: carried, at this budget nothing is added to trial {copy.parent}"
+        in capsys.readouterr().err
+    )
 
 
 @pytest.mark.parametrize("name", ["random+fold-steps", "random+asha", "random+hyperband"])

@@ -61,6 +61,58 @@ def test_moves_add_up_from_budget_to_budget():
     assert {1.0: 0.0, 1 / 3: -1.5, 1 / 9: -2.5} == read(trials).shifts()
 
 
+def test_moves_add_up_over_a_budget_beyond_which_all_have_gone():
+    trials = [done(n, n, math.exp(3.0), budget=1 / 9) for n in (1, 2, 3)]
+    trials += [done(11, 1, math.exp(2.0), budget=1 / 3, parent=1), done(21, 1, math.exp(0.5), parent=11)]
+    results = Results(lambda candidate: candidate)
+    for count in range(len(trials) + 1):
+        results.follow(trials[:count])
+
+    assert {1.0: 0.0, 1 / 3: -1.5, 1 / 9: -2.5} == read(trials).shifts() == results.shifts()
+
+
+def carried(number, x, loss, budget, parent):
+    return replace(done(number, x, loss, budget=budget, parent=parent), kind="carried")
+
+
+def test_what_was_carried_is_a_result_at_the_larger_budget_and_not_at_the_smaller():
+    trials = [done(1, 1, math.exp(3.0), budget=0.1), carried(2, 1, math.exp(3.0), 0.3, 1), done(3, 2, 1.0, budget=0.3)]
+    trials += [done(4, 2, math.exp(-1.0), parent=3), carried(5, 1, math.exp(3.0), 0.5, 2)]
+
+    assert {1.0: 0.0, 0.3: -1.0} == read(trials[:4]).shifts()
+    assert {1.0: 0.0, 0.5: 0.0, 0.3: -1.0} == read(trials).shifts()
+    assert [4, 1] == [trial.id for _, trial in read(trials).best(["m"], 10)]
+
+
+def test_what_was_carried_reads_the_same_in_any_order():
+    """Configurations that were sampled more than once, promoted, carried and not finished yet, in an order of finishing at
+    random.
+    """
+    rng = np.random.default_rng(0)
+    for _ in range(60):
+        trials = []
+        for number in range(1, 15):
+            parents = [one for one in trials if one.budget < 0.5]
+            if parents and rng.random() < 0.5:
+                parent = parents[rng.integers(len(parents))]
+                kind, budget = ("carried" if rng.random() < 0.5 else ""), parent.budget * 2
+                loss = parent.loss if kind else float(rng.random())
+                candidate, parent = parent.candidate, parent.id
+            else:
+                kind, budget, loss, parent = "", 0.125, float(rng.random()), None
+                candidate = Candidate(model="m", config={"x": int(rng.integers(3))})
+            made = Trial(id=number, candidate=candidate, budget=budget, status="done", loss=loss, parent=parent)
+            trials.append(replace(made, kind=kind))
+        states = [one.as_begun() for one in trials]
+        step_by_step = read(states)
+        for index in rng.permutation(len(trials)):
+            states[index] = trials[index]
+            step_by_step.follow(states)
+
+        assert read(trials).shifts() == step_by_step.shifts()
+        assert read(trials).best(["m"], 9) == step_by_step.best(["m"], 9)
+
+
 def test_a_record_that_went_another_way_is_read_anew():
     first = [done(1, 1, 0.5), done(2, 2, 0.4), done(3, 3, 0.3)]
     results = read(first)

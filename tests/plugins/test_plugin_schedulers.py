@@ -263,3 +263,14 @@ def _later(trial, start):
     """A copy of a trial as if the whole record had come `start` trials later, with results of its own."""
     parent = None if trial.parent is None else trial.parent + start
     return replace(trial, id=trial.id + start, parent=parent, loss=trial.loss + start * 1e-6)
+
+
+def test_race_promotes_no_copy_of_a_whole_trial():
+    """With a single fold, every share of it is the whole training."""
+    race = Race(0, steps=5)
+    first = Trial(id=1, candidate=Candidate(model="m", config={}), budget=0.4, status="done", loss=0.5, whole=True)
+    copies = [
+        replace(first, id=number, budget=0.2 * (number + 1), parent=number - 1, kind="carried") for number in (2, 3, 4)
+    ]
+
+    assert race.next(History([first, *copies])) == Sample(budget=0.2)

@@ -53,6 +53,8 @@ def test_it_counts_trials_failures_and_time(stream):
     progress.trial_finished(trial(2), 0.987654321)
     progress.trial_finished(trial(3, "failed", kind="timeout"), 0.987654321)
     progress.trial_finished(trial(4, "failed", kind="cancelled"), 0.987654321)
+    progress.trial_finished(trial(5, "failed", kind="skipped"), 0.987654321)
+    progress.trial_finished(trial(6, kind="carried"), 0.987654321)
 
     assert "1 trial, 1 failed, best roc_auc 0.98765, 1:40 min left" == progress.line()
 

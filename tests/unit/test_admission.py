@@ -9,7 +9,7 @@ from automl.admission import IMPORT_SECONDS, USUAL_EXTRA_SECONDS, Admission, was
 from automl.clock import Clock
 from automl.costs import BEYOND_CUT, Costs
 from automl.data.records import Split
-from automl.fold_jobs import RunContext
+from automl.fold_jobs import RunContext, partial_training
 from automl.history import Candidate, History, Trial
 from automl.metrics import load_metric
 from automl.registry import load_registry
@@ -53,6 +53,16 @@ def starts(*models):
 
 def trial(number, model="quick", cost=1.0):
     return Trial(id=number, candidate=Candidate(model=model, config={}, cost=cost))
+
+
+def test_a_job_at_a_small_budget_costs_a_share_of_a_full_one_but_for_folds():
+    """A fold of a trial with few folds costs as much as one of a full trial."""
+    registry = load_registry()
+    context = replace(admission(folds=4)._context, fidelities=registry.fidelities)
+    rows, folds = (partial_training(replace(context, fidelity=name), "quick", 0.25) for name in ("rows", "folds"))
+
+    assert (0.25, 4) == (rows.job_share, rows.folds)
+    assert (1.0, 1) == (folds.job_share, folds.folds)
 
 
 def filled(left, asked, *, running=0, history=(), **changes):

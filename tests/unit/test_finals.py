@@ -41,8 +41,10 @@ def test_without_a_clock_the_scheduler_runs_to_its_end():
     assert finals_are_due(Clock.make(0.0, 1.0))
 
 
-def test_a_copy_came_no_further_than_what_it_copies():
-    first, copy = trial(1, 0.1, 0.2), replace(trial(2, 0.3, 0.2), kind="carried", parent=1)
-    other = trial(3, 0.2, 0.9, config={"x": 3})
+def test_a_copy_came_as_far_as_its_budget_and_what_it_copies_goes_on():
+    first = trial(1, 0.1, 0.2)
+    copy = replace(trial(2, 0.2, 0.2, config=1), kind="carried", parent=1)
+    again = replace(trial(3, 0.3, 0.2, config=1), kind="carried", parent=2)
 
-    assert (3, other.candidate) == (finalist(History([first, copy, other])).parent, other.candidate)
+    assert 1 == finalist(History([first, copy, again, trial(4, 0.2, 0.1)])).parent
+    assert 4 == finalist(History([first, trial(4, 0.2, 0.9)])).parent

@@ -87,7 +87,8 @@ def test_the_metric_of_a_run_that_had_ended_is_checked(call, ended):
 
     assert code == exits.INPUT
     assert err == "automl: metric 'accuracy' was given, but the run is judged by 'roc_auc'; leave it out\n"
-    assert call("resume", ended, "--metric", "roc_auc")[0] == exits.DONE
+    for name in ("roc_auc", "auc", "ROC_AUC"):
+        assert call("resume", ended, "--metric", name)[0] == exits.DONE
 
 
 def test_a_run_of_which_only_the_predictor_was_missing_says_so(call, monkeypatch, tmp_path):

@@ -1,6 +1,7 @@
 """The joint space, the strategy, random search, the full scheduler."""
 
 import json
+from dataclasses import replace
 
 import pytest
 from ConfigSpace import Categorical, ConfigurationSpace, EqualsCondition, Float, Integer
@@ -187,6 +188,8 @@ def test_a_sampler_that_goes_round_ends_the_search():
     assert isinstance(strategy.ask(record(often)), Done)
     assert isinstance(strategy.ask(record([*often, new[0], *often[:5]])), Start)
     assert isinstance(strategy.ask(record(often, budget=0.5)), Start)
+    whole = History([replace(trial, whole=True) for trial in record(often, budget=0.5)])
+    assert isinstance(strategy.ask(whole), Done), "half of a single fold is the whole training"
 
 
 def test_waiting_for_nothing_is_an_error():

@@ -333,6 +333,11 @@ def test_values_that_the_model_cannot_take_are_refused(text):
     with pytest.raises(SettingsError, match=r"model m cannot take (size|share)=.*; it must be at (least 1|most 1)"):
         changed(own, text)
     assert 1000 == changed(own, "m.size=1..1000")["size"].upper
+    zero = ConfigurationSpace(space=[Float("weight", (1e-3, 10.0), log=True, meta={"limits": (0, None)})])
+    for text in ("m.weight=-1..1", "m.weight=0..1"):
+        with pytest.raises(SettingsError, match=r"begin above zero or write 0\.\.1:linear$"):
+            changed(zero, text)
+    assert 0 == changed(zero, "m.weight=0..1:linear")["weight"].lower
     with pytest.raises(SettingsError, match="log scale, and the range begins at 0; begin at 1 or above$"):
         changed(own, "m.size=0..50")
     assert 0.0 == changed(own, "m.share=0..1")["share"].lower
