@@ -55,17 +55,19 @@ class Strategy:
         self._sampler = sampler
         self._scheduler = scheduler
         self._queue = tuple(queue)
+        self._firsts = frozenset({one.model: one.id for one in reversed(self._queue)}.values())
         self._in_order = frozenset(candidate.id for candidate in self._queue[:in_order])
 
     def ask(self, history: History) -> Start | Wait | Done:
-        """The next step. The first candidate of the queue gets the whole budget, so that the answer is
-        never worse than a good default.
+        """The next step. The first candidate of each kind of model in the queue, its default, gets the whole budget, so that
+        the answer is never worse than an ensemble of good defaults: only full trials can join it.
         """
         match self._scheduler.next(history):
             case Sample(budget=budget):
                 queued = self._next_queued(history)
                 if queued is not None:
-                    return Start(candidate=queued, budget=budget if self._has_full_default(history) else 1.0)
+                    whole = queued.id in self._firsts or not self._has_full_default(history)
+                    return Start(candidate=queued, budget=1.0 if whole else budget)
                 suggested = self._sampler.suggest(history)
                 if suggested is not None and not _goes_round(history, suggested, budget):
                     return Start(candidate=suggested, budget=budget)
