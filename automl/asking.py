@@ -30,6 +30,8 @@ class Asking:
         self.late = False
         """Whether the last question has just not been answered in time. It may still read the history that it was given,
         so whoever goes on must go on with a copy."""
+        self.stale = False
+        """Whether the last answer was to a question asked before, with another history."""
         self._ask = ask
         self._thread: threading.Thread | None = None
         self._changed = threading.Condition()
@@ -52,6 +54,7 @@ class Asking:
             self.late = new and not self._answer
             if not self._answer:
                 return None
+            self.stale = not new
             self._question, answer = None, self._answer.pop()
         if isinstance(answer, BaseException):
             raise answer

@@ -12,6 +12,7 @@ from automl.finals import finalist, finals_are_due
 from automl.history import UNCOUNTED, History
 from automl.in_order import InOrder
 from automl.protocols import Done, Wait
+from automl.search_result import TIME_OVER
 from automl.strategy import Start, Strategy
 
 if TYPE_CHECKING:
@@ -97,9 +98,9 @@ class Proposals:
         """What a configuration is worth above others tells nothing of what it is worth alone."""
         return History(trial for trial in history if not trial.candidate.base) if self.layered else history
 
-    def pass_over(self) -> None:
-        """A whole row of suggestions was too slow."""
-        self.passed_over += SKIPS_IN_A_ROW
+    def pass_over(self, count: int) -> None:
+        """So many suggestions in a row were too slow."""
+        self.passed_over += count
         self.exhausted = self.exhausted or self.passed_over >= SKIPS_IN_ALL
 
     def stop(self, reason: str) -> None:
@@ -113,11 +114,11 @@ class Proposals:
         if self.ended:
             return self.ended
         if self._context.clock.search_left() <= 0:
-            return "its time is over"
+            return TIME_OVER
         if self.trials_used_up(history):
             return f"{self._context.trials} trials were made"
         if self._context.clock.end is not None and (self.passed_over or not self.exhausted):
-            return "its time is over"  # what was left to try would not have ended in what is left of it
+            return TIME_OVER  # what was left to try would not have ended in what is left of it
         return "nothing was left to try" if self._strategy is not None else "no model but the baseline can be used"
 
     def _ask(self, strategy: Strategy, history: History) -> Start | Wait | Done:
@@ -128,9 +129,9 @@ class Proposals:
         try:
             if self._asking is not None:
                 idle = not history.running()
-                step = self._asking.ask(
-                    history, seconds=self._context.clock.search_left() if idle else self._patience()
-                )
+                step = self._answer(self._asking, history, idle=idle)
+                if idle and self._asking.stale and isinstance(step, Wait):  # for what has come back since
+                    step = self._answer(self._asking, history, idle=True)
                 if step is None:
                     return Wait()
             else:
@@ -141,10 +142,12 @@ class Proposals:
         except (Exception, SystemExit) as error:  # noqa: BLE001 - a plugin's fault, whatever it is, must not cost what was found
             return self._give_up(f"{type(error).__name__}: {error}")
 
-    def _patience(self) -> float:
-        """Seconds for which an answer is waited for; a question that is open already has had its time."""
-        assert self._asking is not None
-        return 0.0 if self._asking.open_seconds() else ANSWER_SECONDS
+    def _answer(self, asking: Asking, history: History, *, idle: bool) -> Start | Wait | Done | None:
+        """The answer to the question that is open, or to this one; None: not yet. While something runs, a question that is
+        open already has had its time.
+        """
+        patience = 0.0 if asking.open_seconds() else ANSWER_SECONDS
+        return asking.ask(history, seconds=self._context.clock.search_left() if idle else patience)
 
     @property
     def answer_is_late(self) -> bool:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from automl.arrange import Arranged, run_context
 from automl.course import Run, recall_course
-from automl.errors import RunError, SettingsError
+from automl.errors import RunError, SettingsError, UnknownNameError
 from automl.history import Candidate, counted
 from automl.machine import find_machine, versions
 from automl.metrics import load_metric
@@ -31,6 +31,7 @@ from automl.searching import keep_logs, run_clock, search_and_save, working
 from automl.settings import Settings, parse_seconds
 from automl.sittings import Sittings
 from automl.store import Store
+from automl.strategy import strategy_parts
 from automl.unfinished import ended_run, finish_folder
 
 if TYPE_CHECKING:
@@ -128,6 +129,7 @@ def _sit_down(
     """All that the record says; None where the search was over but for its predictor, or has no time left."""
     folder, meta = record.folder, reader.meta
     _check_metric(record, more.metric, registry)
+    _check_strategy(record, str(meta["course"]["name"]), registry)
     if not ((folder / PREDICTOR_FOLDER).exists() or (folder / DATA_FOLDER).is_dir()):
         raise RunError(
             f"the table of the run in {folder} is gone: it has no {DATA_FOLDER}, and the search cannot go on without; make the "
@@ -186,6 +188,17 @@ def _check_metric(record: RunRecord, given: str | None, registry: Registry) -> N
             f"the run is judged by a function of your own, {name!r}, and reading a record runs no code; name it again: "
             f"--metric {name} (metric=)"
         )
+
+
+def _check_strategy(record: RunRecord, name: str, registry: Registry) -> None:
+    """The plugins that the run was searching with are there."""
+    try:
+        strategy_parts(name, registry)
+    except UnknownNameError as error:
+        raise RunError(
+            f"the run in {record.folder} searches with strategy {name!r}, which no installed plugin offers any more ({error}); "
+            f"install the plugin again, or make the predictor of what was found: automl finish {record.folder}"
+        ) from error
 
 
 def _check_given_metric(name: str, given: str | None, registry: Registry) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from automl.admission import Admission, was_cut
 from automl.answers import CheckedExecutor
+from automl.asking import ANSWER_SECONDS
 from automl.fidelity import FOLDS
 from automl.fold_count import FoldCount
 from automl.fold_jobs import RunContext, columns_file, partial_training
@@ -31,6 +33,9 @@ if TYPE_CHECKING:
     from automl.store import Store
     from automl.strategy import Start, Strategy
     from automl.tracking import TrackerGroup
+
+LEAST_SECONDS = 0.05
+"""Of the search, in which nothing is begun any more."""
 
 
 class Search:
@@ -113,7 +118,7 @@ class Search:
             self._record.warn("interrupted", "stopped by the user; the best so far is kept")
         self._proposals.close()
         self._stopping.abandon("the search was stopped before all its folds were done")
-        self._stopping.rescue()
+        self._notes = (*self._notes, *self._stopping.rescue())
         self._judging.update(self.history, final=True)
         if self.context.stacking:
             self._notes = (*self._notes, f"stacking: {self._judging.stacking or self._second.told}")
@@ -150,7 +155,7 @@ class Search:
 
     def _fill(self) -> None:
         in_flight = self.executor.workers + 1
-        while self._open.running < in_flight and self.context.clock.search_left() > 0.05:
+        while self._open.running < in_flight and self.context.clock.search_left() > LEAST_SECONDS:
             if self._open.waiting:
                 self._open.submit_next()
             elif not self._start_trial():
@@ -163,8 +168,11 @@ class Search:
         if start is not None:
             self._begin(start)
             return True
-        passed_over = []
-        for _ in range(SKIPS_IN_A_ROW):
+        passed_over: list[Start] = []
+        began = time.monotonic()
+        while len(passed_over) < SKIPS_IN_A_ROW and self.context.clock.search_left() > LEAST_SECONDS:
+            if self._open.running and time.monotonic() - began > ANSWER_SECONDS:
+                break  # who runs may be back
             start = self._proposals.next(self.history)
             if start is None:
                 if self._proposals.answer_is_late:
@@ -186,7 +194,7 @@ class Search:
                 self._admission.take_the_rest(self.history.next_id)
                 self._begin(last)
                 return True
-        self._proposals.pass_over()
+        self._proposals.pass_over(len(passed_over))
         return False
 
     def _next_above(self) -> Start | None:

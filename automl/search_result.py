@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 ENDED = "search: ended, "
 """With this begins the reason of a run that tells why its search ended."""
 
+TIME_OVER = "its time is over"
+"""The reason where it is the clock."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class SearchResult:

@@ -68,8 +68,9 @@ class Stopping:
             if not active.folds:
                 self._settling.fail(active, CANCELLED, reason)
 
-    def rescue(self) -> None:
-        """When no real model finished all folds, the trial that finished most of them counts as it is."""
+    def rescue(self) -> tuple[str, ...]:
+        """When no real model finished all folds, the trial that finished most of them counts as it is, which is told."""
+        told: tuple[str, ...] = ()
         done = any(not self._proposals.is_baseline(trial) for trial in self._record.history.full())
         open_trials = sorted(self._open.all(), key=lambda active: (-len(active.folds), active.trial.id))
         for active in open_trials:
@@ -80,8 +81,10 @@ class Stopping:
                     f"trial {active.trial.id}: time allowed {folds} of {total} folds; it counts",
                 )
                 self._settling.finish(active)
+                told = (f"score: judged by {folds} of the {total} folds, for more there was no time",)
                 done = True
             else:
                 self._settling.fail(active, CANCELLED, "the search ended before all its folds were done")
         for trial in self._record.history.running():  # Ctrl+C came just as its last fold was taken in
             self._record.settle(replace(trial, status="failed", kind=CANCELLED, message="the search was stopped"))
+        return told

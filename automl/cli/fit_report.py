@@ -13,6 +13,7 @@ from automl.cli.output import Output, figure, warn
 from automl.cli.tables import leaderboard_table
 from automl.history import BASELINE, DISCARDED, UNCOUNTED
 from automl.interrupts import Terminated
+from automl.search_result import ENDED, TIME_OVER
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -107,7 +108,7 @@ def tell_outcome(output: Output, outcome: FitOutcome, tested: TestScore | None) 
     output.result(labelled("predictor", short_path(outcome.predictor.folder)))
     for reason in outcome.reasons:
         subject, _, text = reason.partition(": ")
-        if subject in ("limits", "cost"):
+        if subject in ("limits", "cost", "score"):
             output.say(labelled(subject, text))
     new = "NEW.csv" if outcome.predictor.task.modality == "table" else "IMAGES"
     output.say(labelled("next", f"{program()} predict {shlex.quote(folder)} {new} --out predictions.csv"))
@@ -119,7 +120,7 @@ def tell_outcome(output: Output, outcome: FitOutcome, tested: TestScore | None) 
         real = [row for row in outcome.leaderboard if row["origin"] != BASELINE]
         bounded = any(reason.startswith("cost: ") for reason in outcome.reasons)
         more = "--max-cost, which bounds the time" if bounded else "--time"
-        why = "" if real or outcome.interrupted else f"; there was no time for a first fit of a model, give more {more}"
+        why = "" if real or outcome.interrupted else f"; {_why_no_model(outcome, more)}"
         warn(f"only the dummy could be fitted: this predictor does not look at the columns{why}")
     if hint := _never_promoted(outcome):
         warn(hint)
@@ -129,6 +130,14 @@ def tell_outcome(output: Output, outcome: FitOutcome, tested: TestScore | None) 
         warn("no model was better than a constant out of fold: the predictor is the dummy")
     if tested is not None and tested.error is not None:
         warn(f"the run is complete, but {tested.file} could not be scored: {tested.error}")
+
+
+def _why_no_model(outcome: FitOutcome, more: str) -> str:
+    """Why no model was tried, and what to do, in words."""
+    ended = [reason.removeprefix(ENDED) for reason in outcome.reasons if reason.startswith(ENDED)]
+    if ended and ended[-1] != TIME_OVER:
+        return f"the search ended before the first fit of a model: {ended[-1]}"
+    return f"there was no time for a first fit of a model, give more {more}"
 
 
 def _never_promoted(outcome: FitOutcome) -> str:

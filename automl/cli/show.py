@@ -137,6 +137,11 @@ def _show_trial(output: Output, reader: RunReader, number: int) -> None:
         output.document({**row, "jobs": jobs})
         return
     output.result(f"trial {number}: {row['model']} ({row['origin']}), {row['status']}, score {figure(row['score'])}")
+    parent = next(trial.parent for trial in reader.trials() if trial.id == number)
+    if parent is not None or row["budget"] < 1.0:
+        output.say(
+            f"  at {row['budget']:.4g} of the whole budget" + (f", going on with trial {parent}" if parent else "")
+        )
     for name, value in row["config"].items():
         output.say(f"  {name} = {value}")
     if row["message"]:

@@ -13,7 +13,7 @@ import numpy as np
 from automl.data.records import Finding
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 LEAK = 0.999
 """A column that alone ranks the target this well is probably a copy of it."""
+DEALS = 200
+"""Random deals of the classes, none of which a column must tell that tells the true ones."""
 ROWS_LOOKED_AT = 20_000
 FIRST_ROWS = 128
 """Rows of the first look, at least."""
@@ -67,14 +69,14 @@ def find_leaks(data: TableData) -> list[Finding]:
         known = ~np.isnan(values)
         if known.mean() < 0.5 or _distinct(truth[known]) < 2:
             continue
-        if (classes and _separates(values[known], truth[known])) or (
+        if (classes and _is_no_chance(_separates, values[known], truth[known])) or (
             not classes and abs(_correlation(_ranks(values[known]), wanted[known])) > LEAK
         ):
             found.append(data.layout.numbers[place])
     taken = set(found)
     for place in _suspects(data.codes, rows, truth, classes=classes) if classes else ():
         name, codes = data.layout.categories[place], np.asarray(data.codes[rows, place], dtype=np.int64)
-        if name not in taken and _distinct(codes) <= 0.2 * len(rows) and _one_to_one(codes, truth):
+        if name not in taken and _distinct(codes) <= 0.2 * len(rows) and _is_no_chance(_one_to_one, codes, truth):
             found.append(name)
     return [
         Finding(
@@ -85,6 +87,16 @@ def find_leaks(data: TableData) -> list[Finding]:
         )
         for name in found
     ]
+
+
+def _is_no_chance(
+    tells: Callable[[NDArray[Any], NDArray[np.float64]], bool], values: NDArray[Any], truth: NDArray[np.float64]
+) -> bool:
+    """Whether a column tells the classes, and would not if they were dealt out at random: with two rows of each of thirty
+    classes, or one row of the second, every column may.
+    """
+    rng = np.random.default_rng(2)
+    return tells(values, truth) and not any(tells(values, rng.permutation(truth)) for _ in range(DEALS))
 
 
 def _separates(values: NDArray[np.float64], truth: NDArray[np.float64]) -> bool:

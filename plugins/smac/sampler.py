@@ -5,10 +5,13 @@ from __future__ import annotations
 import math
 import re
 import threading
-from concurrent.futures import Future, ThreadPoolExecutor
+import weakref
+from concurrent.futures import Future
 from copy import deepcopy
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from functools import partial
+from queue import SimpleQueue
+from typing import TYPE_CHECKING, Any
 
 from automl_plugins.samplers.axes import Axes, generator
 from automl_plugins.samplers.local import loss_order
@@ -17,9 +20,13 @@ from automl_plugins.samplers.results import Results
 from automl import History, JointSpace, PluginError, Trial
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from automl_plugins.smac.surrogate import Surrogate
 
     from automl import Candidate
+
+    Calls = SimpleQueue[tuple[Future[Any], Callable[[], Any]] | None]
 
 INITIAL = 10  # finished trials, the stored candidates' included, before there is anything to learn
 RANDOM_SHARE = 0.2  # as in SMAC: a forest is sure of itself where it has few points, and would stay with one model
@@ -43,6 +50,31 @@ class Knowledge:
     """Ids of trials that were running then, that one included."""
     serves: int
     """How many suggestions are made from it, those that turn out random included."""
+
+
+class Beside:
+    """Calls one after another in a thread that no one waits for when the process ends, unlike those of an executor."""
+
+    def __init__(self, name: str) -> None:
+        self._calls: Calls = SimpleQueue()
+        threading.Thread(target=_call_in_turn, args=(self._calls,), name=name, daemon=True).start()
+        weakref.finalize(self, self._calls.put, None)  # the thread ends when nobody can ask it any more
+
+    def submit(self, call: Callable[..., Any], *arguments: Any) -> Future[Any]:
+        """What will come of a call."""
+        future: Future[Any] = Future()
+        self._calls.put((future, partial(call, *arguments)))
+        return future
+
+
+def _call_in_turn(calls: Calls) -> None:
+    while (asked := calls.get()) is not None:
+        future, call = asked
+        try:
+            future.set_result(call())
+        except BaseException as error:  # noqa: BLE001 - raised again where the result is asked for
+            future.set_exception(error)
+        del asked, future, call  # what was asked belongs to whoever asked
 
 
 class SmacSampler:
@@ -69,7 +101,7 @@ class SmacSampler:
         self._surrogate: Surrogate | None = None
         self._prepared: tuple[Knowledge, Future[list[Candidate]]] | None = None
         self._asked = threading.Event()
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="smac")
+        self._thread = Beside("smac")
         self._thread.submit(_warm_up, self._asked)
 
     def suggest(self, history: History) -> Candidate | None:
