@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 LEAK = 0.999
 """A column that alone ranks the target this well is probably a copy of it."""
 DEALS = 200
-"""Random deals of the classes, none of which a column must tell that tells the true ones."""
+"""Random deals of the classes, each of which a column must tell worse than the true ones."""
+CHANCE_SHARE = 0.6
+"""Of the changes of class along a column that they make, those that the true classes make at most."""
 ROWS_LOOKED_AT = 20_000
 FIRST_ROWS = 128
 """Rows of the first look, at least."""
@@ -69,7 +71,7 @@ def find_leaks(data: TableData) -> list[Finding]:
         known = ~np.isnan(values)
         if known.mean() < 0.5 or _distinct(truth[known]) < 2:
             continue
-        if (classes and _is_no_chance(_separates, values[known], truth[known])) or (
+        if (classes and _is_no_chance(_changes_along, values[known], truth[known])) or (
             not classes and abs(_correlation(_ranks(values[known]), wanted[known])) > LEAK
         ):
             found.append(data.layout.numbers[place])
@@ -90,24 +92,26 @@ def find_leaks(data: TableData) -> list[Finding]:
 
 
 def _is_no_chance(
-    tells: Callable[[NDArray[Any], NDArray[np.float64]], bool], values: NDArray[Any], truth: NDArray[np.float64]
+    changes: Callable[[NDArray[Any], NDArray[np.float64]], float], values: NDArray[Any], truth: NDArray[np.float64]
 ) -> bool:
-    """Whether a column tells the classes, and would not if they were dealt out at random: with two rows of each of thirty
-    classes, or one row of the second, every column may.
+    """Whether a column tells the classes, and better than it tells classes that are dealt out at random: with two rows of
+    each of thirty classes, or one row of the second, every column tells them somehow.
     """
+    found = changes(values, truth)
+    if found > 2 * _distinct(truth):
+        return False
     rng = np.random.default_rng(2)
-    return tells(values, truth) and not any(tells(values, rng.permutation(truth)) for _ in range(DEALS))
+    dealt = [changes(values, rng.permutation(truth)) for _ in range(DEALS)]
+    return found < min(dealt) and found <= CHANCE_SHARE * sum(dealt) / len(dealt)
 
 
-def _separates(values: NDArray[np.float64], truth: NDArray[np.float64]) -> bool:
-    """Whether some order of cuts on one column tells all classes apart, in at most two pieces per class."""
+def _changes_along(values: NDArray[Any], truth: NDArray[np.float64]) -> float:
+    """How often the class changes along a column; infinity where equal values have several, or values are too few."""
     order = np.argsort(values, kind="stable")
     sorted_truth, sorted_values = truth[order], values[order]
     changes = np.flatnonzero(sorted_truth[1:] != sorted_truth[:-1])
-    classes = _distinct(truth)
-    if len(changes) > (1 - LEAK) * len(values) + 2 * classes or _distinct(sorted_values) < classes:
-        return False
-    return bool((sorted_values[changes] != sorted_values[changes + 1]).all()) and len(changes) <= 2 * classes
+    told = (sorted_values[changes] != sorted_values[changes + 1]).all()
+    return float(len(changes)) if told and _distinct(sorted_values) >= _distinct(truth) else np.inf
 
 
 def _correlation(first: NDArray[np.float64], second: NDArray[np.float64]) -> float:
@@ -116,11 +120,11 @@ def _correlation(first: NDArray[np.float64], second: NDArray[np.float64]) -> flo
     return float(first @ second) / scale if scale else 0.0
 
 
-def _one_to_one(codes: NDArray[np.int64], truth: NDArray[np.float64]) -> bool:
-    """Whether every level has one class only."""
+def _one_to_one(codes: NDArray[np.int64], truth: NDArray[np.float64]) -> float:
+    """0 where every level has one class only; infinity otherwise."""
     classes = truth.astype(np.int64)
     pairs = _distinct((codes - codes.min()) * (classes.max() + 1) + classes)
-    return pairs == _distinct(codes) and _distinct(classes) > 1
+    return 0.0 if pairs == _distinct(codes) and _distinct(classes) > 1 else np.inf
 
 
 def _suspects(

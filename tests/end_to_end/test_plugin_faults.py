@@ -8,6 +8,7 @@ import types
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pandas as pd
@@ -22,7 +23,7 @@ from automl.asking import ANSWER_SECONDS
 from automl.cli import main
 from automl.cli.output import Session
 from automl.history import Candidate
-from automl.protocols import Promote, Sample
+from automl.protocols import Done, Promote, Sample
 from automl.specs import ExecutorSpec, ModelSpec, SamplerSpec, SchedulerSpec
 
 
@@ -89,6 +90,17 @@ class Slow(RandomSearch):
         return super().suggest(history)
 
 
+class Dear(RandomSearch):
+    """Thinks for a while, and suggests what there is no time for."""
+
+    asked: ClassVar[list[float]] = []
+
+    def suggest(self, history):
+        time.sleep(0.3)
+        self.asked.append(time.monotonic())
+        return super().suggest(history)
+
+
 class Steps:
     """A scheduler that does what its class says after the first trials."""
 
@@ -99,6 +111,13 @@ class Steps:
 
     def next(self, history):
         return Sample() if len(history) < 3 else self.step
+
+
+class Over(Steps):
+    """A scheduler for which the search is over at once."""
+
+    def next(self, history):
+        return Done()
 
 
 class Go(Steps):
@@ -255,6 +274,41 @@ def test_a_strategy_that_thinks_long_is_shown_a_history_that_stays_as_it_is(tmp_
 
     assert () == outcome.faults
     assert any("slow" in str(row["origin"]) or row["origin"] == "random" for row in outcome.leaderboard)
+
+
+@pytest.mark.slow
+def test_no_suggestion_is_asked_for_behind_the_end_of_the_search(tmp_path, monkeypatch):
+    """Where all are passed over as too slow, there are rows of questions between two looks at what is back."""
+    monkeypatch.syspath_prepend(Path(__file__).parent)
+    monkeypatch.setattr(
+        "automl.admission.Admission.why_skip",
+        lambda self, start, *_: "" if start.candidate.origin == "default" else "too slow",
+    )
+    from test_plugin_faults import Dear as Asked  # the one that the plugin makes
+
+    Asked.asked.clear()
+    started = time.monotonic()
+    outcome = run_with("dear", tmp_path / "run", time=6.0)
+
+    assert not outcome.only_baseline
+    assert Asked.asked
+    assert max(Asked.asked) < started + 6.0 + 0.5
+
+
+def test_a_search_that_ended_before_the_first_model_tells_why(tmp_path, monkeypatch, capsys):
+    monkeypatch.syspath_prepend(Path(__file__).parent)
+    table().to_csv(tmp_path / "train.csv", index=False)
+    automl.register_plugin(plugin_of("over"), "over")
+    try:
+        asked = ["fit", str(tmp_path / "train.csv"), "--target", "y", "--strategy", "random+over", "--time", "20"]
+        asked += ["--models", "linear", "--out", str(tmp_path / "run")]
+        assert 3 == main.run(asked, Session(started=time.monotonic(), json_stream=None))
+    finally:
+        automl.unregister_plugin("over")
+
+    error = capsys.readouterr().err
+    assert "the search ended before the first fit of a model: nothing was left to try" in error
+    assert "--time" not in error
 
 
 def test_a_plugins_fault_is_told_on_standard_error(tmp_path, monkeypatch, capfd):

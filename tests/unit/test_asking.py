@@ -1,11 +1,15 @@
 """Questions to a strategy: answered in time, late, never, or with an error."""
 
 import threading
+import time
+from types import SimpleNamespace
 
 import pytest
 
 from automl.asking import Asking
+from automl.clock import Clock
 from automl.history import Candidate, History, Trial
+from automl.proposals import Proposals
 from automl.protocols import Wait
 from automl.strategy import Start
 
@@ -66,3 +70,25 @@ def test_what_the_strategy_raises_is_raised_where_it_was_asked(error):
 
     assert isinstance(asking.ask(History([Trial(id=1, candidate=START.candidate)]), seconds=10.0), Wait)
     asking.close()
+
+
+def test_waiting_that_was_meant_for_what_has_come_back_since_does_not_end_the_search():
+    """The strategy thinks until all that ran is back, and then says to wait for it."""
+    go, shown = threading.Event(), []
+
+    def ask(history):
+        shown.append(len(history.running()))
+        if history.running():
+            go.wait()
+            return Wait()
+        return START
+
+    context = SimpleNamespace(clock=Clock.make(time.monotonic(), 600.0), models={"a": None}, trials=None, partial=False)
+    proposals = Proposals(context, SimpleNamespace(ask=ask, learns=True), [], print)
+    running = Trial(id=1, candidate=START.candidate)
+    assert proposals.next(History([running])) is None
+    go.set()
+
+    assert START == proposals.next(History([Trial(id=1, candidate=START.candidate, status="done", loss=0.5)]))
+    assert [1, 0] == shown
+    proposals.close()

@@ -51,6 +51,27 @@ def test_copies_of_a_class_are_told(count, kind):
     assert ("possible-leak", "copy") in checked({**noise(), "copy": copies[kind]}, target)
 
 
+@pytest.mark.parametrize("sizes", [[2] * 30, [59, 1], [1] * 5 + [35], [3] * 12])
+def test_what_noise_tells_of_rare_classes_is_no_leak(sizes):
+    """Two pieces for each class are more than there are rows; a single row is at an end in one column of thirty."""
+    target = np.repeat(np.arange(len(sizes)), sizes)
+    for seed in range(8):
+        rng = np.random.default_rng(seed)
+        numbers = {name: rng.normal(size=len(target)) for name in "abc"}
+        found = checked({**numbers, "d": rng.choice(list("pqrstuvw"), len(target))}, target)
+
+        assert [] == [one for one in found if one[0] == "possible-leak"]
+
+
+@pytest.mark.parametrize("sizes", [[4] * 15, [36, 4], [15, 15], [10] * 6])
+def test_few_rows_of_a_class_are_enough_where_chance_is_ruled_out(sizes):
+    target = np.repeat(np.arange(len(sizes)), sizes)
+    order = np.random.default_rng(0).permutation(len(target))
+    copy = (target * 10.0 + np.random.default_rng(1).random(len(target)))[order]
+
+    assert ("possible-leak", "copy") in checked({**noise(len(target)), "copy": copy}, target[order])
+
+
 @pytest.mark.parametrize("bend", [lambda y: y, lambda y: -3 * y + 5, np.exp])
 def test_copies_of_a_quantity_are_told_however_bent(bend):
     target = RNG.normal(size=ROWS)

@@ -5,13 +5,14 @@ import json
 import sqlite3
 from contextlib import closing
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
 
 import automl
-from automl import RunError, SettingsError
+from automl import RunError, SamplerSpec, SettingsError, hookimpl
 from automl.api import fit_run, make_settings
 from automl.recalling import recall_settings
 from automl.resuming import More, resume_folder
@@ -448,6 +449,21 @@ def test_a_record_that_says_nonsense_is_told(tmp_path, monkeypatch):
 
     with pytest.raises(RunError, match=r"run\.db is damaged.*automl finish"):
         automl.resume(folder)
+
+
+def test_a_sampler_that_is_gone_is_told_with_what_still_can_be_done(tmp_path, monkeypatch):
+    spec = SamplerSpec(name="mine", summary="Random.", factory="automl_plugins.samplers.random_search:RandomSearch")
+    plugin = SimpleNamespace(register_samplers=hookimpl(lambda: [spec]))
+    automl.register_plugin(plugin, "mine")
+    try:
+        folder = killed(monkeypatch, tmp_path / "run", method="trial_started", at=4, strategy="mine")
+    finally:
+        automl.unregister_plugin("mine")
+
+    with pytest.raises(RunError, match=r"searches with strategy 'mine', which no installed plugin .* automl finish"):
+        automl.resume(folder)
+    assert not (folder / LOCK_FILE).exists()
+    assert automl.finish(folder).predict(table(5)).shape == (5,)
 
 
 def test_more_time_is_time_for_members_on_all_rows_too(tmp_path, monkeypatch):
