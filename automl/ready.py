@@ -95,7 +95,10 @@ def stretch_fidelity(registry: Registry, settings: Settings) -> Registry:
     if name is None or most is None:
         return registry
     if name in {one.name for one in ENGINE_FIDELITIES}:
-        raise SettingsError(f"--{name}-max {most:g} (fidelity_max) makes no sense: full training has all {name}")
+        raise SettingsError(
+            f"a largest number of {name} ({most:g}, by --fidelity-max, --{name}-max or fidelity_max=) makes no sense: full training "
+            f"has all {name}; leave it out"
+        )
 
     def stretched(fidelity: Fidelity) -> Fidelity:
         if fidelity.name != name:

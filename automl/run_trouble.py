@@ -39,7 +39,10 @@ def _what_is_left(folder: Path) -> str:
 def why_no_database(folder: Path) -> str:
     """Why there is no run to read in `folder`, in words."""
     if not folder.exists():
-        return f"{folder} does not exist; give the folder that `automl fit --out` made"
+        return (
+            f"{folder} does not exist; give the folder that `automl fit --out` made (a run that was killed in its first seconds "
+            "has made none: fit again)"
+        )
     if (folder / LOCK_FILE).is_file() and (worker := who_works(folder)) is not None:
         return f"{folder} is being set up by {worker}; try again in a moment"
     if folder.is_dir() and any(folder.iterdir()) and nothing_found(folder):

@@ -49,7 +49,10 @@ def test_without_it_nothing_changes(registry):
     [
         ({"fidelity": "phi", "fidelity_max": -3}, "--phi-max -3 (fidelity_max) must be a whole number of at least -2"),
         ({"fidelity": "epochs", "fidelity_max": 2.5}, "max 2.5 (fidelity_max) must be a whole number of at least 1"),
-        ({"fidelity": "rows", "fidelity_max": 2}, "--rows-max 2 (fidelity_max) makes no sense"),
+        (
+            {"fidelity": "rows", "fidelity_max": 2},
+            "a largest number of rows (2, by --fidelity-max, --rows-max or fidelity_max=) makes no sense",
+        ),
         ({"fidelity_max": 2}, "fidelity_max=2 needs to know of what: give fidelity as well"),
         ({"fidelity": "phi", "fidelity_max": float("nan")}, "fidelity_max=nan must be a finite number"),
     ],
