@@ -12,7 +12,7 @@ import math
 import re
 import runpy
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Real
 from pathlib import Path
@@ -218,7 +218,7 @@ def _load(path: Path) -> Any:
         if suffix == ".toml":
             return tomllib.loads(text)
         if suffix == ".json":
-            return json.loads(text)
+            return json.loads(text, object_pairs_hook=_once_each)
     except (OSError, ValueError) as error:
         raise SettingsError(f"space file {path} cannot be read: {error}") from error
     except RecursionError as error:
@@ -229,14 +229,31 @@ def _load(path: Path) -> Any:
         import yaml  # type: ignore[import-untyped]
     except ImportError as error:
         raise SettingsError(f"space file {path} needs PyYAML: pip install pyyaml; or write it as TOML") from error
+
+    class Loader(yaml.SafeLoader):  # type: ignore[misc]
+        def construct_mapping(self, node: Any, deep: bool = False) -> Any:
+            _once_each((self.construct_object(key, deep=True), None) for key, _ in node.value)
+            return super().construct_mapping(node, deep=deep)
+
     try:
-        return _floats(yaml.safe_load(text))
+        return _floats(yaml.load(text, Loader))  # noqa: S506 - a safe one
     except (yaml.YAMLError, ValueError) as error:  # a date that no calendar has is a ValueError
         raise SettingsError(f"space file {path} is not YAML: {' '.join(str(error).split())}") from error
     except RecursionError as error:
         raise SettingsError(
             f"space file {path} holds itself, by an alias (*name) inside its anchor (&name), or is nested too deeply"
         ) from error
+
+
+def _once_each(pairs: Iterable[tuple[Any, Any]]) -> dict[Any, Any]:
+    """A mapping; ValueError where a name stands in it twice, the first of which JSON and YAML would forget."""
+    found: dict[Any, Any] = {}
+    for name, value in pairs:
+        if isinstance(name, Hashable):
+            if name in found:
+                raise ValueError(f"{name!r} stands there twice; write it once, with all its values")
+            found[name] = value
+    return found
 
 
 def _floats(value: Any) -> Any:

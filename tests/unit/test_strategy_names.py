@@ -57,6 +57,27 @@ def test_a_space_that_holds_itself_is_refused(tmp_path):
         make_settings("y", {"space": str(path)})
 
 
+@pytest.mark.parametrize(
+    ("name", "text", "told"),
+    [
+        ("twice.json", '{"lightgbm": {"num_leaves": 7}, "lightgbm": {}}', "'lightgbm' stands there twice"),
+        ("twice.yaml", "lightgbm:\n  num_leaves: 7\n  num_leaves: 9\n", "'num_leaves' stands there twice"),
+        ("deep.json", "[" * 100_000, "nested too deeply"),
+        ("deep.toml", f"a = {'[' * 100_000}", "nested too deeply"),
+        ("deep.yaml", "[" * 10_000, "nested too deeply"),
+        ("date.yaml", "lightgbm:\n  num_leaves: 2024-13-45\n", "is not YAML: month must be in 1..12"),
+        ("list.yaml", "lightgbm:\n  ? [a, b]\n  : 7\n", "is not YAML"),
+    ],
+)
+def test_space_files_that_cannot_be_meant_are_told(tmp_path, name, text, told):
+    if name.endswith("yaml"):
+        pytest.importorskip("yaml")
+    (tmp_path / name).write_text(text)
+
+    with pytest.raises(SettingsError, match=rf"{name}.*{told}"):
+        make_settings("y", {"space": str(tmp_path / name)})
+
+
 def test_blanks_around_the_parts_do_not_matter():
     sampler, scheduler, _ = strategy_parts("gp + asha", load_registry())
 
