@@ -94,7 +94,7 @@ def load_member(
         present = tuple(int(code) for code in about["present"])
         needs_matrix, shared = bool(about["matrix"]), about["shared_encoder"]
         unit = None if about.get("unit") is None else TargetUnit.from_dict(about["unit"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise PredictorError(f"{folder / MEMBER_FILE} is missing or damaged ({error}); fit again") from error
     encoder: MatrixEncoder | None = None
     if needs_matrix and shared is not None:

@@ -88,7 +88,7 @@ def read_prices(file: str | None) -> Prices:
         plain = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise SettingsError(f"prices file {path} cannot be read: {error.strerror or error}; {HELP}") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise SettingsError(f"prices file {path} is not TOML: {error}; {HELP}") from error
     unknown = sorted(set(plain) - set(KEYS))
     if unknown:
