@@ -70,15 +70,22 @@ def _check_parent(parent: Any, budget: float, history: History) -> None:
 
 def _check_copies(parent: Any, budget: float, history: History) -> None:
     """A promotion that adds nothing costs nothing, and could be asked for for ever."""
-    of = history[parent].candidate.id
-    copies = [trial for trial in history if trial.is_copy and trial.candidate.id == of]
+    first = _copied(history, parent)
+    copies = [trial for trial in history if trial.is_copy and _copied(history, trial.id) == first]
     if any(trial.parent == parent and trial.budget == budget for trial in copies):
         raise PluginError(f"it goes on with trial {parent} at budget {budget:g} again, to which that added nothing")
     if len(copies) >= MOST_COPIES:
         raise PluginError(
-            f"it went on {len(copies)} times with the configuration of trial {parent} at budgets that added nothing; rungs "
-            "must be further apart"
+            f"it went on {len(copies)} times with trial {first} at budgets that added nothing; rungs must be further apart"
         )
+
+
+def _copied(history: History, number: int) -> int:
+    """The trial that a copy, or a copy of a copy, repeats; itself for any other."""
+    trial = history[number]
+    while trial.is_copy and trial.parent is not None:
+        trial = history[trial.parent]
+    return trial.id
 
 
 def _is_number(value: Any) -> bool:

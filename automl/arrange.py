@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from automl.course import Course, Run, wanted_fidelity
 from automl.fidelity import FOLDS
-from automl.fold_jobs import RunContext
+from automl.fold_jobs import RunContext, choose_fidelity
 from automl.goals import Goals
 from automl.machine import modules_to_preload, versions
 from automl.protocols import RunInfo
@@ -78,13 +78,19 @@ def run_context(run: Run, folder: Path, splits: Sequence[Split], strategy: str) 
         preloaded=frozenset(modules_to_preload(run.registry, run.settings, images=images)),
         fit_seconds=run.ready.plan.fit_seconds,
         # A share of the folds must mean the same from the first trial to the last.
-        least_folds=None if scheduler.partial and fidelity == FOLDS.name else fewest,
+        least_folds=None if scheduler.partial and _has_folds(run, fidelity) else fewest,
         partial=scheduler.partial,
         early_discard=run.settings.early_discard,
         stacking=not why_no_stacking(run, strategy),
         fidelity=fidelity,
         goals=Goals.of(run.settings, images=images),
     )
+
+
+def _has_folds(run: Run, wanted: str | None) -> bool:
+    """Whether folds are the fidelity of any model that searches."""
+    models = [spec for spec in run.ready.plan.models if not spec.is_baseline]
+    return any(choose_fidelity(spec, run.registry.fidelities, wanted)[0].name == FOLDS.name for spec in models)
 
 
 def run_info(run: Run, folder: Path, reasons: tuple[str, ...]) -> RunInfo:

@@ -65,7 +65,7 @@ def _range(part: Parts, change: Change, *, whole: bool) -> Parts:
             advice = f"begin at {least:g} or above"
         else:
             begin = low if least is None else max(low, least)
-            advice = f"begin above zero or write {begin:g}..{high:g}:linear"
+            advice = "begin above zero" + (f" or write {begin}..{high}:linear" if begin < high else "")
         raise SettingsError(
             f"{change.source}: {change.name} is searched on a log scale, and the range begins at {low}; {advice}"
         )

@@ -51,7 +51,7 @@ class Proposals:
         self.layered = False
         """Whether the history holds trials of a second layer."""
         self.passed_over = 0
-        """Suggestions that were too slow for the time that was left, in rows of `SKIPS_IN_A_ROW`."""
+        """Suggestions that were too slow for the time that was left, in rows of `SKIPS_IN_A_ROW`, the last of which the clock may cut."""
         self._context = context
         self._strategy = strategy
         self._baselines = deque(baselines)
@@ -87,7 +87,7 @@ class Proposals:
         """What the strategy wants to begin; None: nothing now, or nothing any more (`exhausted`)."""
         if self.exhausted or self._strategy is None or self.trials_used_up(history):
             return None
-        match self._ask(self._strategy, self._first_layer(history)):
+        match self._ask(self._strategy, self._first_layer(history), idle=not history.running()):
             case Start() as start:
                 return start
             case Done():
@@ -121,14 +121,13 @@ class Proposals:
             return TIME_OVER  # what was left to try would not have ended in what is left of it
         return "nothing was left to try" if self._strategy is not None else "no model but the baseline can be used"
 
-    def _ask(self, strategy: Strategy, history: History) -> Start | Wait | Done:
+    def _ask(self, strategy: Strategy, history: History, *, idle: bool) -> Start | Wait | Done:
         if self._context.partial and finals_are_due(self._context.clock):
             start = finalist(history)
             if start is not None:
                 return start
         try:
             if self._asking is not None:
-                idle = not history.running()
                 step = self._answer(self._asking, history, idle=idle)
                 if idle and self._asking.stale and isinstance(step, Wait):  # for what has come back since
                     step = self._answer(self._asking, history, idle=True)

@@ -129,7 +129,6 @@ def _sit_down(
     """All that the record says; None where the search was over but for its predictor, or has no time left."""
     folder, meta = record.folder, reader.meta
     _check_metric(record, more.metric, registry)
-    _check_strategy(record, str(meta["course"]["name"]), registry)
     if not ((folder / PREDICTOR_FOLDER).exists() or (folder / DATA_FOLDER).is_dir()):
         raise RunError(
             f"the table of the run in {folder} is gone: it has no {DATA_FOLDER}, and the search cannot go on without; make the "
@@ -159,6 +158,7 @@ def _sit_down(
     # Members on all rows are made after the search, in time that is kept for them.
     if max(clock.search_left(), clock.left() - LEAST_SECONDS if settings.wants_refit else 0.0) < LEAST_SECONDS:
         return None
+    _check_strategy(record, str(meta["course"]["name"]), registry)
     return _Sitting(
         record=record,
         meta=meta,

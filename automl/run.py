@@ -67,6 +67,8 @@ class Search:
         self._settling = Settling(context, self._open, self._judging, self._record, self._fold_count)
         self._stopping = Stopping(self._proposals, self._open, self._settling, self._judging, self._record)
         self._notes: tuple[str, ...] = ()
+        self._row: list[Start] = []
+        """Suggestions, one after another, that were passed over as too slow."""
 
     @property
     def history(self) -> History:
@@ -168,11 +170,10 @@ class Search:
         if start is not None:
             self._begin(start)
             return True
-        passed_over: list[Start] = []
-        began = time.monotonic()
-        while len(passed_over) < SKIPS_IN_A_ROW and self.context.clock.search_left() > LEAST_SECONDS:
+        row, began = self._row, time.monotonic()
+        while len(row) < SKIPS_IN_A_ROW and self.context.clock.search_left() > LEAST_SECONDS:
             if self._open.running and time.monotonic() - began > ANSWER_SECONDS:
-                break  # who runs may be back
+                return False  # who runs may be back; the row goes on after that
             start = self._proposals.next(self.history)
             if start is None:
                 if self._proposals.answer_is_late:
@@ -182,19 +183,21 @@ class Search:
             if self._settling.adds_nothing(start) or not (
                 reason := self._admission.why_skip(start, self.history, waiting)
             ):
+                row.clear()
                 self._begin(start)
                 return True
             self._record.skip(start, reason)
-            passed_over.append(start)
+            row.append(start)
             if not self._open.running and (why := self._admission.why_nothing_is_left(self.history)):
                 self._proposals.stop(why)
+        self._row = []
         if self._open.running < self.executor.workers:
-            last = self._admission.fill(passed_over, self.history, self._open.running)
+            last = self._admission.fill(row, self.history, self._open.running)
             if last is not None:
                 self._admission.take_the_rest(self.history.next_id)
                 self._begin(last)
                 return True
-        self._proposals.pass_over(len(passed_over))
+        self._proposals.pass_over(len(row))
         return False
 
     def _next_above(self) -> Start | None:

@@ -28,7 +28,7 @@ PLAIN = ("facts", "costs")
 KINDS: Mapping[str, type] = {
     **dict.fromkeys(("status", "metric", "created"), str),
     **dict.fromkeys(("settings", "task", "columns", "coding", "versions"), dict),
-    **dict.fromkeys(("reasons", "findings", "constant"), list),
+    **dict.fromkeys(("reasons", "findings", "constant", "sittings"), list),
 }
 """Facts of a run without which it can neither be shown nor finished, and what they must be."""
 
@@ -73,7 +73,7 @@ class RunReader:
         """Put into words what is wrong with a database that cannot be read."""
         try:
             yield
-        except (sqlite3.Error, ValueError, TypeError, KeyError, IndexError) as error:
+        except (sqlite3.Error, ValueError, TypeError, KeyError, IndexError, AttributeError) as error:
             raise unreadable(self.folder, error) from error
 
     def _rows(self, query: str, values: tuple[Any, ...] = ()) -> list[sqlite3.Row]:
@@ -93,7 +93,8 @@ class RunReader:
 
     def weights(self) -> dict[int, float]:
         """Weights of the ensemble by trial."""
-        return {row["trial"]: row["weight"] for row in self._rows("SELECT * FROM weights")}
+        with self._reading():
+            return {row["trial"]: _number(row, "weight") for row in self._rows("SELECT * FROM weights")}
 
     def events(self) -> list[dict[str, Any]]:
         """What happened to the run, in order."""
@@ -104,6 +105,9 @@ class RunReader:
         where, values = ("", ()) if trial is None else (" WHERE trial = ?", (trial,))
         rows = self._rows(f"SELECT * FROM jobs{where} ORDER BY trial, fold", values)  # noqa: S608
         with self._reading():
+            for row in rows:
+                for name in ("seconds", "finished"):
+                    _number(row, name)
             return [
                 {name: json.loads(row[name]) if name in PLAIN else row[name] for name in row.keys()}  # noqa: SIM118
                 for row in rows
@@ -112,12 +116,14 @@ class RunReader:
     def seconds(self) -> float:
         """Seconds of work from the first trial's start to what was recorded last."""
         first, last = self._first_and_last()
-        return 0.0 if first is None else max(self._worked(last) - self._worked(first), 0.0)
+        with self._reading():
+            return 0.0 if first is None else max(self._worked(last) - self._worked(first), 0.0)
 
     def last_sign(self) -> float | None:
         """When a trial began or ended last, a job, or something happened to the run, on `time.time()`; None: never."""
         [(event, job)] = self._rows("SELECT (SELECT max(time) FROM events), (SELECT max(finished) FROM jobs)")
-        return max((one for one in (self._first_and_last()[1], event, job) if one), default=None)
+        with self._reading():
+            return max((one for one in (self._first_and_last()[1], event, job) if one), default=None)
 
     def _first_and_last(self) -> tuple[float | None, float]:
         [(first, last)] = self._rows(
@@ -131,14 +137,15 @@ class RunReader:
     def moments(self) -> dict[int, tuple[float, float | None]]:
         """Trial -> seconds of work from the first trial's start to its own start and end; None: it has not ended."""
         rows = self._rows("SELECT id, started, finished FROM trials WHERE started > 0")
-        first = self._worked(min((row["started"] for row in rows), default=0.0))
-        return {
-            row["id"]: (
-                self._worked(row["started"]) - first,
-                None if row["finished"] is None else self._worked(row["finished"]) - first,
-            )
-            for row in rows
-        }
+        with self._reading():
+            first = self._worked(min((row["started"] for row in rows), default=0.0))
+            return {
+                row["id"]: (
+                    self._worked(row["started"]) - first,
+                    None if row["finished"] is None else self._worked(row["finished"]) - first,
+                )
+                for row in rows
+            }
 
     def shown(self) -> int:
         """The last trial whose result the strategy had been shown when the last trial began (`Store.trial_started`)."""
@@ -156,7 +163,8 @@ class RunReader:
 
     def rungs(self) -> list[dict[str, Any]]:
         """A row for each model and budget that has done trials: seconds, best loss, rank correlation with the next."""
-        return rung_rows(self.trials())
+        with self._reading():
+            return rung_rows(self.trials())
 
     def leaderboard(self) -> list[dict[str, Any]]:
         """A row for each trial: done ones by loss, then running, then failed ones with their reason."""
@@ -213,12 +221,24 @@ def open_run(folder: Path | str) -> RunReader:
     return RunReader(path)
 
 
+def _number(row: sqlite3.Row, name: str) -> float:
+    value = row[name]
+    if not isinstance(value, float | int):
+        raise TypeError(f"{name} is {value!r}")
+    return value
+
+
 def _trial(row: sqlite3.Row) -> Trial:
-    for name in ("budget", "loss", "score", "seconds", "row_ms", "megabytes"):
-        if not isinstance(row[name], float | int | None):
-            raise TypeError(f"trial {row['id']} has {name} = {row[name]!r}")
+    for name in ("budget", "seconds", "started", *(("loss", "score") if row["status"] == "done" else ())):
+        _number(row, name)
+    for name in ("row_ms", "megabytes", "finished"):
+        if row[name] is not None:
+            _number(row, name)
     if row["status"] not in get_args(Status):
-        raise ValueError(f"trial {row['id']} has status = {row['status']!r}")
+        raise ValueError(f"status is {row['status']!r}")
+    for name in ("config", "facts"):
+        if not isinstance(json.loads(row[name]), dict):
+            raise TypeError(f"{name} is {row[name]}")
     return Trial(
         id=row["id"],
         candidate=Candidate(

@@ -74,14 +74,12 @@ class Stopping:
         done = any(not self._proposals.is_baseline(trial) for trial in self._record.history.full())
         open_trials = sorted(self._open.all(), key=lambda active: (-len(active.folds), active.trial.id))
         for active in open_trials:
-            if not done and not self._proposals.is_baseline(active.trial):
-                folds, total = len(active.folds), len(self._context.splits)
-                self._record.warn(
-                    "partial-trial",
-                    f"trial {active.trial.id}: time allowed {folds} of {total} folds; it counts",
-                )
+            if not done and active.trial.is_full and not self._proposals.is_baseline(active.trial):
+                share = f"{len(active.folds)} of the {len(self._context.splits)} folds"
+                self._record.warn("partial-trial", f"trial {active.trial.id} counts with {share}")
+                why = self._proposals.why_over(self._record.history)
                 self._settling.finish(active)
-                told = (f"score: judged by {folds} of the {total} folds, for more there was no time",)
+                told = (f"score: judged by {share}: {why}",)
                 done = True
             else:
                 self._settling.fail(active, CANCELLED, "the search ended before all its folds were done")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from automl.errors import AutomlError, PluginError, UnknownNameError
@@ -23,6 +24,10 @@ if TYPE_CHECKING:
 
 MOST_REPEATS = 20
 """Suggestions in a row that were all tried before; one more means that the sampler goes round in a circle."""
+
+
+EARLY_TRIALS = 300
+"""Among so many are the defaults, which come before all that is suggested."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,6 +69,8 @@ class Strategy:
         """
         match self._scheduler.next(history):
             case Sample(budget=budget):
+                if (too_dear := self._too_dear(history, budget)) is not None:
+                    return Start(candidate=too_dear, budget=budget)
                 queued = self._next_queued(history)
                 if queued is not None:
                     whole = queued.id in self._firsts or not self._has_full_default(history)
@@ -96,6 +103,15 @@ class Strategy:
         """Whether a candidate of the queue has, or is getting, the whole budget."""
         queue = {candidate.id for candidate in self._queue}
         return any(trial.is_full and trial.candidate.id in queue for trial in (*history.running(), *history.full()))
+
+    def _too_dear(self, history: History, budget: float) -> Candidate | None:
+        """A default that there was no time for at the whole budget, and that may have a smaller one; None: there is none."""
+        if budget >= 1.0:
+            return None
+        early = [trial for trial in islice(history, EARLY_TRIALS) if trial.candidate.id in self._firsts]
+        small = {trial.candidate.id for trial in early if trial.budget < 1.0}
+        skipped = (trial.candidate for trial in early if trial.is_skipped and trial.candidate.id not in small)
+        return next(skipped, None)
 
     def _next_queued(self, history: History) -> Candidate | None:
         waiting = [candidate for candidate in self._queue if not history.was_asked(candidate.id)]

@@ -144,8 +144,9 @@ def _never_promoted(outcome: FitOutcome) -> str:
     """What to do where a scheduler of small budgets came to no promotion; empty where it did, or there is no such."""
     rows = [row for row in outcome.leaderboard if row["origin"] != BASELINE and row["status"] == "done"]
     small = [row for row in rows if row["budget"] < 1.0 and row["kind"] != DISCARDED]
-    chosen = any(row["budget"] >= 1.0 and row["origin"] != "default" for row in rows)
-    if chosen or len(small) < len(rows) - 1 or len(small) < FEW_SMALL or outcome.interrupted:
+    # One of each kind of model, its default, has the whole budget whatever the schedule does.
+    whole = Counter(row["model"] for row in rows if row["budget"] >= 1.0)
+    if max(whole.values(), default=0) > 1 or len(small) < FEW_SMALL or outcome.interrupted:
         return ""
     return (
         f"none of the {len(small)} trials at small budgets came to the whole one, and only such can join the predictor: "

@@ -79,19 +79,25 @@ def _show_run(output: Output, reader: RunReader) -> None:
     from automl.cli.output import figure
     from automl.cli.tables import leaderboard_table
     from automl.data.records import Finding
+    from automl.run_trouble import unreadable
     from automl.task import Task
 
     meta, rows = reader.meta, reader.leaderboard()
+    try:
+        task = Task.from_dict(meta["task"]) if "task" in meta else None
+        findings = [Finding(**finding) for finding in meta.get("findings", ())]
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise unreadable(reader.folder, error) from error
     output.say(labelled("status", _status(meta, reader.status(), reader.folder)))
-    if "task" in meta:
-        output.say(labelled("data", describe_task(Task.from_dict(meta["task"]))))
+    if task is not None:
+        output.say(labelled("data", describe_task(task)))
     for name, value in (meta.get("settings") or {}).items():
         if output.verbose or (value not in (None, [], {}, False) and name != "target"):
             output.say(labelled("asked", f"{name} = {_shown(value)}"))
     for reason in dict.fromkeys(meta.get("reasons", ())):
         subject, _, text = reason.partition(": ")
         output.say(labelled(subject, text))
-    output.findings([Finding(**finding) for finding in meta.get("findings", ())])
+    output.findings(findings)
     for event in reader.events():
         output.say(labelled(event["level"], event["message"]))
     if output.verbose:
@@ -105,7 +111,7 @@ def _show_run(output: Output, reader: RunReader) -> None:
 
 def _shown(value: Any) -> str:
     """A setting as it is read; seconds may have come out of a sum."""
-    return f"{value:.6g}" if isinstance(value, float) else str(value)
+    return f"{round(value, 6):.15g}" if isinstance(value, float) else str(value)
 
 
 def _status(meta: dict[str, Any], status: str, folder: Path) -> str:

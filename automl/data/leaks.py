@@ -71,14 +71,14 @@ def find_leaks(data: TableData) -> list[Finding]:
         known = ~np.isnan(values)
         if known.mean() < 0.5 or _distinct(truth[known]) < 2:
             continue
-        if (classes and _is_no_chance(_changes_along, values[known], truth[known])) or (
+        if (classes and _tells(values[known], truth[known])) or (
             not classes and abs(_correlation(_ranks(values[known]), wanted[known])) > LEAK
         ):
             found.append(data.layout.numbers[place])
     taken = set(found)
     for place in _suspects(data.codes, rows, truth, classes=classes) if classes else ():
         name, codes = data.layout.categories[place], np.asarray(data.codes[rows, place], dtype=np.int64)
-        if name not in taken and _distinct(codes) <= 0.2 * len(rows) and _is_no_chance(_one_to_one, codes, truth):
+        if name not in taken and _distinct(codes) <= 0.2 * len(rows) and _is_no_chance(_one_to_one(codes), truth):
             found.append(name)
     return [
         Finding(
@@ -91,27 +91,37 @@ def find_leaks(data: TableData) -> list[Finding]:
     ]
 
 
-def _is_no_chance(
-    changes: Callable[[NDArray[Any], NDArray[np.float64]], float], values: NDArray[Any], truth: NDArray[np.float64]
-) -> bool:
+def _tells(values: NDArray[np.float64], truth: NDArray[np.float64]) -> bool:
+    """Whether a number tells the classes."""
+    return _is_no_chance(_changes_along(values, _distinct(truth)), truth)
+
+
+def _is_no_chance(count: Callable[[NDArray[np.float64]], float], truth: NDArray[np.float64]) -> bool:
     """Whether a column tells the classes, and better than it tells classes that are dealt out at random: with two rows of
-    each of thirty classes, or one row of the second, every column tells them somehow.
+    each of thirty classes, or one row of the second, every column tells them somehow. `count`: how often the class changes
+    along the column.
     """
-    found = changes(values, truth)
+    found = count(truth)
     if found > 2 * _distinct(truth):
         return False
     rng = np.random.default_rng(2)
-    dealt = [changes(values, rng.permutation(truth)) for _ in range(DEALS)]
+    dealt = [count(rng.permutation(truth)) for _ in range(DEALS)]
     return found < min(dealt) and found <= CHANCE_SHARE * sum(dealt) / len(dealt)
 
 
-def _changes_along(values: NDArray[Any], truth: NDArray[np.float64]) -> float:
+def _changes_along(values: NDArray[Any], classes: int) -> Callable[[NDArray[np.float64]], float]:
     """How often the class changes along a column; infinity where equal values have several, or values are too few."""
     order = np.argsort(values, kind="stable")
-    sorted_truth, sorted_values = truth[order], values[order]
-    changes = np.flatnonzero(sorted_truth[1:] != sorted_truth[:-1])
-    told = (sorted_values[changes] != sorted_values[changes + 1]).all()
-    return float(len(changes)) if told and _distinct(sorted_values) >= _distinct(truth) else np.inf
+    breaks = values[order][1:] != values[order][:-1]
+
+    def count(truth: NDArray[np.float64]) -> float:
+        ordered = truth[order]
+        changes = ordered[1:] != ordered[:-1]
+        if breaks.sum() + 1 < classes or (changes & ~breaks).any():
+            return np.inf
+        return float(changes.sum())
+
+    return count
 
 
 def _correlation(first: NDArray[np.float64], second: NDArray[np.float64]) -> float:
@@ -120,11 +130,17 @@ def _correlation(first: NDArray[np.float64], second: NDArray[np.float64]) -> flo
     return float(first @ second) / scale if scale else 0.0
 
 
-def _one_to_one(codes: NDArray[np.int64], truth: NDArray[np.float64]) -> float:
+def _one_to_one(codes: NDArray[np.int64]) -> Callable[[NDArray[np.float64]], float]:
     """0 where every level has one class only; infinity otherwise."""
-    classes = truth.astype(np.int64)
-    pairs = _distinct((codes - codes.min()) * (classes.max() + 1) + classes)
-    return 0.0 if pairs == _distinct(codes) and _distinct(classes) > 1 else np.inf
+    order = np.argsort(codes, kind="stable")
+    same = codes[order][1:] == codes[order][:-1]
+
+    def count(truth: NDArray[np.float64]) -> float:
+        ordered = truth[order]
+        pure = not (same & (ordered[1:] != ordered[:-1])).any()
+        return 0.0 if pure and (ordered != ordered[0]).any() else np.inf
+
+    return count
 
 
 def _suspects(

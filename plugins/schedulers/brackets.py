@@ -6,7 +6,7 @@ one run through a plan. A rung of it is complete when all its trials have finish
 How trials find their bracket again, from the record alone: brackets of one plan take the configurations that
 were started at the plan's first budget in the order of asking, and a promoted trial belongs to its parent's
 bracket. The plans of one scheduler all begin at different budgets, so this needs no memory, and trials that a
-scheduler did not ask for (baselines, the first candidate, which gets the whole budget) fit nowhere and change
+scheduler did not ask for (baselines, defaults, which get the whole budget) fit nowhere and change
 nothing. Only a plan that begins at the whole budget looks like them: its configurations are those that were
 started while it was its turn.
 """

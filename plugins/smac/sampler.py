@@ -70,6 +70,8 @@ class Beside:
 def _call_in_turn(calls: Calls) -> None:
     while (asked := calls.get()) is not None:
         future, call = asked
+        if not future.set_running_or_notify_cancel():
+            continue
         try:
             future.set_result(call())
         except BaseException as error:  # noqa: BLE001 - raised again where the result is asked for

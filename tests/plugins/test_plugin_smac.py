@@ -4,6 +4,7 @@ import inspect
 import os
 import subprocess
 import sys
+import threading
 from concurrent.futures import Future
 from dataclasses import replace
 
@@ -21,7 +22,7 @@ from automl.testing.search import Simulation, toy_loss
 pytest.importorskip("smac", reason="extra [smac] is not installed")
 
 from automl_plugins.smac import sampler as sampler_module
-from automl_plugins.smac.sampler import INITIAL, SmacSampler, last_training, own_suggestions
+from automl_plugins.smac.sampler import INITIAL, Beside, SmacSampler, last_training, own_suggestions
 from automl_plugins.smac.surrogate import Score, Surrogate, log_losses, near
 
 
@@ -274,7 +275,7 @@ def test_smac_is_not_imported_before_it_is_needed(tmp_path):
         "made = sampler.SmacSampler(toy_space(), 0)\n"
         "assert 'smac' not in sys.modules\n"
         "made.suggest(History())\n"
-        "made._thread.shutdown()\n"
+        "made._thread.submit(int).result()\n"
         "assert 'smac.model.random_forest' in sys.modules\n"
     )
     done = subprocess.run(
@@ -311,3 +312,22 @@ def test_without_smac_the_sampler_names_the_extra(monkeypatch):
 def test_the_spec_requires_smac():
     assert ("smac",) == load_registry().get("samplers", "smac").requires
     assert sampler_module.INITIAL >= 2
+
+
+def test_calls_beside_come_back_one_after_another_and_end_with_who_asks():
+    beside = Beside("beside")
+    thread = next(one for one in threading.enumerate() if one.name == "beside")
+    asked = [beside.submit(divmod, 7, 2), beside.submit(divmod, 7, 0), beside.submit(divmod, 9, 2)]
+
+    assert (3, 1) == asked[0].result(timeout=60)
+    with pytest.raises(ZeroDivisionError):
+        asked[1].result(timeout=60)
+    assert (4, 1) == asked[2].result(timeout=60)
+    del beside
+    thread.join(timeout=60)
+    assert not thread.is_alive()
+
+
+def test_a_process_does_not_wait_for_a_training_when_it_ends():
+    code = "import time\nfrom automl_plugins.smac.sampler import Beside\nBeside('b').submit(time.sleep, 600)\n"
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=120)

@@ -3,6 +3,7 @@
 import random
 import shutil
 import sqlite3
+import subprocess
 import sys
 from contextlib import closing
 
@@ -86,6 +87,9 @@ RECORDS = {
     "a word for a loss": "UPDATE trials SET loss = 'low'",
     "a word for seconds": "UPDATE trials SET seconds = 'long'",
     "a status that there is not": "UPDATE trials SET status = 'odd'",
+    "a number for a configuration": "UPDATE trials SET config = '3'",
+    "no loss of a trial that is done": "UPDATE trials SET loss = NULL",
+    "a word for a moment": "UPDATE trials SET started = 'then'",
     "half a fact": "UPDATE meta SET value = '[' WHERE key = 'plan'",
     "a number for settings": "UPDATE meta SET value = '3' WHERE key IN ('settings', 'task')",
 }
@@ -119,6 +123,16 @@ def test_a_damaged_record_is_told(folder, capsys, damage):
         assert (4, 1) == (code, len(error.splitlines())), error
         assert "run.db is damaged and cannot be read" in error
         assert not (folder / "run.lock").exists()
+
+
+def test_half_a_task_is_told(folder, capsys):
+    with closing(sqlite3.connect(folder / "run.db")) as database, database:
+        database.execute("UPDATE meta SET value = '{}' WHERE key = 'task'")
+
+    code, error = told(capsys, ["show"], folder)
+
+    assert 4 == code
+    assert "run.db is damaged and cannot be read" in error
 
 
 def test_facts_that_are_not_there_are_told(folder, capsys):
@@ -159,17 +173,28 @@ def test_a_run_that_was_killed_at_once_is_no_strange_folder(tmp_path):
         open_run(tmp_path)
 
 
-def test_a_run_that_is_being_set_up_is_told(tmp_path):
-    from automl.run_lock import RunLock
+def test_a_run_that_was_killed_before_its_first_table_is_no_damage(tmp_path):
+    (tmp_path / "trials").mkdir()
+    (tmp_path / "run.db").write_bytes(b"")
 
+    with pytest.raises(RunError, match="was interrupted before its search began"):
+        open_run(tmp_path)
+
+
+def test_a_run_that_is_being_set_up_is_told(tmp_path):
     if sys.platform == "win32":
         pytest.skip("no file locks there")
-    lock = RunLock(tmp_path)
-    try:
-        with pytest.raises(RunError, match=r"is being set up by a run \(process \d+\)"):
-            open_run(tmp_path)
-    finally:
-        lock.release()
+    code = "import pathlib, sys; from automl.run_lock import RunLock; lock = RunLock(pathlib.Path(sys.argv[1])); print(); input()"
+    with subprocess.Popen(
+        [sys.executable, "-c", code, str(tmp_path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as other:
+        other.stdout.readline()
+        for name in ("", "run.db"):
+            if name:
+                (tmp_path / name).write_bytes(b"")
+            with pytest.raises(RunError, match=rf"is being set up by a run \(process {other.pid}\)"):
+                open_run(tmp_path)
+        other.communicate("\n")
 
 
 def test_a_folder_that_does_not_exist_is_told(tmp_path):

@@ -170,6 +170,20 @@ def test_an_exhausted_sampler_leaves_promotions_to_the_scheduler():
     assert (1, 1.0) == (start.parent, start.budget)
 
 
+def test_the_default_of_each_kind_gets_the_whole_budget_and_a_smaller_one_where_that_is_too_dear():
+    queue = [Candidate(model=model, config={"x": number}) for number, model in enumerate(["a", "b", "a", "b"])]
+    strategy = Strategy(_Says(None), _Says(Sample(budget=0.25)), queue)
+    history, told = History(), []
+    for number in range(1, 6):
+        start = strategy.ask(history)
+        told.append((start.candidate.config["x"], start.budget))
+        dear = start.candidate.model == "b" and start.budget == 1.0
+        ended = {"status": "failed", "kind": "skipped"} if dear else {"status": "done", "loss": 0.5}
+        history = history.with_trial(Trial(id=number, candidate=start.candidate, budget=start.budget, **ended))
+
+    assert [(0, 1.0), (1, 1.0), (1, 0.25), (2, 0.25), (3, 0.25)] == told
+
+
 def test_a_sampler_that_goes_round_ends_the_search():
     """A few repeats are let through, also between new configurations; a larger budget is no repeat."""
     known = Candidate(model="first", config={"rate": 0.5})
