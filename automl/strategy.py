@@ -106,7 +106,7 @@ class Strategy:
 
     def _too_dear(self, history: History, budget: float) -> Candidate | None:
         """A default that there was no time for at the whole budget, and that may have a smaller one; None: there is none."""
-        if budget >= 1.0:
+        if budget == 1.0:
             return None
         early = [trial for trial in islice(history, EARLY_TRIALS) if trial.candidate.id in self._firsts]
         small = {trial.candidate.id for trial in early if trial.budget < 1.0}
