@@ -6,7 +6,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from numbers import Real
+from dataclasses import replace
+from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any, get_args
 
 from automl.errors import PluginError
@@ -39,7 +40,8 @@ def checked_step(step: Any, history: History, models: Collection[str]) -> Start 
             if parent is not None:
                 _check_parent(parent, budget, history)
                 _check_copies(parent, budget, history)
-            return step
+            # Numbers of any type are fine with a plugin's author, and none but Python's own with the record.
+            return replace(step, budget=float(budget), parent=None if parent is None else int(parent))
     raise PluginError(f"it answered {step!r}; it must start a candidate, wait or be done")
 
 
@@ -59,11 +61,12 @@ def _check_candidate(candidate: Any, models: Collection[str]) -> None:
 
 def _check_parent(parent: Any, budget: float, history: History) -> None:
     known = {trial.id: trial for trial in history.finished()}
-    if parent not in known:
+    if not isinstance(parent, Integral) or int(parent) not in known:
         raise PluginError(f"it goes on with trial {parent!r}, which is not among those that are done")
-    if budget <= known[parent].budget:
+    before = known[int(parent)].budget
+    if budget <= before:
         raise PluginError(
-            f"it goes on with trial {parent} at budget {budget:g}; it had {known[parent].budget:g} before, and a promotion "
+            f"it goes on with trial {parent} at budget {budget:g}; it had {before:g} before, and a promotion "
             "is to a larger one"
         )
 
@@ -89,7 +92,10 @@ def _copied(history: History, number: int) -> int:
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
+    try:
+        return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
+    except OverflowError:  # a whole number beyond all floats
+        return False
 
 
 class CheckedExecutor:

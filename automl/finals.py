@@ -30,7 +30,10 @@ def finalist(history: History) -> Start | None:
     Losses compare at one budget only, so those that came furthest are first, and the better ones among them. A copy came
     as far as its budget: more training would have been the same there.
     """
-    full = {trial.candidate.id for trial in history if trial.is_full}
+    # What there was no time for may have been trained a little since; a final that was skipped is not asked for again.
+    full = {
+        trial.candidate.id for trial in history if trial.is_full and not (trial.is_skipped and trial.parent is None)
+    }
     furthest: dict[str, Trial] = {}
     for trial in history.finished():
         best = furthest.get(trial.candidate.id)

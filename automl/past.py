@@ -44,13 +44,15 @@ class Past:
     """How many of the planned folds count, where the run had settled that."""
     notes: tuple[str, ...] = ()
     """Why these, in words."""
+    last_id: int = 0
+    """The largest number of a trial in the record, those left out here among them."""
     more_trials: int | None = None
     """Trials that the user asked for on top; None: the run's own number holds."""
 
 
-def read_past(reader: RunReader, costs: Mapping[str, float], planned: int) -> Past:
+def read_past(reader: RunReader, costs: Mapping[str, float], planned: int, *, more_time: bool = False) -> Past:
     """What the record says; `costs` by id of the configurations that were stored with one (`Candidate.cost`), `planned`: how
-    many folds the run has.
+    many folds the run has. With `more_time` than it had, what there was no time for is left out, so that it is tried now.
     """
     settled = reader.meta.get(SETTLED_FOLDS)
     count = planned if settled is None else int(settled)
@@ -60,8 +62,11 @@ def read_past(reader: RunReader, costs: Mapping[str, float], planned: int) -> Pa
         if job["kind"] in ("done", KEPT) and 0 <= job["fold"] < count:
             results.setdefault(job["trial"], {})[job["fold"]] = _result(job)
             seconds.setdefault(job["trial"], {})[job["fold"]] = job["seconds"]
+    recorded = reader.trials()
     trials = tuple(
-        _as_it_was(_priced(trial, costs), len(results.get(trial.id, ())), count) for trial in reader.trials()
+        _as_it_was(_priced(trial, costs), len(results.get(trial.id, ())), count)
+        for trial in recorded
+        if not (more_time and trial.is_skipped)
     )
     whole = set()
     for trial in trials:
@@ -80,6 +85,7 @@ def read_past(reader: RunReader, costs: Mapping[str, float], planned: int) -> Pa
         shown=reader.shown(),
         folds=None if settled is None else int(settled),
         notes=tuple(event["message"] for event in reader.events() if event["code"] == "folds"),
+        last_id=max((trial.id for trial in recorded), default=0),
     )
 
 

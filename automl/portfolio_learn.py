@@ -40,7 +40,8 @@ class RunResults:
     errors: Mapping[str, float]
     """Configuration id -> normalised error: 0 the best of the run, 1 its median or worse."""
     costs: Mapping[str, float]
-    """Configuration id -> seconds in multiples of the default of its model, where the run tried that."""
+    """Configuration id -> seconds in multiples of the default of its model, where the run trained both at once: those of a
+    promoted trial may be the last step's alone."""
     candidates: Mapping[str, Candidate]
 
 
@@ -55,7 +56,8 @@ def read_results(folder: Path) -> RunResults:
     best = {trial.candidate.id: trial for trial in sorted(trials, key=lambda trial: -_loss(trial))}
     losses = [_loss(trial) for trial in best.values()]
     least, middle = min(losses), statistics.median(losses)
-    defaults = {trial.candidate.model: trial.seconds for trial in trials if trial.candidate.origin == "default"}
+    at_once = [trial for trial in trials if trial.parent is None]
+    defaults = {trial.candidate.model: trial.seconds for trial in at_once if trial.candidate.origin == "default"}
     features = meta.get("meta_features")
     return RunResults(
         name=folder.resolve().name,
@@ -64,8 +66,8 @@ def read_results(folder: Path) -> RunResults:
         features=MetaFeatures.of(task) if features is None else MetaFeatures.from_dict(features),
         errors={key: _normalised(_loss(trial), least, middle) for key, trial in best.items()},
         costs={
-            key: min(max(trial.seconds / defaults[trial.candidate.model], COSTS[0]), COSTS[1])
-            for key, trial in best.items()
+            trial.candidate.id: min(max(trial.seconds / defaults[trial.candidate.model], COSTS[0]), COSTS[1])
+            for trial in at_once
             if defaults.get(trial.candidate.model, 0.0) > 0
         },
         candidates={key: trial.candidate for key, trial in best.items()},

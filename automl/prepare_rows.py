@@ -101,10 +101,15 @@ def _stack_columns(table: pa.Table, extra: pa.Table, settings: Settings) -> pa.T
     """The weight column of both tables; nothing else of the raw rows is needed behind a validation file."""
     import pyarrow as pa
 
+    from automl.data.weights import read_weights
+
     if settings.weight is None:
         return table
     if settings.weight not in extra.column_names:
         raise DataError(f"the validation file has no weight column {settings.weight!r}")
+    for part, where in ((table, ""), (extra, " of the validation file")):
+        if part.num_rows:
+            read_weights(part.column(settings.weight), f"{settings.weight}{where}")
     both = [
         part.select([settings.weight]).cast(pa.schema([(settings.weight, pa.float64())])) for part in (table, extra)
     ]

@@ -84,14 +84,21 @@ class Proposals:
         return Start(candidate=self._baselines.popleft()) if self._baselines else None
 
     def next(self, history: History) -> Start | None:
-        """What the strategy wants to begin; None: nothing now, or nothing any more (`exhausted`)."""
-        if self.exhausted or self._strategy is None or self.trials_used_up(history):
+        """What the strategy wants to begin; None: nothing now, or nothing any more (`exhausted`).
+
+        Under a clock the time that a strategy of partial budgets leaves is for the finals (`automl.finals`).
+        """
+        if self._strategy is None or self.trials_used_up(history):
             return None
-        match self._ask(self._strategy, self._first_layer(history), idle=not history.running()):
-            case Start() as start:
-                return start
-            case Done():
-                self.exhausted = True
+        first = self._first_layer(history)
+        if not self.exhausted:
+            match self._ask(self._strategy, first, idle=not history.running()):
+                case Start() as start:
+                    return start
+                case Done():
+                    self.exhausted = True
+        if self.exhausted and not self.ended and self._context.partial and self._context.clock.search_end is not None:
+            return finalist(first)
         return None
 
     def _first_layer(self, history: History) -> History:

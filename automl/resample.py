@@ -80,6 +80,10 @@ def check_judged(prepared: Prepared, resampling: Resampling) -> None:
     _check_trained(prepared, resampling)
     rows = np.unique(np.concatenate([split.valid for split in resampling.splits]))
     truth = target[rows]
+    if prepared.data.weight is not None and not prepared.data.weight[rows].any():
+        raise DataError(
+            f"all {len(rows):,} rows that judge weigh 0: give some of them a weight above 0, or let others judge"
+        )
     if not prepared.task.is_classification or len(np.unique(truth)) > 1:
         _try_metric(prepared, rows)
         return

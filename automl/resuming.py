@@ -146,7 +146,9 @@ def _sit_down(
     used = sittings.worked(cut_off)
     budget = settings.budget_seconds
     costs = {one.id: one.cost for one in (Candidate(**plain) for plain in meta["course"]["queue"])}
-    past = replace(read_past(reader, costs, int(meta["planned_folds"])), more_trials=more.trials)
+    past = replace(
+        read_past(reader, costs, int(meta["planned_folds"]), more_time=seconds is not None), more_trials=more.trials
+    )
     money = recall_money(meta["money"])
     if seconds is not None:  # what may be spent was asked for before, and holds
         most = math.inf if money is None else money.seconds

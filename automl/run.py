@@ -79,7 +79,7 @@ class Search:
         """Go on where a run was interrupted, before `run`: trials that are done are as if they had been done now, and of
         those that were cut off, what is missing is fitted.
         """
-        self._record.take_up(past.trials)
+        self._record.take_up(past.trials, past.last_id)
         if past.folds is not None:
             self._fold_count.settled = True
             self._admission.use_folds(self.context)
@@ -178,6 +178,8 @@ class Search:
             if start is None:
                 if self._proposals.answer_is_late:
                     self._record.copy_history()
+                if row and self._proposals.exhausted:
+                    break  # nothing else comes: one of these may take what is left of the time
                 return False
             waiting = self._open.waiting + self._open.running
             if self._settling.adds_nothing(start) or not (
@@ -194,7 +196,7 @@ class Search:
         if self._open.running < self.executor.workers:
             last = self._admission.fill(row, self.history, self._open.running)
             if last is not None:
-                self._admission.take_the_rest(self.history.next_id)
+                self._admission.take_the_rest(self._record.next_id)
                 self._begin(last)
                 return True
         self._proposals.pass_over(len(row))

@@ -42,6 +42,8 @@ class _Meta(dict[str, Any]):
         for name, kind in KINDS.items():
             if not isinstance(self.get(name, kind()), kind):
                 raise TypeError(f"{name} is no {kind.__name__}")
+        if not all(isinstance(reason, str) for reason in self.get("reasons", ())):
+            raise TypeError("reasons are no texts")
 
     def __missing__(self, name: str) -> Any:
         raise unreadable(self._folder, KeyError(name))
@@ -234,6 +236,8 @@ def _trial(row: sqlite3.Row) -> Trial:
     for name in ("row_ms", "megabytes", "finished"):
         if row[name] is not None:
             _number(row, name)
+    if row["parent"] is not None and not (isinstance(row["parent"], int) and 0 < row["parent"] < row["id"]):
+        raise ValueError(f"trial {row['id']} goes on with trial {row['parent']!r}")
     if row["status"] not in get_args(Status):
         raise ValueError(f"status is {row['status']!r}")
     for name in ("config", "facts"):

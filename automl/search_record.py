@@ -26,6 +26,7 @@ class SearchRecord:
 
     def __init__(self, store: Store, trackers: TrackerGroup) -> None:
         self.history = History()
+        self._least_id = 1
         self._store = store
         self._trackers = trackers
         self._told: set[tuple[str, str]] = set()
@@ -39,18 +40,22 @@ class SearchRecord:
         """Go on with a history of its own: somebody still reads the one so far, in another thread."""
         self.history = History(self.history)
 
-    def take_up(self, trials: Iterable[Trial]) -> None:
-        """Go on with these trials of a run that was interrupted, which its store has."""
+    @property
+    def next_id(self) -> int:
+        """Id of the next trial."""
+        return max(self.history.next_id, self._least_id)
+
+    def take_up(self, trials: Iterable[Trial], last_id: int = 0) -> None:
+        """Go on with these trials of a run that was interrupted, which its store has; `last_id` is the largest number there."""
         self.history = History(trials)
+        self._least_id = last_id + 1
         for trial in self.history.running():
             self._trackers.trial_started(trial)
         self._told = {(trial.candidate.model, _kind_of(trial.message)) for trial in self.history if trial.is_skipped}
 
     def begin(self, start: Start, *, whole: bool = False, shown: int = 0) -> Trial:
         """A trial that starts now; `whole` as in `Trial`, `shown` as in `Store.trial_started`."""
-        trial = Trial(
-            id=self.history.next_id, candidate=start.candidate, budget=start.budget, parent=start.parent, whole=whole
-        )
+        trial = Trial(id=self.next_id, candidate=start.candidate, budget=start.budget, parent=start.parent, whole=whole)
         self.history = self.history.with_trial(trial)
         self._store.trial_started(trial, shown=shown)
         self._trackers.trial_started(trial)
@@ -61,7 +66,7 @@ class SearchRecord:
         long run may pass over thousands, whose reasons differ in their seconds alone.
         """
         trial = Trial(
-            id=self.history.next_id,
+            id=self.next_id,
             candidate=start.candidate,
             budget=start.budget,
             status="failed",

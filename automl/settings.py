@@ -33,7 +33,10 @@ _TEXTS = {
 def parse_seconds(text: str | float) -> float:
     """Seconds in ``90``, ``"90s"``, ``"10m"`` or ``"1h"``; SettingsError for anything else or <= 0."""
     if isinstance(text, Real) and not isinstance(text, bool):
-        seconds = float(text)
+        try:
+            seconds = float(text)
+        except OverflowError:  # a whole number beyond all floats
+            seconds = math.inf
     else:
         match = _TIME.match(str(text))
         if match is None:
@@ -57,6 +60,7 @@ def _whole(name: str, value: Any, least: int) -> int | None:
     return number
 
 
+MOST_REPEATS = 1000
 LEAST_MEMORY_BYTES = 50_000_000
 """Python with numpy alone takes about as much."""
 
@@ -195,7 +199,9 @@ class Settings:
                 raise SettingsError(f"monotone constraint {sign!r} of column {name!r} must be 1 or -1")
 
     def _check_resampling(self, structure: str = "") -> None:
-        """Refuse numbers of folds and repeats where something else decides."""
+        """Refuse numbers of folds and repeats where something else decides, and more repeats than anybody has time for."""
+        if self.repeats is not None and self.repeats > MOST_REPEATS:
+            raise SettingsError(f"repeats={self.repeats} is above {MOST_REPEATS}; a few steady the scores")
         told = {"split_column": "the split column", "validation": "the validation file"}
         if structure in told and (self.folds is not None or self.repeats is not None):
             given = "folds" if self.folds is not None else "repeats"

@@ -84,7 +84,12 @@ def read_changes(given: Any) -> tuple[Change, ...]:
 
 
 def _is_file(given: str | Path) -> bool:
-    return isinstance(given, Path) or ("=" not in given and str(given).endswith(SUFFIXES)) or Path(given).is_file()
+    if isinstance(given, Path) or ("=" not in given and str(given).endswith(SUFFIXES)):
+        return True
+    try:
+        return Path(given).is_file()
+    except OSError:  # too long for a name, as an expression may be
+        return False
 
 
 def _of_expression(text: str) -> Change:
@@ -123,7 +128,7 @@ def _number(word: str, source: str) -> float | int:
 
 def _range(model: str, name: str, low: Any, high: Any, scale: str, source: str) -> Change:
     for value in (low, high):
-        if not isinstance(value, Real) or isinstance(value, bool) or not math.isfinite(value):
+        if not isinstance(value, Real) or isinstance(value, bool) or not _is_finite(value):
             raise SettingsError(f"{source}: {value!r} is not a finite number; a range has two")
     if not low < high:
         raise SettingsError(
@@ -135,6 +140,14 @@ def _range(model: str, name: str, low: Any, high: Any, scale: str, source: str) 
         raise SettingsError(f"{source}: the {scale} scale needs numbers above zero, and the range begins at {low}")
     plain = [value.item() if hasattr(value, "item") else value for value in (low, high)]
     return Change(model=model, name=name, low=plain[0], high=plain[1], scale=scale, source=source)
+
+
+def _is_finite(value: Any) -> bool:
+    """Whether a number is finite, also as a float."""
+    try:
+        return math.isfinite(value)
+    except OverflowError:
+        return False
 
 
 def _of_mapping(plain: Mapping[Any, Any], where: str) -> list[Change]:
@@ -163,6 +176,8 @@ def _of_value(model: str, name: str, value: Any, source: str) -> Change:
                 f"{source}: {value!r} has {len(value)} parts; a range is (low, high) or (low, high, scale)"
             )
         return _range(model, name, value[0], value[1], str(value[2]) if len(value) > 2 else "", source)
+    if hasattr(value, "tolist"):  # an array, or a number of NumPy's
+        value = value.tolist()
     if isinstance(value, list):
         if not value:
             raise SettingsError(f"{source}: the list of values is empty; name at least one")
@@ -187,6 +202,8 @@ def _of_parts(model: str, name: str, parts: Mapping[Any, Any], source: str) -> C
 
 def _plain(value: Any, source: str) -> Any:
     value = value.item() if hasattr(value, "item") else value
+    if isinstance(value, int) and not _is_finite(value):
+        raise SettingsError(f"{source}: a number of {value.bit_length()} bits is too large; use one below 1e308")
     if value is None or isinstance(value, str | bool | int | float):
         return value
     raise SettingsError(f"{source}: {value!r} is a {type(value).__name__}; use text, true, false, numbers or null")

@@ -73,7 +73,7 @@ class Strategy:
                     return Start(candidate=too_dear, budget=budget)
                 queued = self._next_queued(history)
                 if queued is not None:
-                    whole = queued.id in self._firsts or not self._has_full_default(history)
+                    whole = queued.id in self._firsts or not self._knows_full(history)
                     return Start(candidate=queued, budget=1.0 if whole else budget)
                 suggested = self._sampler.suggest(history)
                 if suggested is not None and not _goes_round(history, suggested, budget):
@@ -99,10 +99,14 @@ class Strategy:
             case _:
                 return Wait() if history.running() else Done()
 
-    def _has_full_default(self, history: History) -> bool:
-        """Whether a candidate of the queue has, or is getting, the whole budget."""
+    def _knows_full(self, history: History) -> bool:
+        """Whether a candidate of the queue has, or is getting, the whole budget; or there was no time for that for a default, so
+        that others need not be tried in vain.
+        """
         queue = {candidate.id for candidate in self._queue}
-        return any(trial.is_full and trial.candidate.id in queue for trial in (*history.running(), *history.full()))
+        if any(trial.is_full and trial.candidate.id in queue for trial in (*history.running(), *history.full())):
+            return True
+        return any(trial.is_skipped and trial.candidate.id in self._firsts for trial in islice(history, EARLY_TRIALS))
 
     def _too_dear(self, history: History, budget: float) -> Candidate | None:
         """A default that there was no time for at the whole budget, and that may have a smaller one; None: there is none."""

@@ -69,9 +69,9 @@ SWITCHES = {"target_encoding": False}
 
 
 def run_switched(folder: Path, options: dict[str, Any], switch: str, run: Path) -> float:
-    """The test error of a run without something."""
+    """The test error of a run without something, in all else as `run_once` makes it."""
     meta = json.loads((folder / "meta.json").read_text())
-    changed = {"metric": METRICS[meta["task"]], **options, switch: SWITCHES[switch]}
+    changed = {"metric": METRICS[meta["task"]], "early_discard": False, **options, switch: SWITCHES[switch]}
     outcome = fit_run(str(folder / "train.csv"), make_settings(meta["target"], changed), out=run)
     return load_metric(METRICS[meta["task"]], load_registry()).distance(
         outcome.predictor.score(str(folder / "test.csv"))

@@ -38,6 +38,7 @@ class FitCommand(click.Command):
                 written.append(arg)
                 continue
             given = [after for before, after in pairwise([*args, ""]) if before == "--fidelity"]
+            given += [one.removeprefix("--fidelity=") for one in args if one.startswith("--fidelity=")]
             if given not in ([], [match.group(1)]):
                 raise SettingsError(f"{option} was given beside --fidelity {given[0]}; give one of the two")
             if first not in ("", match.group(1)):

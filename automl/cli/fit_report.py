@@ -146,7 +146,9 @@ def _never_promoted(outcome: FitOutcome) -> str:
     small = [row for row in rows if row["budget"] < 1.0 and row["kind"] != DISCARDED]
     # One of each kind of model, its default, has the whole budget whatever the schedule does.
     whole = Counter(row["model"] for row in rows if row["budget"] >= 1.0)
-    if max(whole.values(), default=0) > 1 or len(small) < FEW_SMALL or outcome.interrupted:
+    tried = [(row["model"], row["config"]) for row in small]
+    promoted = any((row["model"], row["config"]) in tried for row in rows if row["budget"] >= 1.0)
+    if promoted or max(whole.values(), default=0) > 1 or len(small) < FEW_SMALL or outcome.interrupted:
         return ""
     return (
         f"none of the {len(small)} trials at small budgets came to the whole one, and only such can join the predictor: "

@@ -39,6 +39,7 @@ def predict_command(output: Output, run: str, data: str, out: str, proba: bool, 
     """
     target = _checked_target(out, data)
     from automl.api import load
+    from automl.data.column_names import free_name
 
     predictor = load(run)
     if proba and not predictor.task.is_classification:
@@ -48,7 +49,7 @@ def predict_command(output: Output, run: str, data: str, out: str, proba: bool, 
         shares = predictor.predict_proba(source_of(data), allow_missing=allow_missing)
         columns[predictor.task.target] = as_written(predictor.decide(shares), predictor)
         for place, label in enumerate(predictor.written_classes):
-            columns[f"proba_{label}"] = shares[:, place]
+            columns[free_name(f"proba_{label}", set(columns))] = shares[:, place]
     else:
         labels = predictor.predict(source_of(data), allow_missing=allow_missing)
         columns[predictor.task.target] = as_written(labels, predictor)

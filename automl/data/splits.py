@@ -109,10 +109,21 @@ def holdout_split(
         held[0] = True
     if held.all():
         held[0] = False
+    if problem_type != "regression":
+        _hold_another_class(held, strata[order])
     valid = np.sort(order[held])
     train = np.setdiff1d(np.arange(len(target)), valid, assume_unique=True)
     words = f"{reason or 'holdout'}; {len(valid):,} of {len(target):,} rows judge"
     return Resampling(kind="holdout", splits=[Split(train=train, valid=valid)], reason=words, folds=1)
+
+
+def _hold_another_class(held: NDArray[np.bool_], classes: NDArray[Any]) -> None:
+    """Of rows of one class most metrics can say nothing, so that one of the most frequent other class judges, too, where that
+    leaves another of it to train on. `classes` are those of the rows that may judge.
+    """
+    values, counts = np.unique(classes[~np.isin(classes, classes[held])], return_counts=True)
+    if len(np.unique(classes[held])) == 1 and counts.max(initial=0) > 1:
+        held[np.flatnonzero(classes == values[counts.argmax()])[0]] = True
 
 
 def column_split(column: Any, *, name: str = "") -> Resampling:

@@ -158,7 +158,7 @@ def fit_target(
         decimal_comma=labels.decimal_comma,
     )
     if problem_type == "regression":
-        coding.encode(column)
+        _refuse_same(name, labels, *coding.encode(column))
         return coding, tuple(findings)
     if labels.kind == "number":
         _refuse_far(name, read_quantity(name, column, decimal_comma=False))
@@ -209,6 +209,16 @@ def _refuse_unusable(name: str, labels: Labels) -> None:
         only, count = next(iter(labels.counts.items()))
         raise DataError(
             f"target {name!r} is {only!r} in all {count:,} rows: there is nothing to learn; choose another target"
+        )
+
+
+def _refuse_same(name: str, labels: Labels, numbers: NDArray[np.float64], present: NDArray[np.bool_]) -> None:
+    import numpy as np
+
+    if labels.distinct > 1 and np.ptp(numbers[present]) == 0.0:
+        raise DataError(
+            f"target {name!r} is {numbers[present][0]!r} in all rows once its {labels.distinct:,} different values are kept with the 16 "
+            "digits of a float: subtract the least of them, and learn what is left"
         )
 
 

@@ -157,6 +157,30 @@ def test_predict_with_probabilities(call):
         assert ("small" if second > first else "big, red") == row["kind"]
 
 
+def test_probabilities_do_not_take_the_place_of_a_target_of_that_name(call):
+    Path("odd.csv").write_text("size,proba_1\n" + "".join(f"{one % 9},{int(one % 9 > 4)}\n" for one in range(60)))
+    call(
+        "fit",
+        "odd.csv",
+        "--target",
+        "proba_1",
+        "--trials",
+        "1",
+        "--models",
+        "linear",
+        "--out",
+        "odd",
+        "--folds",
+        "2",
+        "-q",
+    )
+
+    told = call("predict", "odd", "odd.csv", "--out", "odd_p.csv", "--proba", "--json")
+
+    assert ["proba_1", "proba_0", "proba_1.2"] == told["columns"]
+    assert {"0", "1"} == {row["proba_1"] for row in rows_of("odd_p.csv")}
+
+
 def test_predict_writes_parquet_and_feather(call):
     call("predict", "run", "new.csv", "--out", "p.csv", "-q")
     call("predict", "run", "new.csv", "--out", "p.parquet", "-q")

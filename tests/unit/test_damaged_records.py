@@ -91,6 +91,8 @@ RECORDS = {
     "no loss of a trial that is done": "UPDATE trials SET loss = NULL",
     "a word for a moment": "UPDATE trials SET started = 'then'",
     "half a fact": "UPDATE meta SET value = '[' WHERE key = 'plan'",
+    "a trial that goes on with itself": "UPDATE trials SET parent = id, kind = 'carried'",
+    "numbers for reasons": "INSERT OR REPLACE INTO meta VALUES ('reasons', '[1, 2]')",
     "a number for settings": "UPDATE meta SET value = '3' WHERE key IN ('settings', 'task')",
 }
 

@@ -175,6 +175,16 @@ def test_holdout_leaves_every_class_a_training_row(share, seed):
     assert 0 not in target[split.valid]
 
 
+@pytest.mark.parametrize("rare", [2, 3, 4])
+@pytest.mark.parametrize("seed", range(10))
+def test_a_holdout_judges_two_classes_wherever_there_are_rows_for_it(rare, seed):
+    target = classes(500, rare, seed=seed)
+    (split,) = holdout_split(target, problem_type="binary", share=0.1, seed=seed).splits
+
+    assert {0, 1} == set(target[split.train]) == set(target[split.valid])
+    assert is_apart([split], 500 + rare)
+
+
 def test_holdout_of_a_quantity_spans_its_range():
     target = np.random.default_rng(0).normal(size=500)
     (split,) = holdout_split(target, problem_type="regression", share=0.2, seed=0).splits

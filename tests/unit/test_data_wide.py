@@ -96,6 +96,26 @@ def test_a_first_look_loses_no_leak(kind):
     assert ["n17", "n99", *([] if kind == "regression" else ["c5"])] == found
 
 
+def test_a_rare_class_does_not_make_every_column_a_long_look(monkeypatch):
+    """With one row of the second class any column tells the classes, as it does when they are dealt out at random."""
+    columns, rows, looks = 60, 400, []
+    target = np.zeros(rows, dtype=np.int64)
+    target[7] = 1
+    layout = TableLayout(numbers=tuple(f"n{place}" for place in range(columns)))
+    numbers = RNG.normal(size=(rows, columns)).astype(np.float32)
+    data = TableData(layout=layout, numbers=numbers, codes=np.empty((rows, 0), np.int32), target=target)
+    looked = leaks._changes_along
+
+    def changes(values, classes):
+        count = looked(values, classes)
+        return lambda truth: looks.append(1) or count(truth)
+
+    monkeypatch.setattr(leaks, "_changes_along", changes)
+
+    assert not leaks.find_leaks(data)
+    assert len(looks) < 10 * columns
+
+
 def test_a_wrong_guess_of_fractions_only_costs_time(tmp_path, monkeypatch):
     """A column that looks like fractions where it is looked at, and holds a word elsewhere."""
     monkeypatch.setattr(column_guess, "WIDE", 1)

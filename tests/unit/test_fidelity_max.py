@@ -76,9 +76,10 @@ def test_the_short_form_says_both(args, expected):
     assert expected == (context.params["fidelity"], context.params["fidelity_max"])
 
 
-def test_the_short_form_beside_another_fidelity_is_refused():
+@pytest.mark.parametrize("given", [["--fidelity", "trees"], ["--fidelity=trees"]])
+def test_the_short_form_beside_another_fidelity_is_refused(given):
     with pytest.raises(SettingsError, match="--rounds-max was given beside --fidelity trees"):
-        fit_command.make_context("fit", ["train.csv", "--target", "y", "--fidelity", "trees", "--rounds-max", "5"])
+        fit_command.make_context("fit", ["train.csv", "--target", "y", *given, "--rounds-max", "5"])
 
 
 def test_the_value_reaches_the_model(tmp_path):

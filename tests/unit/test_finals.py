@@ -30,6 +30,17 @@ def test_what_had_or_gets_the_whole_budget_is_no_finalist():
     assert finalist(history) is None
 
 
+def test_what_there_was_no_time_for_at_once_may_be_a_finalist_after_a_little_training_but_no_final_comes_twice():
+    skipped = replace(trial(1, 1.0, None, config=1, status="failed"), kind="skipped")
+    history = History([skipped, trial(2, 0.25, 0.3, config=1)])
+
+    start = finalist(history)
+
+    assert (2, 1.0) == (start.parent, start.budget)
+    again = replace(skipped, id=3, parent=2)
+    assert finalist(history.with_trial(again)) is None
+
+
 def test_the_furthest_trial_of_a_configuration_is_continued():
     history = History([trial(1, 0.25, 0.3), trial(2, 0.5, 0.2, config=1)])
 

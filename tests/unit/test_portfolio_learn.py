@@ -86,6 +86,24 @@ def test_a_run_becomes_a_portfolio_with_costs_tasks_and_provenance(tmp_path):
     assert "sales" in portfolio.sources["runs"]["where"]
 
 
+def test_the_last_step_of_a_promoted_configuration_is_not_taken_for_its_cost(tmp_path):
+    store = Store.reopen(write_run(tmp_path / "run", TRIALS))
+    small = Candidate(model="first", config={"rate": 0.4}, origin="random")
+    for number, budget, parent in ((6, 0.25, None), (7, 1.0, 6)):
+        trial = Trial(
+            id=number, candidate=small, budget=budget, status="done", loss=0.2, score=0.2, seconds=0.5, parent=parent
+        )
+        store.trial_started(trial)
+        store.trial_finished(trial)
+    store.close()
+
+    found = read_results(tmp_path / "run")
+
+    assert 0.0 == found.errors[small.id]
+    assert small.id not in found.costs
+    assert 2.5 == found.costs[Candidate(model="first", config={"rate": 0.2}).id]
+
+
 def test_the_baseline_and_failures_are_not_learned_from(tmp_path):
     found = read_results(write_run(tmp_path / "run", TRIALS))
 

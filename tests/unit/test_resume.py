@@ -224,6 +224,26 @@ def test_time_goes_on_where_it_stopped(tmp_path, monkeypatch):
         assert max(end for _, end in reader.moments().values()) < 60.0
 
 
+def test_what_there_was_no_time_for_is_tried_in_more_time(tmp_path, monkeypatch):
+    """Its number is not given to another trial."""
+    folder = killed(monkeypatch, tmp_path / "run", method="job_finished", at=6, trials=None, time=30.0)
+    with closing(sqlite3.connect(folder / DATABASE)) as database, database:
+        last = database.execute("SELECT max(id) FROM trials").fetchone()[0]
+        database.execute(
+            "UPDATE trials SET status = 'failed', kind = 'skipped', message = 'about 99.0 s needed, 2.0 s left' WHERE id = ?",
+            (last,),
+        )
+    with open_run(folder) as reader:
+        skipped = next(trial.candidate for trial in reader.trials() if trial.is_skipped)
+
+    resume_folder(folder, More(time=6.0))
+
+    with open_run(folder) as reader:
+        of_it = [trial for trial in reader.trials() if trial.candidate.id == skipped.id]
+    assert (last, "failed") == (of_it[0].id, of_it[0].status)
+    assert [trial.status for trial in of_it[1:] if trial.id > last] == ["done"]
+
+
 def test_money_bounds_what_more_time_is_asked_for(tmp_path, monkeypatch):
     prices = tmp_path / "prices.toml"
     prices.write_text("cpu_hour = 3600.0")  # one unit a second

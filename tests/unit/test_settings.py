@@ -21,7 +21,7 @@ def test_times(given, seconds):
     assert Settings(target="y", job_seconds=given).job_seconds == seconds
 
 
-@pytest.mark.parametrize("given", ["ten", "", "-3", 0, -1.0, math.inf, math.nan, "9" * 400, True, "1e3"])
+@pytest.mark.parametrize("given", ["ten", "", "-3", 0, -1.0, math.inf, math.nan, "9" * 400, 10**400, True, "1e3"])
 def test_times_that_are_none(given):
     with pytest.raises(SettingsError, match="write it as 90, 90s, 10m or 1h"):
         Settings(target="y", seconds=given)
@@ -29,10 +29,16 @@ def test_times_that_are_none(given):
 
 @pytest.mark.parametrize("name", ["trials", "jobs", "folds", "repeats", "seed", "memory_bytes"])
 def test_whole_numbers_of_any_type(name):
-    settings = Settings(target="y", **{name: np.int64(10**9)})
+    number = 10 if name == "repeats" else 10**9
+    settings = Settings(target="y", **{name: np.int64(number)})
 
-    assert getattr(settings, name) == 10**9
+    assert getattr(settings, name) == number
     assert type(getattr(settings, name)) is int
+
+
+def test_more_repeats_than_anybody_has_time_for_are_refused():
+    with pytest.raises(SettingsError, match="repeats=1000000 is above 1000"):
+        Settings(target="y", repeats=10**6)
 
 
 def test_memory_in_which_nothing_fits_is_refused():

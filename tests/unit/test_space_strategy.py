@@ -184,6 +184,22 @@ def test_the_default_of_each_kind_gets_the_whole_budget_and_a_smaller_one_where_
     assert [(0, 1.0), (1, 1.0), (1, 0.25), (2, 0.25), (3, 0.25)] == told
 
 
+def test_stored_candidates_are_not_passed_over_in_vain_where_defaults_fail_or_are_too_dear():
+    queue = [Candidate(model=model, config={"x": number}) for number, model in enumerate(["a", "b", "a", "b"])]
+    strategy = Strategy(_Says(None), _Says(Sample(budget=0.25)), queue)
+    failed = Trial(id=1, candidate=queue[0], status="failed", kind="error")
+    history = History([failed, Trial(id=2, candidate=queue[1], status="failed", kind="skipped")])
+    told = []
+    for number in range(3, 6):
+        start = strategy.ask(history)
+        told.append((start.candidate.config["x"], start.budget))
+        history = history.with_trial(
+            Trial(id=number, candidate=start.candidate, budget=start.budget, status="done", loss=0.5)
+        )
+
+    assert [(1, 0.25), (2, 0.25), (3, 0.25)] == told
+
+
 def test_a_sampler_that_goes_round_ends_the_search():
     """A few repeats are let through, also between new configurations; a larger budget is no repeat."""
     known = Candidate(model="first", config={"rate": 0.5})

@@ -352,3 +352,18 @@ def test_limits_of_models_leave_room_for_their_own_spaces(name):
         low, high = (one.meta or {}).get("limits", (None, None))
         assert low is None or low <= one.lower
         assert high is None or one.upper <= high
+
+
+def test_arrays_are_lists_of_values_and_a_long_expression_is_no_file():
+    import numpy as np
+
+    (change,) = read_changes({"linear": {"C": np.array([1.0, 2.0])}})
+    assert (1.0, 2.0) == change.values
+    (change,) = read_changes("linear.C=" + ",".join(str(number / 7) for number in range(1, 99)))
+    assert 98 == len(change.values)
+
+
+@pytest.mark.parametrize("value", [(1, 10**400), [1, 10**400], 10**400])
+def test_numbers_beyond_all_floats_are_told(value):
+    with pytest.raises(SettingsError, match="is not a finite number|is too large"):
+        read_changes({"linear": {"C": value}})
