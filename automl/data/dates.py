@@ -64,12 +64,18 @@ def _zone_seconds(texts: pa.Array) -> tuple[pa.Array, NDArray[np.int64] | None]:
 
 def parse_with(texts: pa.Array, formats: Sequence[str]) -> NDArray[np.float64]:
     """Seconds since 1970 in UTC by the first format that fits each text; NaN where none does."""
+    cleaned, ahead = _zone_seconds(_clean(texts))
+    found = _parse_clean(cleaned, formats)
+    return found if ahead is None else found - ahead
+
+
+def _parse_clean(cleaned: pa.Array, formats: Sequence[str]) -> NDArray[np.float64]:
+    """The same of texts without outer space, fractions and zone, in their own zones."""
     import numpy as np
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    cleaned, ahead = _zone_seconds(_clean(texts))
-    found = np.full(len(texts), np.nan)
+    found = np.full(len(cleaned), np.nan)
     for form in formats:
         open_places = np.flatnonzero(np.isnan(found))
         if not len(open_places):
@@ -81,7 +87,7 @@ def parse_with(texts: pa.Array, formats: Sequence[str]) -> NDArray[np.float64]:
         fits = ~np.isnan(seconds)
         fits[_days_beyond_the_month(part, seconds, form)] = False
         found[open_places[fits]] = seconds[fits]
-    return found if ahead is None else found - ahead
+    return found
 
 
 def _mend_short_years(texts: pa.Array, seconds: NDArray[np.float64], form: str) -> None:
@@ -138,10 +144,15 @@ def find_formats(texts: pa.Array) -> tuple[list[str], float]:
 
     formats: list[str] = []
     read = np.zeros(len(texts), dtype=bool)
-    masks = {form: ~np.isnan(parse_with(texts, [form])) for form in FORMATS}
+    cleaned, _ = _zone_seconds(_clean(texts))
+    masks: dict[str, NDArray[np.bool_]] = {}
+    for form in FORMATS:
+        masks[form] = ~np.isnan(_parse_clean(cleaned, [form]))
+        if masks[form].all():  # later ones could read no more
+            break
     for _ in range(3):  # more than three ways of writing in one column are noise
         gains = {form: int((mask & ~read).sum()) for form, mask in masks.items()}
-        best = max(FORMATS, key=lambda form: gains[form])
+        best = max(masks, key=lambda form: gains[form])
         if gains[best] < max(1, 0.01 * len(texts)):
             break
         formats.append(best)
