@@ -27,7 +27,15 @@ CANDIDATES = 30
 SHARES_OF_CAP = (1.0, 0.5, 0.25, 0.1)
 """Shares of the cap that a single candidate may cost, tried one after another where a cap binds."""
 
+LEAST_TIE = 1e-3
+"""Share by which a longer bag of the same loss must be better by what decides ties."""
+
 Loss = Callable[["NDArray[np.float64]"], float]
+
+
+def no_tie(mean: NDArray[np.float64]) -> float:
+    """Nothing beside the loss: the first of equal bags is the best."""
+    return 0.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,6 +76,7 @@ def select(
     deadline: float | None = None,
     costs: Mapping[int, Cost] | None = None,
     cap: Cost = UNLIMITED,
+    tie: Loss = no_tie,
 ) -> Ensemble:
     """Add, again and again, the candidate that makes the mean of the bag best; keep the best bag on the way.
 
@@ -75,7 +84,8 @@ def select(
     lower id, so that the result does not depend on the order of finishing. A candidate whose loss cannot be
     computed is an error of the caller. `known` are losses of single candidates that need not be computed again. Stops
     at `deadline` (`time.monotonic()`) with the best bag so far. The bag costs at most `cap` by `costs`, as long as
-    each candidate does.
+    each candidate does. Of bags of the same loss the one of the least `tie` is better: a metric of labels has few values, and on a
+    few hundred rows many bags share the best of them.
     Raises ValueError without candidates.
     """
     if not predictions:
@@ -83,25 +93,31 @@ def select(
     ids = sorted(predictions)
     known = known or {}
     singles = {trial: known[trial] if trial in known else loss(_as_double(predictions[trial])) for trial in ids}
-    first = min(ids, key=lambda trial: (singles[trial], trial))
+    least = min(singles.values())
+    ties = {trial: tie(_as_double(predictions[trial])) for trial in ids if singles[trial] == least}
+    first = min(ties, key=lambda trial: (ties[trial], trial))
     bag = [first]
     total = _as_double(predictions[first]).copy()
-    best_loss, best_bag = singles[first], list(bag)
+    best_loss, best_tie, best_bag = least, ties[first], list(bag)
     for size in range(2, rounds + 1):
-        losses: dict[int, float] = {}
+        losses: dict[int, tuple[float, float]] = {}
         affordable = [one for one in ids if one in bag or total_cost({*bag, one}, costs or {}).within(cap)]
         for trial in affordable:
             if deadline is not None and time.monotonic() > deadline:
                 break
-            losses[trial] = loss((total + predictions[trial]) / size)
+            mean = (total + predictions[trial]) / size
+            losses[trial] = loss(mean), tie(mean)
         if len(losses) < len(affordable):
             break
         chosen = min(affordable, key=lambda trial: (losses[trial], trial))
         bag.append(chosen)
         total += predictions[chosen]
+        found, found_tie = losses[chosen]
         # The tolerance keeps rounding noise from lengthening a bag that does not get better.
-        if losses[chosen] < best_loss - 1e-9 * abs(best_loss):
-            best_loss, best_bag = losses[chosen], list(bag)
+        if found < best_loss - 1e-9 * abs(best_loss) or (
+            found <= best_loss and found_tie < best_tie - LEAST_TIE * abs(best_tie)
+        ):
+            best_loss, best_tie, best_bag = found, found_tie, list(bag)
     counts = {trial: best_bag.count(trial) for trial in sorted(set(best_bag))}
     return Ensemble(weights={trial: count / len(best_bag) for trial, count in counts.items()}, loss=best_loss)
 
@@ -115,6 +131,7 @@ def select_within(
     cap: Cost,
     known: Mapping[int, float] | None = None,
     deadline: float | None = None,
+    tie: Loss = no_tie,
 ) -> Ensemble:
     """The best bag that costs at most `cap`; the cheapest candidate alone when none is that cheap.
 
@@ -138,6 +155,7 @@ def select_within(
             deadline=deadline,
             costs=costs,
             cap=cap,
+            tie=tie,
         )
         if found is None or bag.loss < found.loss:
             found = bag
@@ -156,29 +174,36 @@ def thrifty(
     costs: Mapping[int, Cost],
     price: float,
     deadline: float | None = None,
+    tie: Loss = no_tie,
 ) -> Ensemble:
     """`best` without the members that are not worth the time they take to predict.
 
-    One that takes a share `s` of the time goes if that raises the loss by no more than ``s * price`` of it; the most
-    worthless goes first, the others share its weight in proportion, and the last one stays.
+    One that takes a share `s` of the time goes if that raises the loss by no more than ``s * price`` of it, and what decides ties
+    by no more than that share of it; the most worthless goes first, the others share its weight in proportion, and the last one stays.
     """
+
+    def mixed(weights: Mapping[int, float]) -> NDArray[np.float64]:
+        return sum(weight * _as_double(predictions[one]) for one, weight in weights.items())  # type: ignore[return-value]
+
+    best_tie = tie(mixed(best.weights))
     while len(best.weights) > 1 and price > 0.0:
         whole = total_cost(best.weights, costs).row_ms
-        found: tuple[float, Ensemble] | None = None
+        found: tuple[float, Ensemble, float] | None = None
         for gone in best.weights:
             share = costs.get(gone, FREE).row_ms / whole if whole > 0.0 else 0.0
             if share == 0.0 or (deadline is not None and time.monotonic() > deadline):
                 continue
             left = sum(weight for one, weight in best.weights.items() if one != gone)
             weights = {one: weight / left for one, weight in best.weights.items() if one != gone}
-            mean = sum(weight * _as_double(predictions[one]) for one, weight in weights.items())
-            without = Ensemble(weights=weights, loss=loss(mean))  # type: ignore[arg-type]
+            mean = mixed(weights)
+            without, its_tie = Ensemble(weights=weights, loss=loss(mean)), tie(mean)
             worth = without.loss - best.loss - share * price * abs(best.loss)
-            if worth <= 0.0 and (found is None or worth / share < found[0]):
-                found = (worth / share, without)
+            tied = its_tie <= best_tie + share * price * abs(best_tie)
+            if worth <= 0.0 and tied and (found is None or worth / share < found[0]):
+                found = (worth / share, without, its_tie)
         if found is None:
             return best
-        best = found[1]
+        _, best, best_tie = found
     return best
 
 

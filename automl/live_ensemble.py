@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from automl.calibration import find_calibration
 from automl.decisions import DecisionMaker, Factors, decided
-from automl.ensemble import Ensemble, choose_candidates, select, select_within, thrifty
+from automl.ensemble import Ensemble, choose_candidates, no_tie, select, select_within, thrifty
 from automl.errors import MetricError
 from automl.evaluate import PREDICTIONS_FILE
 from automl.goals import Cost, Goals
@@ -17,7 +17,7 @@ from automl.run_folder import fold_folder, remove_tree
 from automl.stacking import compare, mixed
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     import numpy as np
@@ -36,6 +36,8 @@ LEAST_SAMPLE = 100
 """Rows by which ensembles are judged at least, however slow the metric is."""
 ENSEMBLE_SHARE = 0.04
 """Share of the elapsed time that keeping the ensemble up to date may take during the search."""
+LEAST_SHARE = 1e-4
+"""A probability that was given to what came true counts as no less where ties are decided: single rows decide nothing."""
 MODELS_KEPT = 60
 """Fitted trials whose files stay on disk while the search runs; predictions of all trials stay."""
 
@@ -255,19 +257,24 @@ class LiveEnsemble:
         def loss_of(mean: NDArray[np.float64]) -> float:
             return self.metric.loss(truth, decided(mean, factors), weight)
 
+        tie = _log_loss(truth, weight) if self.metric.spec.needs == "labels" and truth.dtype.kind in "iu" else no_tie
         key = (final, *predictions)
         if key not in self._uncapped:
             if len(self._uncapped) > 1:
                 self._uncapped.clear()
-            self._uncapped[key] = select(predictions, loss_of, known=known, deadline=self._deadline(final=final))
+            self._uncapped[key] = select(
+                predictions, loss_of, known=known, deadline=self._deadline(final=final), tie=tie
+            )
         found = self._uncapped[key]
         costs, deadline = {trial: self._price(trial) for trial in predictions}, self._deadline(final=final)
         if self._goals.capped:
             found = select_within(
-                found, predictions, loss_of, costs=costs, cap=self._goals.cap, known=known, deadline=deadline
+                found, predictions, loss_of, costs=costs, cap=self._goals.cap, known=known, deadline=deadline, tie=tie
             )
         if self._goals.price:
-            found = thrifty(found, predictions, loss_of, costs=costs, price=self._goals.price, deadline=deadline)
+            found = thrifty(
+                found, predictions, loss_of, costs=costs, price=self._goals.price, deadline=deadline, tie=tie
+            )
         if not self._decisions.applies or self.slow_seconds:
             return replace(found, factors=factors)
         factors, loss = self._decisions.choose(truth, _mean(predictions, found.weights), weight)
@@ -318,6 +325,19 @@ class LiveEnsemble:
                 for fold in self.folds[trial.id]:
                     for name in ("model", "matrix"):
                         remove_tree(fold_folder(self._folder, trial.id, fold) / name)
+
+
+def _log_loss(truth: NDArray[np.generic], weight: NDArray[np.float64] | None) -> Callable[[NDArray[np.float64]], float]:
+    """What decides between bags of probabilities that give as many right labels."""
+    import numpy as np
+
+    rows = np.arange(len(truth))
+    heard = None if weight is None or weight.sum() <= 0 else weight
+
+    def loss(mean: NDArray[np.float64]) -> float:
+        return float(np.average(-np.log(np.maximum(mean[rows, truth], LEAST_SHARE)), weights=heard))
+
+    return loss
 
 
 def _cost(results: Mapping[int, FoldResult]) -> Cost:

@@ -418,4 +418,6 @@ def test_labels_that_only_look_alike_stay_apart_and_are_told():
 
 def test_values_that_are_one_float_are_told_before_training():
     with pytest.raises(DataError, match="subtract the least of them"):
-        fit_target(pa.chunked_array([[2**60 + number for number in range(50)]]), name="y", task="regression", metric=None)
+        fit_target(
+            pa.chunked_array([[2**60 + number for number in range(50)]]), name="y", task="regression", metric=None
+        )

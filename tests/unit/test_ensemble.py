@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from automl.data.records import Split
-from automl.ensemble import choose_candidates, select
+from automl.ensemble import choose_candidates, select, thrifty
+from automl.goals import Cost
 from automl.history import Candidate, Trial
 from automl.oof import OutOfFold
 
@@ -30,6 +31,31 @@ def test_a_perfect_member_stands_alone():
 
     assert {4: 1.0} == dict(ensemble.weights)
     assert ensemble.loss == 0.0
+
+
+def test_of_bags_that_name_as_many_labels_right_the_surest_is_taken():
+    """Both members name all classes; their mean is nearer to the truth than either."""
+    rng = np.random.default_rng(3)
+    truth = rng.integers(0, 2, 800)
+    shares = {one: np.clip(0.95 - rng.exponential(0.2, 800), 0.501, 1.0) for one in (5, 9)}
+    predictions = {one: np.where(np.eye(2)[truth] == 1, v[:, None], 1 - v[:, None]) for one, v in shares.items()}
+
+    def errors(mean):
+        return float((mean.argmax(axis=1) != truth).mean())
+
+    def log_loss(mean):
+        return float(-np.log(mean[np.arange(800), truth]).mean())
+
+    alone, sure = select(predictions, errors), select(predictions, errors, tie=log_loss)
+
+    assert {5: 1.0} == dict(alone.weights)
+    assert {5, 9} == set(sure.weights)
+    mean = sum(weight * predictions[one] for one, weight in sure.weights.items())
+    assert log_loss(mean) < min(log_loss(values) for values in predictions.values())
+    assert 0.0 == sure.loss == alone.loss
+    costs = {one: Cost(row_ms=1.0, megabytes=1.0) for one in predictions}
+    assert thrifty(sure, predictions, errors, costs=costs, price=0.001, tie=log_loss) is sure
+    assert 1 == len(thrifty(sure, predictions, errors, costs=costs, price=0.001).weights)
 
 
 def test_the_order_of_candidates_does_not_matter():
