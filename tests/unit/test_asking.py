@@ -10,7 +10,7 @@ from automl.asking import Asking
 from automl.clock import Clock
 from automl.history import Candidate, History, Trial
 from automl.proposals import Proposals
-from automl.protocols import Wait
+from automl.protocols import Done, Wait
 from automl.strategy import Start
 
 START = Start(candidate=Candidate(model="a", config={}))
@@ -91,4 +91,25 @@ def test_waiting_that_was_meant_for_what_has_come_back_since_does_not_end_the_se
 
     assert START == proposals.next(History([Trial(id=1, candidate=START.candidate, status="done", loss=0.5)]))
     assert [1, 0] == shown
+    proposals.close()
+
+
+@pytest.mark.parametrize(
+    ("seconds", "partial", "expected"), [(600.0, True, 1), (None, True, None), (600.0, False, None)]
+)
+def test_the_time_that_a_strategy_of_partial_budgets_leaves_is_for_finals(seconds, partial, expected):
+    context = SimpleNamespace(
+        clock=Clock.make(time.monotonic(), seconds), models={"a": None}, trials=None, partial=partial
+    )
+    proposals = Proposals(context, SimpleNamespace(ask=lambda history: Done(), learns=False), [], print)
+    small = Trial(id=1, candidate=START.candidate, budget=0.25, status="done", loss=0.5)
+
+    found = proposals.next(History([small]))
+
+    assert expected == (None if found is None else found.parent)
+    assert proposals.exhausted
+    if found is not None:
+        assert 1.0 == found.budget
+        full = Trial(id=2, candidate=START.candidate, parent=1)
+        assert proposals.next(History([small, full])) is None
     proposals.close()

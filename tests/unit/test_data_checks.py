@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+import automl
 from automl.data.checks import check_table, refuse_if_strict
 from automl.data.read import read_table
 from automl.data.records import Finding
@@ -152,6 +153,29 @@ def test_strict_refuses_all_but_information():
 
 
 # -- weights --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("train", "judging", "told"),
+    [("60 kg", "1", "holds something that is no number"), ("1", "0", "is zero in every row")],
+)
+def test_weights_beside_a_validation_file_are_looked_at_too(tmp_path, train, judging, told):
+    for name, weight in (("train", train), ("judging", judging)):
+        rows = "".join(f"{one % 7},{one % 5 + 0.5},{weight}\n" for one in range(60))
+        (tmp_path / f"{name}.csv").write_text(f"a,y,w\n{rows}")
+
+    with pytest.raises(DataError, match=told):
+        automl.check(str(tmp_path / "train.csv"), target="y", weight="w", validation=str(tmp_path / "judging.csv"))
+
+
+def test_rows_that_judge_and_weigh_nothing_are_told(tmp_path):
+    rows = "".join(
+        f"{one % 7},{one % 5 + 0.5},{int(one > 19)},{'train' if one > 19 else 'valid'}\n" for one in range(60)
+    )
+    (tmp_path / "t.csv").write_text(f"a,y,w,s\n{rows}")
+
+    with pytest.raises(DataError, match="all 20 rows that judge weigh 0"):
+        automl.check(str(tmp_path / "t.csv"), target="y", weight="w", split_column="s")
 
 
 @pytest.mark.parametrize("values", [[1, 0, 2], [0.5, 0.0, 1e6], ["1", "2", "0.5"]])

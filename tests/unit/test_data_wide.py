@@ -96,11 +96,12 @@ def test_a_first_look_loses_no_leak(kind):
     assert ["n17", "n99", *([] if kind == "regression" else ["c5"])] == found
 
 
-def test_a_rare_class_does_not_make_every_column_a_long_look(monkeypatch):
-    """With one row of the second class any column tells the classes, as it does when they are dealt out at random."""
+@pytest.mark.parametrize("rare", [1, 2])
+def test_a_rare_class_does_not_make_every_column_a_long_look(monkeypatch, rare):
+    """With one or two rows of the second class any column tells the classes, as it does when they are dealt out at random."""
     columns, rows, looks = 60, 400, []
     target = np.zeros(rows, dtype=np.int64)
-    target[7] = 1
+    target[7 : 7 + rare] = 1
     layout = TableLayout(numbers=tuple(f"n{place}" for place in range(columns)))
     numbers = RNG.normal(size=(rows, columns)).astype(np.float32)
     data = TableData(layout=layout, numbers=numbers, codes=np.empty((rows, 0), np.int32), target=target)
