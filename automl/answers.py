@@ -1,41 +1,37 @@
-"""What the plugins of a search answer is looked at here, before anything is done with it: the steps of samplers and
-schedulers, and the results of executors. What cannot be used becomes a PluginError that says so.
+"""What the plugins of a search answer is looked at here, before anything is done with it: the steps of schedulers and the
+results of executors (what samplers suggest: `automl.suggested`). What cannot be used becomes a PluginError that says so.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
 from dataclasses import replace
-from numbers import Integral, Real
+from numbers import Integral
 from typing import TYPE_CHECKING, Any, get_args
 
 from automl.errors import PluginError
 from automl.evaluate import FoldResult
-from automl.history import Candidate
 from automl.protocols import Done, JobKind, JobResult, Wait
+from automl.scalars import is_finite
 from automl.strategy import Start
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable
 
     from automl.history import History
     from automl.protocols import Executor, Job
 
 MOST_COPIES = 50
 """Promotions of a configuration that add nothing; a schedule has some rungs, not dozens."""
-PLAIN = (str, bool, int, float, type(None))
 JOB_KINDS = get_args(JobKind)
 
 
-def checked_step(step: Any, history: History, models: Collection[str]) -> Start | Wait | Done:
+def checked_step(step: Any, history: History) -> Start | Wait | Done:
     """`step` when a search can do it; PluginError, with the answer in it, otherwise."""
     match step:
         case Wait() | Done():
             return step
-        case Start(candidate=candidate, budget=budget, parent=parent):
-            _check_candidate(candidate, models)
-            if not _is_number(budget) or not 0.0 < budget <= 1.0:
+        case Start(budget=budget, parent=parent):
+            if not is_finite(budget) or not 0.0 < budget <= 1.0:
                 raise PluginError(f"it gave the budget {budget!r}; a budget is a number above 0 and at most 1")
             if parent is not None:
                 _check_parent(parent, budget, history)
@@ -43,20 +39,6 @@ def checked_step(step: Any, history: History, models: Collection[str]) -> Start 
             # Numbers of any type are fine with a plugin's author, and none but Python's own with the record.
             return replace(step, budget=float(budget), parent=None if parent is None else int(parent))
     raise PluginError(f"it answered {step!r}; it must start a candidate, wait or be done")
-
-
-def _check_candidate(candidate: Any, models: Collection[str]) -> None:
-    if not isinstance(candidate, Candidate):
-        raise PluginError(f"it suggested {candidate!r}; a sampler suggests a Candidate, or None when nothing is left")
-    if not isinstance(candidate.model, str) or candidate.model not in models:
-        raise PluginError(f"it suggested the model {candidate.model!r}, which this run does not have")
-    if not isinstance(candidate.config, Mapping) or not all(isinstance(name, str) for name in candidate.config):
-        raise PluginError(f"it suggested the configuration {candidate.config!r}; it must map names to values")
-    for name, value in candidate.config.items():
-        if not isinstance(value, PLAIN):
-            raise PluginError(
-                f"it suggested {name}={value!r}, a {type(value).__name__}; values are str, bool, int, float or None"
-            )
 
 
 def _check_parent(parent: Any, budget: float, history: History) -> None:
@@ -89,13 +71,6 @@ def _copied(history: History, number: int) -> int:
     while trial.is_copy and trial.parent is not None:
         trial = history[trial.parent]
     return trial.id
-
-
-def _is_number(value: Any) -> bool:
-    try:
-        return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
-    except OverflowError:  # a whole number beyond all floats
-        return False
 
 
 class CheckedExecutor:
@@ -154,7 +129,7 @@ class CheckedExecutor:
             raise PluginError(f"a result is of the kind {result.kind!r}; it must be one of {', '.join(JOB_KINDS)}")
         if result.kind == "done" and not isinstance(result.value, FoldResult):
             raise PluginError(f"a job that is done came back with {result.value!r}, not with what its call returned")
-        if not _is_number(result.seconds):
+        if not is_finite(result.seconds):
             raise PluginError(f"a job took {result.seconds!r} seconds; it must be a number")
         self._sent.discard(result.id)
         return result

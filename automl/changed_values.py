@@ -7,6 +7,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from automl.errors import SettingsError
+from automl.scalars import is_finite
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     from automl.space_changes import Change
 
 _WORDS = {"true": True, "false": False, "none": None, "null": None}
+PLACES = 13
+"""Decimal places to which ConfigSpace rounds the ends of a range."""
 Parts = dict[str, Any]
 """A hyperparameter, condition or clause as ConfigSpace serializes it."""
 
@@ -70,6 +73,11 @@ def _range(part: Parts, change: Change, *, whole: bool) -> Parts:
             f"{change.source}: {change.name} is searched on a log scale, and the range begins at {low}; {advice}"
         )
     low, high = (int(low), int(high)) if whole else (float(low), float(high))
+    if not whole and (round(low, PLACES) == round(high, PLACES) or (log and math.log(low) == math.log(high))):
+        raise SettingsError(
+            f"{change.source}: the range {change.low}..{change.high} is too narrow to search in; fix it with "
+            f"{change.model}.{change.name}={change.low}"
+        )
     return {
         "type": "uniform_int" if whole else "uniform_float",
         "name": part["name"],
@@ -128,7 +136,7 @@ def _as_number(value: Any, change: Change, *, whole: bool) -> float | int:
             value = float(value)
         except ValueError:
             value = None if value.lower() not in ("nan", "inf") else math.nan
-    if not is_number(value) or not math.isfinite(value) or (whole and value != int(value)):
+    if not is_number(value) or not is_finite(value) or (whole and value != int(value)):
         given = ", ".join(map(str, change.values))
         raise SettingsError(
             f"{change.source}: {change.name} holds {'whole ' if whole else ''}numbers, and {given} is given"

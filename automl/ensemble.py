@@ -27,6 +27,8 @@ CANDIDATES = 30
 SHARES_OF_CAP = (1.0, 0.5, 0.25, 0.1)
 """Shares of the cap that a single candidate may cost, tried one after another where a cap binds."""
 
+SAME = 1e-9
+"""Share by which losses may differ and be the same; it keeps rounding noise from lengthening a bag that does not get better."""
 LEAST_TIE = 1e-3
 """Share by which a longer bag of the same loss must be better by what decides ties."""
 
@@ -84,8 +86,8 @@ def select(
     lower id, so that the result does not depend on the order of finishing. A candidate whose loss cannot be
     computed is an error of the caller. `known` are losses of single candidates that need not be computed again. Stops
     at `deadline` (`time.monotonic()`) with the best bag so far. The bag costs at most `cap` by `costs`, as long as
-    each candidate does. Of bags of the same loss the one of the least `tie` is better: a metric of labels has few values, and on a
-    few hundred rows many bags share the best of them.
+    each candidate does. Of bags of the same loss (`SAME`) the one of the least `tie` is better: a metric of labels has
+    few values, and on a few hundred rows many bags share the best of them.
     Raises ValueError without candidates.
     """
     if not predictions:
@@ -93,12 +95,11 @@ def select(
     ids = sorted(predictions)
     known = known or {}
     singles = {trial: known[trial] if trial in known else loss(_as_double(predictions[trial])) for trial in ids}
-    least = min(singles.values())
-    ties = {trial: tie(_as_double(predictions[trial])) for trial in ids if singles[trial] == least}
+    ties = {trial: tie(_as_double(predictions[trial])) for trial in _of_least(singles)}
     first = min(ties, key=lambda trial: (ties[trial], trial))
     bag = [first]
     total = _as_double(predictions[first]).copy()
-    best_loss, best_tie, best_bag = least, ties[first], list(bag)
+    best, best_bag = (singles[first], ties[first]), list(bag)
     for size in range(2, rounds + 1):
         losses: dict[int, tuple[float, float]] = {}
         affordable = [one for one in ids if one in bag or total_cost({*bag, one}, costs or {}).within(cap)]
@@ -109,17 +110,27 @@ def select(
             losses[trial] = loss(mean), tie(mean)
         if len(losses) < len(affordable):
             break
-        chosen = min(affordable, key=lambda trial: (losses[trial], trial))
+        least = _of_least({trial: found for trial, (found, _) in losses.items()})
+        chosen = min(least, key=lambda trial: (losses[trial][1], trial))
         bag.append(chosen)
         total += predictions[chosen]
-        found, found_tie = losses[chosen]
-        # The tolerance keeps rounding noise from lengthening a bag that does not get better.
-        if found < best_loss - 1e-9 * abs(best_loss) or (
-            found <= best_loss and found_tie < best_tie - LEAST_TIE * abs(best_tie)
-        ):
-            best_loss, best_tie, best_bag = found, found_tie, list(bag)
+        if _is_better(losses[chosen], best, least_tie=LEAST_TIE):
+            best, best_bag = losses[chosen], list(bag)
     counts = {trial: best_bag.count(trial) for trial in sorted(set(best_bag))}
-    return Ensemble(weights={trial: count / len(best_bag) for trial, count in counts.items()}, loss=best_loss)
+    return Ensemble(weights={trial: count / len(best_bag) for trial, count in counts.items()}, loss=best[0])
+
+
+def _of_least(losses: Mapping[int, float]) -> list[int]:
+    """The trials of the least loss."""
+    least = min(losses.values())
+    return [trial for trial, loss in losses.items() if loss <= least + SAME * abs(least)]
+
+
+def _is_better(found: tuple[float, float], best: tuple[float, float], *, least_tie: float = 0.0) -> bool:
+    """Whether a loss, with what decides ties, is better than the best so far; of the same loss, by `least_tie` at least."""
+    (loss, tie), (best_loss, best_tie) = found, best
+    slack = SAME * abs(best_loss)
+    return loss < best_loss - slack or (loss <= best_loss + slack and tie < best_tie - least_tie * abs(best_tie))
 
 
 def select_within(
@@ -140,7 +151,7 @@ def select_within(
     """
     if total_cost(best.weights, costs).within(cap):
         return best
-    found: Ensemble | None = None
+    found: tuple[Ensemble, float] | None = None
     tried: set[tuple[int, ...]] = set()
     for share in SHARES_OF_CAP:
         most = Cost(row_ms=cap.row_ms * share, megabytes=cap.megabytes * share)
@@ -157,10 +168,11 @@ def select_within(
             cap=cap,
             tie=tie,
         )
-        if found is None or bag.loss < found.loss:
-            found = bag
+        its_tie = tie(_mixed(bag.weights, predictions))
+        if found is None or _is_better((bag.loss, its_tie), (found[0].loss, found[1])):
+            found = bag, its_tie
     if found is not None:
-        return found
+        return found[0]
     cheapest = min(predictions, key=lambda trial: (_excess(costs.get(trial, FREE), cap), trial))
     alone = known[cheapest] if known and cheapest in known else loss(_as_double(predictions[cheapest]))
     return Ensemble(weights={cheapest: 1.0}, loss=alone)
@@ -181,11 +193,7 @@ def thrifty(
     One that takes a share `s` of the time goes if that raises the loss by no more than ``s * price`` of it, and what decides ties
     by no more than that share of it; the most worthless goes first, the others share its weight in proportion, and the last one stays.
     """
-
-    def mixed(weights: Mapping[int, float]) -> NDArray[np.float64]:
-        return sum(weight * _as_double(predictions[one]) for one, weight in weights.items())  # type: ignore[return-value]
-
-    best_tie = tie(mixed(best.weights))
+    best_tie = tie(_mixed(best.weights, predictions))
     while len(best.weights) > 1 and price > 0.0:
         whole = total_cost(best.weights, costs).row_ms
         found: tuple[float, Ensemble, float] | None = None
@@ -195,7 +203,7 @@ def thrifty(
                 continue
             left = sum(weight for one, weight in best.weights.items() if one != gone)
             weights = {one: weight / left for one, weight in best.weights.items() if one != gone}
-            mean = mixed(weights)
+            mean = _mixed(weights, predictions)
             without, its_tie = Ensemble(weights=weights, loss=loss(mean)), tie(mean)
             worth = without.loss - best.loss - share * price * abs(best.loss)
             tied = its_tie <= best_tie + share * price * abs(best_tie)
@@ -210,6 +218,11 @@ def thrifty(
 def _excess(cost: Cost, cap: Cost) -> float:
     """How many times a cost is above the cap, by the worse of its two sides."""
     return max(cost.row_ms / max(cap.row_ms, 1e-12), cost.megabytes / max(cap.megabytes, 1e-12))
+
+
+def _mixed(weights: Mapping[int, float], predictions: Mapping[int, NDArray[np.floating]]) -> NDArray[np.float64]:
+    """The weighted mean of members' predictions."""
+    return sum(weight * _as_double(predictions[one]) for one, weight in weights.items())  # type: ignore[return-value]
 
 
 def _as_double(values: NDArray[np.floating]) -> NDArray[np.float64]:

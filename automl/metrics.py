@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import difflib
 import inspect
-import math
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from automl.errors import MetricError, MissingDependencyError, SettingsError, UnknownNameError
+from automl.scalars import as_plain, is_finite
 from automl.specs import ALL_PROBLEM_TYPES, CLASSIFICATION, MetricSpec, ProblemType, load_object
 
 if TYPE_CHECKING:
@@ -26,6 +25,7 @@ MetricFunction = Callable[[Any, Any, Any], Any]
 
 NEEDS = ("probabilities", "labels", "values")
 _WEIGHT_NAMES = ("weight", "weights", "sample_weight")
+COPY_HINT = " (its arguments are the engine's own arrays; change copies of them, as in truth.copy())"
 _loaded: dict[str, MetricFunction] = {}
 
 
@@ -41,8 +41,8 @@ class Metric:
 
         `truth` is codes or values ``(rows,)``; `prediction` is ``(rows, classes)`` probabilities for classes and
         ``(rows,)`` values for regression; predicted classes are taken from the probabilities where the metric
-        needs them. Raises MetricError without rows, for predictions that are not finite, when the function raises
-        and when its result is no finite number.
+        needs them. The function gets views that it cannot write to. Raises MetricError without rows, for predictions
+        that are not finite, when the function raises and when its result is no finite number.
         """
         import numpy as np
 
@@ -55,14 +55,18 @@ class Metric:
         given = prediction.argmax(axis=1) if needs_labels else prediction
         function = _loaded.get(self.spec.factory) or _load(self.spec)
         try:
-            value = function(truth, given, weight)
+            value = function(_locked(truth), _locked(given), None if weight is None else _locked(weight))
         except (Exception, SystemExit) as error:
             hint = _shape_hint(given) if _is_own(self.spec) else ""
+            if isinstance(error, ValueError) and "read-only" in str(error):
+                hint = COPY_HINT
             raise MetricError(f"metric {self.name!r} raised {type(error).__name__}: {error}{hint}") from error
-        is_number = isinstance(value, Real) or getattr(value, "shape", None) == ()
-        if not is_number or not math.isfinite(value):
-            raise MetricError(f"metric {self.name!r} gave {value!r}; it must give one finite number")
-        return float(value)
+        number = as_plain(value)
+        if not isinstance(number, bool) and not is_finite(number):
+            # Python does not write out whole numbers of thousands of digits.
+            told = f"a number of {number.bit_length()} bits" if isinstance(number, int) else repr(value)
+            raise MetricError(f"metric {self.name!r} gave {told}; it must give one finite number")
+        return float(number)
 
     def prepare(self) -> None:
         """Import the function now. Raises MetricError when it cannot be loaded."""
@@ -141,7 +145,7 @@ def _own_metric(path: str) -> Metric:
         raise SettingsError(f"metric {path!r} has problem types {sorted(unknown)}; use {', '.join(ALL_PROBLEM_TYPES)}")
     greater = bool(getattr(function, "greater_is_better", True))
     best: Any = getattr(function, "best", 1.0 if greater else 0.0)
-    if not isinstance(best, Real) or not math.isfinite(best):
+    if not is_finite(best):
         raise SettingsError(
             f"metric {path!r} has best={best!r}; give the score of a perfect prediction, a finite number"
         )
@@ -192,6 +196,13 @@ def _with_weight(function: Callable[..., Any]) -> MetricFunction:
     if third_is_needed or any(p.kind is p.VAR_POSITIONAL for p in parameters):
         return function
     return lambda truth, prediction, _weight: function(truth, prediction)
+
+
+def _locked(array: NDArray[Any]) -> NDArray[Any]:
+    """A view that cannot be written to: what a function changed in place would be wrong for all that is scored later."""
+    view = array.view()
+    view.flags.writeable = False
+    return view
 
 
 def _shape_hint(given: NDArray[Any]) -> str:

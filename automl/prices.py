@@ -6,11 +6,11 @@ import math
 import os
 import tomllib
 from dataclasses import dataclass, replace
-from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from automl.errors import SettingsError
+from automl.scalars import is_finite
 
 if TYPE_CHECKING:
     from automl.settings import Settings
@@ -102,6 +102,6 @@ def read_prices(file: str | None) -> Prices:
 
 
 def _price(value: Any, key: str, path: Path) -> float:
-    if not isinstance(value, Real) or isinstance(value, bool) or not math.isfinite(value) or value < 0:
+    if not is_finite(value) or value < 0:
         raise SettingsError(f"prices file {path}: {key} = {value!r} must be a finite number, not below zero")
     return float(value)

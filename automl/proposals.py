@@ -142,7 +142,7 @@ class Proposals:
                     return Wait()
             else:
                 step = strategy.ask(history) if self._in_order is None else self._in_order.ask(history, strategy.ask)
-            return checked_step(step, history, self._context.models)
+            return checked_step(step, history)
         except PluginError as error:
             return self._give_up(str(error))
         except (Exception, SystemExit) as error:  # noqa: BLE001 - a plugin's fault, whatever it is, must not cost what was found

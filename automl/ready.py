@@ -30,6 +30,9 @@ if TYPE_CHECKING:
     from automl.task import Task
     from automl.workspace import Workspace
 
+MOST_DOUBLINGS = 16
+"""Steps beyond its usual end by which a fidelity may be stretched whose cost doubles with each."""
+
 
 def with_defaults(settings: Settings, registry: Registry) -> Settings:
     """The settings with the defaults that plugins offer; SettingsError where something must be named."""
@@ -106,6 +109,11 @@ def stretch_fidelity(registry: Registry, settings: Settings) -> Registry:
         if most < fidelity.low or (fidelity.whole and most != round(most)):
             kind = "whole number" if fidelity.whole else "number"
             raise SettingsError(f"--{name}-max {most:g} (fidelity_max) must be a {kind} of at least {fidelity.low:g}")
+        if fidelity.growth == "exponential" and most > fidelity.high + MOST_DOUBLINGS:
+            raise SettingsError(
+                f"--{name}-max {most:g} (fidelity_max) cannot be trained: each step of {name} doubles the cost; give at most "
+                f"{fidelity.high + MOST_DOUBLINGS:g}"
+            )
         return replace(fidelity, high=most)
 
     models = {

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import operator
 import re
 from dataclasses import asdict, dataclass, field
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from automl.errors import SettingsError
+from automl.scalars import is_finite
 from automl.space_changes import read_changes
 
 if TYPE_CHECKING:
@@ -33,16 +33,13 @@ _TEXTS = {
 def parse_seconds(text: str | float) -> float:
     """Seconds in ``90``, ``"90s"``, ``"10m"`` or ``"1h"``; SettingsError for anything else or <= 0."""
     if isinstance(text, Real) and not isinstance(text, bool):
-        try:
-            seconds = float(text)
-        except OverflowError:  # a whole number beyond all floats
-            seconds = math.inf
+        seconds = float(text) if is_finite(text) else 0.0
     else:
         match = _TIME.match(str(text))
         if match is None:
             raise SettingsError(f"time {text!r} is not understood; write it as 90, 90s, 10m or 1h")
         seconds = float(match.group(1)) * _SECONDS[(match.group(2) or "s").lower()]
-    if not 0 < seconds < math.inf:
+    if not is_finite(seconds) or seconds <= 0:
         raise SettingsError(f"time {text!r} must be above zero and finite; write it as 90, 90s, 10m or 1h")
     return seconds
 
@@ -218,7 +215,7 @@ class Settings:
         value = self.fidelity_max
         if value is None:
             return
-        if not isinstance(value, Real) or isinstance(value, bool) or not math.isfinite(value):
+        if not is_finite(value):
             raise SettingsError(f"fidelity_max={value!r} must be a finite number")
         if self.fidelity is None:
             raise SettingsError(
@@ -238,10 +235,9 @@ class Settings:
             value = getattr(self, name)
             if value is None:
                 continue
-            number = float(value) if isinstance(value, Real) and not isinstance(value, bool) else math.nan
-            if not 0 < number < math.inf:
+            if not is_finite(value) or value <= 0:
                 raise SettingsError(f"{name}={value!r} must be a finite number of {unit} above zero")
-            object.__setattr__(self, name, number)
+            object.__setattr__(self, name, float(value))
 
     @property
     def wants_refit(self) -> bool:

@@ -8,17 +8,16 @@ One change is written ``MODEL.NAME=VALUE``, with one value, values separated by 
 from __future__ import annotations
 
 import json
-import math
 import re
 import runpy
 import tomllib
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from numbers import Real
 from pathlib import Path
 from typing import Any
 
 from automl.errors import SettingsError
+from automl.scalars import as_plain, is_finite
 
 SUFFIXES = (".toml", ".yaml", ".yml", ".json", ".py")
 SCALES = ("log", "linear", "pow2")
@@ -128,7 +127,7 @@ def _number(word: str, source: str) -> float | int:
 
 def _range(model: str, name: str, low: Any, high: Any, scale: str, source: str) -> Change:
     for value in (low, high):
-        if not isinstance(value, Real) or isinstance(value, bool) or not _is_finite(value):
+        if not is_finite(value):
             raise SettingsError(f"{source}: {value!r} is not a finite number; a range has two")
     if not low < high:
         raise SettingsError(
@@ -138,16 +137,7 @@ def _range(model: str, name: str, low: Any, high: Any, scale: str, source: str) 
         raise SettingsError(f"{source}: scale {scale!r} is not known; use {', '.join(SCALES)}")
     if scale in ("log", "pow2") and low <= 0:
         raise SettingsError(f"{source}: the {scale} scale needs numbers above zero, and the range begins at {low}")
-    plain = [value.item() if hasattr(value, "item") else value for value in (low, high)]
-    return Change(model=model, name=name, low=plain[0], high=plain[1], scale=scale, source=source)
-
-
-def _is_finite(value: Any) -> bool:
-    """Whether a number is finite, also as a float."""
-    try:
-        return math.isfinite(value)
-    except OverflowError:
-        return False
+    return Change(model=model, name=name, low=as_plain(low), high=as_plain(high), scale=scale, source=source)
 
 
 def _of_mapping(plain: Mapping[Any, Any], where: str) -> list[Change]:
@@ -201,8 +191,8 @@ def _of_parts(model: str, name: str, parts: Mapping[Any, Any], source: str) -> C
 
 
 def _plain(value: Any, source: str) -> Any:
-    value = value.item() if hasattr(value, "item") else value
-    if isinstance(value, int) and not _is_finite(value):
+    value = as_plain(value)
+    if isinstance(value, int) and not isinstance(value, bool) and not is_finite(value):
         raise SettingsError(f"{source}: a number of {value.bit_length()} bits is too large; use one below 1e308")
     if value is None or isinstance(value, str | bool | int | float):
         return value

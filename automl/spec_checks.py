@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import collections.abc
-import math
 import re
 import reprlib
 import types
@@ -13,6 +12,7 @@ from functools import cache
 from typing import Any, Literal, Union, get_args, get_origin
 
 from automl.fidelity import Fidelity
+from automl.scalars import is_finite
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_.-]*")
 _STRATEGY_NAME = re.compile(r"[a-z0-9][a-z0-9_.+-]*")
@@ -88,7 +88,7 @@ def _fits(value: object, hint: Any) -> bool:
     if origin is tuple:
         return _tuple_fits(value, get_args(hint))
     if hint is float:
-        return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+        return isinstance(value, int | float) and is_finite(value)
     if hint is int:
         return isinstance(value, int) and not isinstance(value, bool)
     plain = origin or hint

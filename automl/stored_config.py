@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 from typing import TYPE_CHECKING, Any
 
+from automl.changed_values import same
+from automl.scalars import as_plain
 from automl.space import plain_config
+from automl.suggested import no_such_name, why_illegal
 
 if TYPE_CHECKING:
     from ConfigSpace import ConfigurationSpace
@@ -25,9 +27,7 @@ def fit_config(space: ConfigurationSpace, config: Config) -> Config:
     given: dict[str, Any] = {}
     for name, value in config.items():
         if name not in known:
-            near = difflib.get_close_matches(name, known, n=2, cutoff=0.5)
-            hint = f"did you mean {' or '.join(near)}?" if near else f"it has {', '.join(sorted(known)) or 'none'}"
-            raise ValueError(f"there is no hyperparameter {name!r}; {hint}")
+            raise ValueError(no_such_name(name, known))
         given[name] = _legal(known[name], name, value)
     values = {name: hyperparameter.default_value for name, hyperparameter in known.items()} | given
     try:
@@ -44,23 +44,11 @@ def fit_config(space: ConfigurationSpace, config: Config) -> Config:
 
 def _legal(hyperparameter: Any, name: str, value: Any) -> Any:
     """`value` in the hyperparameter's own type; ValueError when it is not one of its values."""
-    choices = getattr(hyperparameter, "choices", None)
-    if choices is not None:
-        for choice in choices:
-            plain = choice.item() if hasattr(choice, "item") else choice
-            # True == 1 in Python, but not in what was meant.
-            if plain == value and isinstance(plain, bool) == isinstance(value, bool):
-                return choice
-        raise ValueError(f"{name}={value!r} is none of {', '.join(repr(choice) for choice in choices)}")
+    if fault := why_illegal(hyperparameter, value):
+        raise ValueError(f"{name}={value!r} {fault}")
+    for choice in getattr(hyperparameter, "choices", ()):
+        if same(as_plain(choice), value):
+            return choice
     if hasattr(hyperparameter, "lower"):
-        low, high = hyperparameter.lower, hyperparameter.upper
-        whole = isinstance(low, int)
-        number = isinstance(value, int | float) and not isinstance(value, bool)
-        if not number or not low <= value <= high or (whole and value != int(value)):
-            raise ValueError(
-                f"{name}={value!r} is not {'a whole number' if whole else 'a number'} from {low} to {high}"
-            )
-        return int(value) if whole else float(value)
-    if not hyperparameter.legal_value(value):
-        raise ValueError(f"{name}={value!r} is not allowed; its default is {hyperparameter.default_value!r}")
+        return int(value) if isinstance(hyperparameter.lower, int) else float(value)
     return value

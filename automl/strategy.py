@@ -12,6 +12,7 @@ from automl.errors import AutomlError, PluginError, UnknownNameError
 from automl.fair_queue import next_in_turn
 from automl.protocols import Done, Promote, Sample, Sampler, Scheduler, Wait
 from automl.specs import SamplerSpec, SchedulerSpec, load_object
+from automl.suggested import CandidateCheck
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -53,12 +54,16 @@ class Strategy:
         *,
         learns: bool = True,
         in_order: int | None = None,
+        space: JointSpace | None = None,
     ) -> None:
-        """`in_order`: so many of `queue` come in their order, the others as results say (`automl.fair_queue`); None: all."""
+        """`in_order`: so many of `queue` come in their order, the others as results say (`automl.fair_queue`); None: all.
+        `space`: what the sampler searches, so that what it suggests can be looked at.
+        """
         self.learns = learns
         """Whether answers depend on results, not only on how many trials began."""
         self._sampler = sampler
         self._scheduler = scheduler
+        self._check = CandidateCheck(space)
         self._queue = tuple(queue)
         self._firsts = frozenset({one.model: one.id for one in reversed(self._queue)}.values())
         self._in_order = frozenset(candidate.id for candidate in self._queue[:in_order])
@@ -75,7 +80,8 @@ class Strategy:
                 if queued is not None:
                     whole = queued.id in self._firsts or not self._knows_full(history)
                     return Start(candidate=queued, budget=1.0 if whole else budget)
-                suggested = self._sampler.suggest(history)
+                answer = self._sampler.suggest(history)
+                suggested = None if answer is None else self._check.checked(answer)
                 if suggested is not None and not _goes_round(history, suggested, budget):
                     return Start(candidate=suggested, budget=budget)
                 return self._without_samples(history)
@@ -128,10 +134,7 @@ def _goes_round(history: History, suggested: Candidate, budget: float) -> bool:
     """Whether a sampler has nothing new any more: this one and MOST_REPEATS suggestions before it were all tried before
     with as much training. A few repeats are no fault: in a small space a sampler may come back to its best.
     """
-    try:
-        if not history.was_asked(suggested.id):
-            return False
-    except (AttributeError, TypeError, ValueError):  # no candidate at all: `checked_step` says so
+    if not history.was_asked(suggested.id):
         return False
     largest: dict[str, float] = {}
     repeats = 0
@@ -302,4 +305,5 @@ def make_strategy(
         raise
     except (Exception, SystemExit) as error:
         raise PluginError(f"sampler {sampler.name!r} cannot be made: {type(error).__name__}: {error}") from error
-    return Strategy(drawn, made, queue, learns=sampler.learns or scheduler.partial, in_order=in_order)
+    learns = sampler.learns or scheduler.partial
+    return Strategy(drawn, made, queue, learns=learns, in_order=in_order, space=space)

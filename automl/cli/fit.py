@@ -31,7 +31,7 @@ class FitCommand(click.Command):
         own = {name for parameter in self.params for name in parameter.opts}
         written: list[str] = []
         first = ""
-        for arg in args:
+        for place, arg in enumerate(args):
             option, equals, value = arg.partition("=")
             match = None if option in own else re.fullmatch(r"--([a-z][a-z0-9_-]*)-max", option)
             if match is None or match.group(1) not in _fidelity_names():
@@ -46,9 +46,20 @@ class FitCommand(click.Command):
                     f"{option} was given beside --{first}-max; a run has one fidelity, give one of the two"
                 )
             first = match.group(1)
+            number = value if equals else "".join(args[place + 1 : place + 2])
+            if number and not _is_number(number):
+                raise SettingsError(f"{option} {number!r} is no number; give the {first} of full training")
             written += [] if given else ["--fidelity", match.group(1)]
             written += [f"--fidelity-max={value}"] if equals else ["--fidelity-max"]
         return super().parse_args(ctx, written)
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _fidelity_names() -> set[str]:

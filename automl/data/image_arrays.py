@@ -103,7 +103,28 @@ def pictures_of(array: Any, source: str, *, scale: float | None = None) -> Pictu
         factor = 255.0
     else:
         factor = _scale_of(values, source) if scale is None else scale
+        if factor == 1.0 and scale is not None and _are_shares(values):
+            raise DataError(
+                f"{source} has decimals up to 1, but the images that were trained on have pixels of 0 to 255; "
+                "give these times 255"
+            )
     return PictureArrays(values=values, scale=factor, names=[f"row {row}" for row in range(len(values))])
+
+
+def _are_shares(values: NDArray[Any]) -> bool:
+    """Whether pixels are of 0 to 1 for sure: bytes, however dark, are whole numbers."""
+    import numpy as np
+
+    if values.dtype.kind != "f":
+        return False
+    between = False
+    for start in range(0, len(values), BLOCK):
+        part = values[start : start + BLOCK]
+        part = part[np.isfinite(part)]
+        if part.size and part.max() > 1.0:
+            return False
+        between = between or bool(((part > 0.0) & (part < 1.0)).any())
+    return between
 
 
 def _scale_of(values: NDArray[Any], source: str) -> float:
@@ -153,6 +174,7 @@ def read_npz(path: Path, target: str | None, work: Path | None) -> tuple[NDArray
     try:
         with np.load(path, allow_pickle=False) as arrays:
             image_name = _image_name(arrays, path)
+            _refuse_objects(path, image_name)
             images = _images(path, arrays, image_name, work)
             others = {name: arrays[name] for name in arrays.files if name != image_name}
     except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
@@ -166,6 +188,28 @@ def read_npz(path: Path, target: str | None, work: Path | None) -> tuple[NDArray
             f"{len(images):,} images"
         )
     return images, columns
+
+
+def _refuse_objects(path: Path, image_name: str) -> None:
+    """DataError for arrays of Python objects: only unpickling, which runs code, could read them."""
+    import numpy as np
+
+    with zipfile.ZipFile(path) as archive:
+        for entry in (one for one in archive.namelist() if one.endswith(".npy")):
+            with archive.open(entry) as file:
+                version = np.lib.format.read_magic(file)
+                read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+                _, _, dtype = read(file)
+            name = entry.removesuffix(".npy")
+            if dtype.hasobject and name == image_name:
+                raise DataError(
+                    f"{path}: {name!r} holds Python objects, as of images of different sizes; give an array of numbers, "
+                    "rows x height x width, or images in files"
+                )
+            if dtype.hasobject:
+                raise DataError(
+                    f"{path}: {name!r} holds Python objects; write it as text or numbers: {name}.astype(str)"
+                )
 
 
 def _image_name(arrays: Any, path: Path) -> str:

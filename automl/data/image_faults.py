@@ -23,8 +23,11 @@ class PictureError(DataError):
 
 
 def faults_in_words(faults: Mapping[int, str], names: Sequence[str]) -> str:
-    """Names with reasons, the first few."""
-    told = "; ".join(f"{names[row]}: {reason}" for row, reason in sorted(faults.items())[:SHOWN])
+    """Names with reasons, the first few; what has the same reason is told together."""
+    by_reason: dict[str, dict[str, None]] = {}
+    for row, reason in sorted(faults.items())[:SHOWN]:
+        by_reason.setdefault(reason, {})[names[row]] = None
+    told = "; ".join(f"{', '.join(which)}: {reason}" for reason, which in by_reason.items())
     more = len(faults) - SHOWN
     return told + (f"; and {more:,} more" if more > 0 else "")
 

@@ -93,14 +93,26 @@ def class_folders(
 ) -> tuple[Sequence[str | None], list[Finding]]:
     """The class of each picture, to learn from; DataError where the folders are no classes.
 
-    A single folder around all class folders is looked through.
+    A single folder around all class folders is looked through, whatever its name.
     """
     found = {label for label in classes if label is not None}
+    inner = [name.split("/", 2) for name in names]
+    if len(found) == 1 and None not in classes and all(len(parts) > 2 for parts in inner):
+        around = folder / found.pop()
+        below = [parts[1] for parts in inner]
+        _refuse_parts(set(below), around)
+        message = f"the classes are the folders in {around}, which holds all images"
+        return below, [Finding(level="info", code="inner-folder", message=message)]
     if not found:
         raise DataError(
             f"{folder} holds {len(names):,} images and no folder: what are they? Put the images of each class into a "
             "folder of its own, or give a table with a column of paths and a target"
         )
+    _refuse_parts(found, folder)
+    return classes, []
+
+
+def _refuse_parts(found: set[str], folder: Path) -> None:
     if {name.lower() for name in found} <= PARTS:
         first = min(found, key=lambda name: not name.lower().startswith("train"))
         others = ", ".join(sorted(found))
@@ -108,11 +120,6 @@ def class_folders(
             f"the folders in {folder} ({others}) are parts of a data set and no classes: fit {folder / first}, and give "
             "the part that judges with --validation"
         )
-    inner = [name.split("/") for name in names]
-    if len(found) == 1 and None not in classes and all(len(parts) > 2 for parts in inner):
-        message = f"the classes are the folders in {folder / found.pop()}, which holds all images"
-        return [parts[1] for parts in inner], [Finding(level="info", code="inner-folder", message=message)]
-    return classes, []
 
 
 def _hidden(name: str) -> bool:

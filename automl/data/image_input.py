@@ -129,10 +129,32 @@ def read_again(source: Any, schema: ImageSchema, threads: int) -> RawImages:
     options = ImageOptions(threads=threads, scale=schema.scale, dedupe=True)
     if is_images(source, None):
         return read_images(source, options)
+    _refuse_no_images(source)
     from automl.data.read import read_table
 
     raw = read_table(source, dedupe=True)
     return of_table(raw, replace(options, column=schema.column if schema.column in raw.table.column_names else None))
+
+
+def _refuse_no_images(source: Any) -> None:
+    """DataError for lists and arrays that are neither images nor a table with their paths."""
+    if isinstance(source, list | tuple):
+        if not source:
+            raise DataError("the given list is empty; give paths of images, or an array of rows x height x width")
+        place, other = next(
+            ((place, one) for place, one in enumerate(source) if not isinstance(one, Mapping)), (0, source[0])
+        )
+        if not isinstance(other, Mapping):
+            if isinstance(other, str | Path):
+                place, other = next((at, one) for at, one in enumerate(source) if not isinstance(one, str | Path))
+            raise DataError(
+                f"the given {type(source).__name__} holds an object of type {type(other).__name__} at place {place}; "
+                "give paths of images, or one array of rows x height x width"
+            )
+    elif hasattr(source, "__array__") and not hasattr(source, "columns") and getattr(source, "ndim", 0) in (1, 2):
+        shape = " x ".join(map(str, source.shape))
+        one = "; give array[None] for one image" if source.ndim == 2 else ""
+        raise DataError(f"the given array is of {shape}; images are rows x height x width, or with channels last{one}")
 
 
 def with_target(table: pa.Table, target: str) -> pa.Table:
@@ -155,6 +177,11 @@ def of_table(raw: RawTable, options: ImageOptions) -> RawImages:
     if column not in names:
         raise DataError(f"image column {column!r} is not in {raw.source}; {nearest(column, names)}")
     values = ["" if value is None else str(value) for value in raw.table.column(column).to_pylist()]
+    shown = next((value for value in values if value), "")
+    if options.column and shown and all(_is_number(value) for value in values[:LOOKED_AT] if value):
+        raise DataError(
+            f"image column {column!r} of {raw.source} holds numbers ({shown}, ...) and no paths; name the column of paths"
+        )
     address = next((value for value in values if value.startswith(ADDRESSES)), None)
     if address is not None:
         raise DataError(
@@ -173,6 +200,14 @@ def of_table(raw: RawTable, options: ImageOptions) -> RawImages:
         written=raw.written,
         source=raw.source,
     )
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _of_folder(folder: Path, options: ImageOptions) -> RawImages:

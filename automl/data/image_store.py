@@ -28,6 +28,8 @@ MOST_OPEN = 16
 """Mapped files kept open; they cost address space only, but runs come and go."""
 
 _mapped: dict[tuple[str, int], NDArray[np.uint8]] = {}
+_no_room: set[tuple[str, int]] = set()
+"""Sides for which this process has found no room: it does not write most of a file again for every batch."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,7 +52,13 @@ class PixelFolder:
 
     def _open(self, side: int) -> NDArray[np.uint8] | None:
         """All images at `side`; None when there is no room on the disk to keep them."""
-        if (self.key, side) not in _mapped and not image_file(self.folder, side).is_file() and not self._make(side):
+        place = self.key, side
+        if place in _mapped or image_file(self.folder, side).is_file():
+            return self._map(side)
+        if place in _no_room:
+            return None
+        if not self._make(side):
+            _no_room.add(place)
             return None
         return self._map(side)
 
@@ -82,7 +90,7 @@ class PixelFolder:
                     writer.append(resize(base[part], side))
         except OSError as error:
             own.unlink(missing_ok=True)
-            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
                 raise
             return False
         os.replace(own, final)  # noqa: PTH105 - the other kind of rename fails on some systems where the file is there

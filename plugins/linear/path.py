@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 PATH = tuple(10.0**power for power in range(-6, 5))
 """Values of C tried from strong to weak when the choice is automatic; each fit starts from the last."""
+USUAL = 1.0
+"""C where nothing could be chosen."""
 STEP = 10.0**0.5
 """The best of the path is compared with its neighbours at this factor."""
 GAIN = 1e-3
@@ -41,7 +43,7 @@ SAMPLE_CELLS_PER_SECOND = 4e6
 """Fewer when time is short: a walk passes over them more than a hundred times."""
 LEAST_SAMPLE = 2000
 LEAST_TO_HOLD = 20
-"""With fewer rows and no validation rows, C stays at 1."""
+"""With fewer rows and no validation rows, C is the usual one."""
 FOLDS = 5
 MANY_ROWS = 2000
 """Without validation rows, all of five parts judge the path up to so many rows, and the first one beyond."""
@@ -109,10 +111,12 @@ def _choose(
             losses.setdefault(strength, []).append(loss)
             found[strength] = solution
     if not losses:
-        return 1.0, None
+        return USUAL, None
     # Parts whose walks ended early or refined elsewhere lack some strengths; those that most parts saw count.
     most = max(len(values) for values in losses.values())
     best = min((c for c in losses if len(losses[c]) == most), key=lambda c: math.fsum(losses[c]))
+    if best == max(losses) < USUAL and late():  # time cut the path while it went downhill
+        return USUAL, found[best]
     return best, found[best]
 
 

@@ -34,12 +34,12 @@ def find_device(asked: str) -> tuple[str, str]:
     if asked == "auto":
         return _best()
     kind, _, number = asked.partition(":")
-    if kind == "cpu":
+    if asked == "cpu":
         return "cpu", "as asked"
     if kind == "mps":
         _check_mps(asked)
         return "mps", "as asked"
-    if kind != "cuda":
+    if kind != "cuda" or (number and not number.isdecimal()):
         raise SettingsError(f"device {asked!r} is not known; use auto, cpu, cuda, cuda:1 or mps")
     return _cuda(asked, int(number or 0))
 
@@ -137,14 +137,32 @@ def one_thread() -> Iterator[None]:
 
 @contextmanager
 def seeded(seed: int, device: str) -> Iterator[None]:
-    """Run with torch's random numbers seeded, and give the caller's back afterwards: fits do not disturb each other."""
+    """Run with torch's random numbers seeded on the CPU and `device`, and give the caller's back afterwards: fits do not
+    disturb each other.
+    """
     import torch
 
     kind = device.partition(":")[0]
-    devices = [torch.device(device)] if kind == "cuda" else []
-    with torch.random.fork_rng(devices=devices):
-        torch.manual_seed(seed)
-        yield
+    with torch.random.fork_rng(devices=[torch.device(device)] if kind == "cuda" else []):
+        before = torch.mps.get_rng_state() if kind == "mps" else None
+        draw_from(seed, device)
+        try:
+            yield
+        finally:
+            if before is not None:
+                torch.mps.set_rng_state(before)
+
+
+def draw_from(seed: int, device: str) -> None:
+    """Seed torch's random numbers on the CPU and `device`; other devices may be in use by others."""
+    import torch
+
+    torch.default_generator.manual_seed(seed)
+    if device.startswith("cuda"):
+        with torch.cuda.device(device):
+            torch.cuda.manual_seed(seed)
+    elif device.startswith("mps"):
+        torch.mps.manual_seed(seed)
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
-from automl_plugins.torch_common.devices import free_memory, is_out_of_memory, mixed_precision, synchronise
+from automl_plugins.torch_common.devices import draw_from, free_memory, is_out_of_memory, mixed_precision, synchronise
 from automl_plugins.torch_common.schedules import Anneal, factor
 
 if TYPE_CHECKING:
@@ -134,7 +134,7 @@ def _one_epoch(learner: Learner, batches: Batches, recipe: Recipe, progress: Pro
     first = int(progress.epochs)
     steps = batches.steps(progress.batch_size)
     at = float(first)
-    torch.manual_seed(_epoch_seed(recipe.seed, first))
+    draw_from(_epoch_seed(recipe.seed, first), recipe.device)
     network.train()
     for step, (inputs, target, weight) in enumerate(batches.epoch(first, progress.batch_size)):
         at = first + step / steps

@@ -69,20 +69,35 @@ class Augmentation:
             images = cut_out(images, self.cutout, generator)
         return images
 
-    def mixed(self, images: Tensor, target: Tensor, classes: int, generator: Generator) -> tuple[Tensor, Tensor]:
-        """Every image mixed with another one, and their targets likewise: of classes, a share for each."""
+    def mixed(
+        self, images: Tensor, target: Tensor, weight: Tensor | None, classes: int, generator: Generator
+    ) -> tuple[Tensor, Tensor, Tensor | None]:
+        """Every image mixed with another one, and target and weight likewise: of classes, a share for each.
+
+        What counts more has the larger share of a mixed label, as if the loss of each label had its own weight.
+        """
         if not self.mixup:
-            return images, target
+            return images, target, weight
         share = _beta(self.mixup, generator)
         other = torch.randperm(len(images), generator=generator).to(images.device)
         soft = functional.one_hot(target, classes).float() if classes else target
-        return share * images + (1.0 - share) * images[other], share * soft + (1.0 - share) * soft[other]
+        images = share * images + (1.0 - share) * images[other]
+        if weight is None:
+            return images, share * soft + (1.0 - share) * soft[other], None
+        mine, theirs = share * weight, (1.0 - share) * weight[other]
+        both = mine + theirs
+        if not classes:
+            return images, share * soft + (1.0 - share) * soft[other], both
+        part = torch.where(both > 0, mine / both.clamp_min(1e-30), share)[:, None]
+        return images, part * soft + (1.0 - part) * soft[other], both
 
 
 def shifted(images: Tensor, most: float, generator: Generator) -> Tensor:
     """Each image moved by up to `most` of its side in both directions."""
     rows, channels, side, _ = images.shape
-    reach = min(max(1, round(most * side)), side - 1)
+    reach = min(round(most * side), side - 1)
+    if not reach:
+        return images
     wide = functional.pad(images, (reach, reach, reach, reach), mode="reflect")
     starts = torch.randint(0, 2 * reach + 1, (2, rows), generator=generator).to(images.device)
     place = torch.arange(side, device=images.device)

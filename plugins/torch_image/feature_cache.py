@@ -6,6 +6,7 @@ once: a row's features are the same whoever computes them, and its byte is writt
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import threading
@@ -58,19 +59,28 @@ class FeatureCache:
         inside = rows < len(done)
         known[inside] = done[rows[inside]] == 1
         if known.any():
-            stored = np.memmap(self.values_file, dtype=np.float32, mode="r")
-            stored = stored[: len(stored) // self.features * self.features].reshape(-1, self.features)
+            whole = self.values_file.stat().st_size // (4 * self.features)  # a full disk may have cut the last row
+            known &= rows < whole
+        if known.any():
+            stored = np.memmap(self.values_file, dtype=np.float32, mode="r", shape=(whole, self.features))
             values[known] = stored[rows[known]]
         return known, values
 
     def write(self, rows: NDArray[np.int64], values: NDArray[np.float32]) -> None:
-        """Keep the features of these rows."""
-        with _opened(self.values_file) as file:
-            for row, one in zip(rows.tolist(), np.ascontiguousarray(values, dtype=np.float32), strict=True):
-                os.pwrite(file, one.tobytes(), row * self.features * 4)
-        with _opened(self.done_file) as file:
-            for row in rows.tolist():
-                os.pwrite(file, b"\x01", row)
+        """Keep the features of these rows, or of those for which there is room on the disk."""
+        written = []
+        try:
+            with _opened(self.values_file) as file:
+                for row, one in zip(rows.tolist(), np.ascontiguousarray(values, dtype=np.float32), strict=True):
+                    if os.pwrite(file, one.tobytes(), row * self.features * 4) < one.nbytes:
+                        break  # a full disk takes a part of the last row
+                    written.append(row)
+            with _opened(self.done_file) as file:
+                for row in written:
+                    os.pwrite(file, b"\x01", row)
+        except OSError as error:
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+                raise
 
 
 class _opened:  # noqa: N801 - used as a function

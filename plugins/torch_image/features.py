@@ -29,8 +29,12 @@ if TYPE_CHECKING:
 BODY = "body.safetensors"
 ABOUT = "features.json"
 HEAD = "head"
-CHUNK_ROWS = 128
 LEAST_ROWS = 10
+"""Images without which nothing can be learned: they are computed whatever the time."""
+CHUNK_ROWS = 128
+"""Images whose features are computed at a time, at most."""
+CHUNK_SECONDS = 1.0
+"""Under a deadline, what such a part may take: it is not broken off."""
 HEAD_SHARE = 0.3
 """Share of the seconds left that is kept for the model on top while features are computed."""
 
@@ -61,9 +65,15 @@ class PretrainedFeatures:
         with torch_threads(effort.threads), seeded(self._seed, effort.device):
             self._architecture, self._body = load_body(str(self._config["weights"]))
             self._body = moved(self._body, effort.device)
-            self._kept = _share_body(train, str(self._config["weights"]), self._body)
-            spread = None if effort.deadline is None else effort.deadline - HEAD_SHARE * effort.seconds_left()
-            done, values = self._features(train, _varied_order(train, self._task, self._seed), spread)
+            self._head = self._new_head()  # what it imports takes no time of the features
+            self._kept = _share_body(train, self._body_key(), self._body)
+            spread = first = None
+            if effort.deadline is not None:
+                spread = effort.deadline - HEAD_SHARE * effort.seconds_left()
+                # What is not computed of the validation rows now is when they are predicted, when time is over.
+                behind = 0 if valid is None else len(valid)
+                first = spread - (1.0 - HEAD_SHARE) * effort.seconds_left() * behind / (len(train) + behind)
+            done, values = self._features(train, _varied_order(train, self._task, self._seed), first)
             if len(done) < min(LEAST_ROWS, len(train)):
                 raise RunError(
                     f"time was left for the features of {len(done)} images only; give more, or a smaller side"
@@ -76,7 +86,6 @@ class PretrainedFeatures:
         self._spread = np.maximum(values.std(axis=0), 1e-6)
         held = None if valid is None or seen is None else self._table(valid, seen)
         train = train.take(done)
-        self._head = self._new_head()
         onto = Effort(deadline=effort.deadline, threads=effort.threads)
         facts = self._head.fit(self._table(train, values), held, onto) or {}
         told = {f"head_{name}": float(value) for name, value in facts.items()}
@@ -154,14 +163,23 @@ class PretrainedFeatures:
         if values is None:
             values = np.zeros((len(data), self._body.feature_count), dtype=np.float32)
         missing = order[~known[order]]
-        for start in range(0, len(missing), CHUNK_ROWS):
-            if start and deadline is not None and time.monotonic() > deadline:
-                break
-            rows = missing[start : start + CHUNK_ROWS]
+        start, size = 0, CHUNK_ROWS if deadline is None else LEAST_ROWS
+        while start < len(missing):
+            rows = missing[start : start + size]
+            began = time.monotonic()
             values[rows] = self._compute(data.take(rows))
             known[rows] = True
             if cache is not None:
                 cache.write(data.rows[rows], values[rows])
+            start += len(rows)
+            if deadline is not None:
+                now = time.monotonic()
+                each = (now - began) / len(rows)
+                size = min(2 * size, CHUNK_ROWS, int(min(CHUNK_SECONDS, deadline - now) / each))
+                if size < 1:
+                    if now >= deadline or each > deadline - now:
+                        break
+                    size = 1
         done = np.flatnonzero(known)
         return done, values[done]
 
@@ -172,7 +190,14 @@ class PretrainedFeatures:
 
         def compute() -> NDArray[np.float32]:
             with torch.inference_mode():
-                found = outputs_of(self._body.features, images, normalisation, device=self._device, flips=self._flips)
+                found = outputs_of(
+                    self._body.features,
+                    images,
+                    normalisation,
+                    device=self._device,
+                    flips=self._flips,
+                    precise=not self._task.is_classification,
+                )
             return found.cpu().numpy()
 
         return shared_features((self._body_key(), self._side, self._flips, fingerprint(images)), compute)
@@ -187,7 +212,7 @@ class PretrainedFeatures:
         """What features depend on beside the image."""
         import hashlib
 
-        text = json.dumps([str(self._config["weights"]), self._side, self._flips])
+        text = json.dumps([self._body_key(), self._side, self._flips, self._device.partition(":")[0]])
         return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 
     def _table(self, data: ImageData, values: NDArray[np.float32]) -> Any:
@@ -210,14 +235,12 @@ def _varied_order(data: ImageData, task: Task, seed: int) -> NDArray[np.int64]:
     return np.concatenate([order[firsts], np.delete(order, firsts)])
 
 
-def _share_body(data: ImageData, name: str, body: torch.nn.Module) -> Path | None:
+def _share_body(data: ImageData, key: str, body: torch.nn.Module) -> Path | None:
     """A file of the body's weights beside the run's pixels, to which members link; None where there is no folder."""
-    import hashlib
-
     folder = getattr(data.source, "folder", None)
     if not folder or not Path(folder).is_dir():
         return None
-    path = Path(folder) / f"body-{hashlib.blake2b(name.encode(), digest_size=8).hexdigest()}.safetensors"
+    path = Path(folder) / f"body-{key}.safetensors"
     if not path.is_file():
         own = path.with_name(f"{path.name}.{uuid.uuid4().hex}")
         if shutil.disk_usage(folder).free < 4 * sum(value.numel() * 4 for value in body.state_dict().values()):

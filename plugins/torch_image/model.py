@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import json
 import time
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from automl_plugins.torch_common import files
-from automl_plugins.torch_common.devices import seeded, torch_threads
+from automl_plugins.torch_common.devices import one_thread, seeded, torch_threads
 from automl_plugins.torch_common.losses import Loss, make_judge, matching_loss
 from automl_plugins.torch_common.optimisers import make_optimiser, usual_groups
+from automl_plugins.torch_common.targets import Target, balances, find_target, row_weights
 from automl_plugins.torch_common.training import Learner, Progress, Recipe, train, use_best
 from automl_plugins.torch_image.augment import Augmentation
 from automl_plugins.torch_image.averaging import Averaged, predicting
 from automl_plugins.torch_image.counting import count_madds, count_parameters
-from automl_plugins.torch_image.pixels import ImageBatches, Images, Normalisation, moved, outputs_of, targets_of
+from automl_plugins.torch_image.pixels import ImageBatches, Images, Normalisation, moved, outputs_of
 from automl_plugins.torch_image.recipes import compiling_pays, make_choice, make_recipe
 from automl_plugins.torch_image.scaling import ALPHA, BETA, Scale, compound_scale, scale_channels, scale_side
 
@@ -62,6 +64,7 @@ class ImageNetwork:
         self._network: nn.Module | None = None
         self._shape: Shape | None = None
         self._normalisation: Normalisation | None = None
+        self._target = Target()
         self._training: tuple[nn.Module, torch.optim.Optimizer, Progress] | None = None
         """What a longer training goes on from; None after a full one."""
 
@@ -118,6 +121,9 @@ class ImageNetwork:
         shape = self._shape = self._shape_of(train, effort)
         images = Images(train, shape.side, shape.channels)
         self._normalisation = self.normalise(images)
+        assert train.target is not None
+        balance = self._task.is_classification and bool(self._config.get("class_weights", balances(self._task)))
+        self._target = find_target(self._task, train.target, train.weight, balance=balance)
         batches = self._batches(train, images)
         recipe = make_recipe(self._config, effort, seed=self._seed, rows=len(images), full_epochs=self.full_epochs)
         network = self.build(shape, self._scale(shape.phi))
@@ -136,7 +142,8 @@ class ImageNetwork:
         if recipe.epochs < recipe.full_epochs:
             self._training = (network, optimiser, progress)
         self._network = self._best(network, progress)
-        return self._facts(progress, seconds / max(progress.epochs - before, 1e-9), effort)
+        pace = seconds / max(progress.epochs - before, 1e-9)
+        return self._facts(progress, pace, effort, judged=valid is not None and len(valid) > 0)
 
     def predict(self, data: ImageData) -> NDArray[np.float64]:
         """Probabilities ``(rows, classes)`` or values ``(rows,)``."""
@@ -144,11 +151,12 @@ class ImageNetwork:
         assert self._shape is not None
         if not len(data):
             return np.zeros((0, self._task.class_count) if self._task.is_classification else 0)
-        with torch.inference_mode():
-            outputs = self._outputs(self._network, Images(data, self._shape.side, self._shape.channels)).double()
+        with one_thread(), torch.inference_mode():
+            # First to the CPU: not every GPU has double precision.
+            outputs = self._outputs(self._network, Images(data, self._shape.side, self._shape.channels)).cpu().double()
             if self._task.is_classification:
-                outputs = torch.softmax(outputs, dim=1)
-            return outputs.cpu().numpy()
+                return self._target.probabilities(torch.softmax(outputs, dim=1).numpy())
+            return self._target.values(outputs.numpy())
 
     def save(self, folder: Path) -> None:
         """Weights as safetensors, the rest as JSON; after a partial training, what continues it."""
@@ -158,6 +166,7 @@ class ImageNetwork:
         files.save_weights(folder, self._network)
         about = {"shape": asdict(self._shape), "normalisation": asdict(self._normalisation), "kept": self.kept()}
         (folder / ABOUT).write_text(json.dumps(about))
+        self._target.save(folder)
         if self._training is not None:
             files.save_training(folder, *self._training)
 
@@ -172,7 +181,9 @@ class ImageNetwork:
             model.recall(about["kept"])
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise PredictorError(f"{folder / ABOUT} is missing or damaged ({error}); fit again") from error
-        network = moved(model.build(shape, model._scale(shape.phi)), "cpu")
+        model._target = Target.load(folder)
+        with seeded(seed, "cpu"):  # the drawn weights are overwritten, the caller's generator stays as it is
+            network = moved(model.build(shape, model._scale(shape.phi)), "cpu")
         files.load_weights(folder, network)
         model._shape, model._normalisation, model._network = shape, normalisation, network.eval()
         return model
@@ -198,7 +209,7 @@ class ImageNetwork:
 
     def _batches(self, train: ImageData, images: Images) -> ImageBatches:
         assert self._normalisation is not None
-        target, weight = targets_of(train, classes=self._task.class_count)
+        target, weight = self._learned(train)
         return ImageBatches(
             images=images,
             target=target,
@@ -210,22 +221,33 @@ class ImageNetwork:
             device=self._device,
         )
 
+    def _learned(self, data: ImageData) -> tuple[Tensor, Tensor | None]:
+        """What is learned of these rows ``(rows,)`` and what each counts for, on the CPU."""
+        assert data.target is not None
+        weight = row_weights(self._task, data.target, data.weight, self._target)
+        return (
+            torch.from_numpy(self._target.to_model(data.target)),
+            None if weight is None else torch.from_numpy(weight),
+        )
+
     def _loss(self) -> Loss:
         return matching_loss(self._task, float(self._config.get("label_smoothing", 0.0)))
 
     def _train(self, learner: Learner, batches: ImageBatches, recipe: Recipe, progress: Progress) -> None:
         """The loop of `torch_common.training`, compiled where that pays, and told what follows it."""
         network, trained = learner.network, _trained(learner.network)
+        suppressing: Any = nullcontext()
         if compiling_pays(recipe, progress, batches):
-            torch._dynamo.config.suppress_errors = True  # what cannot be compiled runs as it is
             trained.compile()
+            suppressing = torch._dynamo.config.patch(suppress_errors=True)  # what cannot be compiled runs as it is
 
         def follow(share: float) -> None:
             self.follow(trained, share)
             if isinstance(network, Averaged):
                 network.update()
 
-        train(learner, batches, replace(recipe, follow=follow), progress)
+        with suppressing:
+            train(learner, batches, replace(recipe, follow=follow), progress)
 
     def _learner(self, network: nn.Module, optimiser: torch.optim.Optimizer, valid: ImageData | None) -> Learner:
         """The network with what is to be minimised and how it is judged."""
@@ -234,10 +256,7 @@ class ImageNetwork:
         judge: Callable[[], float] | None = None
         if valid is not None and len(valid):
             images = Images(valid, self._shape.side, self._shape.channels)
-            target, weight = (
-                None if one is None else one.to(self._device)
-                for one in targets_of(valid, classes=self._task.class_count)
-            )
+            target, weight = (None if one is None else one.to(self._device) for one in self._learned(valid))
             assert target is not None
             judge = make_judge(lambda: self._outputs(network, images), target, weight, loss)
         return Learner(
@@ -276,12 +295,12 @@ class ImageNetwork:
         best.load_state_dict({name[len(prefix) :]: value for name, value in state.items() if name.startswith(prefix)})
         return best.eval()
 
-    def _facts(self, progress: Progress, epoch_seconds: float, effort: Effort) -> dict[str, float]:
+    def _facts(self, progress: Progress, epoch_seconds: float, effort: Effort, *, judged: bool) -> dict[str, float]:
         assert self._shape is not None
         assert self._network is not None
         shape = self._shape
-        # A refit has no validation rows to stop it: it trains for as long as paid here.
-        epochs = progress.best_epochs if progress.ended == "early" else progress.epochs
+        # A refit has no validation rows to choose among its epochs: it trains for as long as paid here.
+        epochs = progress.best_epochs if judged and self._training is None else progress.epochs
         return {
             "epochs": max(epochs, 1.0),
             "phi": shape.phi,

@@ -27,7 +27,11 @@ IN_MEMORY_BYTES = 1 << 28
 """Pixels up to this size stay in memory while a network trains; of more, each batch is read when its turn comes."""
 STATISTICS_ROWS = 2000
 """Images whose mean and spread stand for all."""
+CHUNK_ROWS = 64
+"""Images of which mean and spread are added up at a time."""
 PREDICTED_ROWS = 256
+PREDICTED_PIXELS = 1 << 21
+"""Images are predicted at most so many, and so many pixels, at a time: what a network computes grows with both."""
 
 
 class Images:
@@ -35,7 +39,8 @@ class Images:
 
     def __init__(self, data: ImageData, side: int, channels: int) -> None:
         """`channels` is what the network wants; images of another number are converted."""
-        self._data, self._side, self._channels = data, side, channels
+        self.side = side
+        self._data, self._channels = data, channels
         bytes_ = len(data) * side * side * data.channels
         self._all = data.pixels(side) if bytes_ <= IN_MEMORY_BYTES else None
 
@@ -44,7 +49,7 @@ class Images:
 
     def read(self, rows: NDArray[np.int64]) -> Tensor:
         """uint8 ``(rows, channels, side, side)`` on the CPU."""
-        pixels = self._data.take(rows).pixels(self._side) if self._all is None else self._all[rows]
+        pixels = self._data.take(rows).pixels(self.side) if self._all is None else self._all[rows]
         return torch.from_numpy(np.ascontiguousarray(with_channels(pixels, self._channels).transpose(0, 3, 1, 2)))
 
 
@@ -59,9 +64,15 @@ class Normalisation:
     def of(cls, images: Images) -> Normalisation:
         """Those of the images, or of some spread over them."""
         rows = np.unique(np.linspace(0, len(images) - 1, min(len(images), STATISTICS_ROWS)).astype(np.int64))
-        values = images.read(rows).double() / 255
-        mean = values.mean((0, 2, 3))
-        spread = values.std((0, 2, 3), correction=0).clamp_min(1.0 / 255)  # all of one colour: no division by 0
+        counts: Any = 0  # of each of the 256 values, (channels, 256): exact, and of no size
+        for start in range(0, len(rows), CHUNK_ROWS):
+            channels = images.read(rows[start : start + CHUNK_ROWS]).transpose(0, 1).flatten(1)  # (channels, pixels)
+            counts = counts + torch.stack([torch.bincount(one, minlength=256) for one in channels])
+        shares = counts.double() / counts.sum(1, keepdim=True)
+        values = torch.arange(256, dtype=torch.float64) / 255
+        mean = shares @ values
+        spread = (shares * (values - mean[:, None]).square()).sum(1).sqrt()
+        spread = spread.clamp_min(1.0 / 255)  # all of one colour: no division by 0
         return cls(mean=tuple(mean.tolist()), spread=tuple(spread.tolist()))
 
     def apply(self, images: Tensor) -> Tensor:
@@ -105,7 +116,7 @@ class ImageBatches:
             images = self.augmentation.changed(images, draws)
             target = to_device(self.target[torch.from_numpy(rows)], self.device)
             weight = None if self.weight is None else to_device(self.weight[torch.from_numpy(rows)], self.device)
-            images, target = self.augmentation.mixed(images, target, self.classes, draws)
+            images, target, weight = self.augmentation.mixed(images, target, weight, self.classes, draws)
             yield (laid_out(normalised(images), self.device),), target, weight
 
     def _read(self, parts: list[NDArray[np.int64]]) -> Iterator[Tensor]:
@@ -150,16 +161,8 @@ def outputs_of(
             outputs = network(inputs).float()
             return (outputs + network(inputs.flip(3)).float()) / 2 if flips else outputs
 
-    return in_batches(compute, rows=len(images), most=PREDICTED_ROWS, device=device)
-
-
-def targets_of(data: ImageData, *, classes: int) -> tuple[Tensor, Tensor | None]:
-    """Target and weights as tensors on the CPU; weights have a mean of 1."""
-    target: Any = torch.from_numpy(np.array(data.target, dtype=np.int64 if classes else np.float32))
-    if data.weight is None:
-        return target, None
-    weight = np.asarray(data.weight, dtype=np.float64)
-    return target, torch.from_numpy((weight / weight.mean()).astype(np.float32))
+    most = min(max(PREDICTED_PIXELS // images.side**2, 1), PREDICTED_ROWS)
+    return in_batches(compute, rows=len(images), most=most, device=device)
 
 
 def moved(network: nn.Module, device: str) -> nn.Module:

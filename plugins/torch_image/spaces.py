@@ -7,6 +7,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from automl_plugins.torch_common.metric_kinds import BALANCED
 from automl_plugins.torch_image.heads import SIDES as PRETRAINED_SIDES
 from automl_plugins.torch_image.heads import side_of
 from automl_plugins.torch_image.scaling import ALPHA, BETA
@@ -79,8 +80,7 @@ def network_space(
         Categorical("schedule", ["one_cycle", "cosine", "flat"], default="one_cycle", weights=[3, 1, 1]),
         Categorical("average_weights", [False, True], default=False, weights=[2, 1]),
     )
-    if task.is_classification:
-        space.add(Float("label_smoothing", (0.0, 0.2), default=0.0))
+    _add_for_classes(space, task)
     if scaled:
         scaling = Categorical("scaling", ["published", "searched"], default="published", weights=[3, 1])
         alpha = Float("alpha", (1.0, 1.4), default=ALPHA)
@@ -97,6 +97,16 @@ def scratch_space(
     """The space of a network that is as wide as asked, trained from scratch; `width` and `dropout` are the defaults."""
     widths, dropouts = Extra("width", 8, 64, width, log=True), Extra("dropout", 0.0, 0.6, dropout)
     return network_space(task, [widths, *extras, dropouts], learning_rate=(5e-4, 3e-2, 5e-3), scaled=scaled)
+
+
+def _add_for_classes(space: ConfigurationSpace, task: Task) -> None:
+    from ConfigSpace import Categorical, Float
+
+    if task.is_classification:
+        space.add(
+            Float("label_smoothing", (0.0, 0.2), default=0.0),
+            Categorical("class_weights", [False, True], default=task.metric in BALANCED, weights=[0.7, 0.3]),
+        )
 
 
 def add_augmentation(space: ConfigurationSpace, task: Task) -> None:
@@ -181,8 +191,7 @@ def finetune(task: Task) -> ConfigurationSpace:
         Float("dropout", (0.0, 0.5), default=0.2),
         Categorical("average_weights", [False, True], default=False, weights=[2, 1]),
     )
-    if task.is_classification:
-        made.add(Float("label_smoothing", (0.0, 0.2), default=0.0))
+    _add_for_classes(made, task)
     made.add(EqualsCondition(blocks, tuned, "top"))
     add_augmentation(made, task)
     return made

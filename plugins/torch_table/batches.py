@@ -36,12 +36,13 @@ class TableBatches:
 
     def steps(self, batch_size: int) -> int:
         """Whole batches of an epoch, at least one."""
-        return max(len(self.target) // batch_size, 1)
+        return max(len(self.target) // _least_two(batch_size), 1)
 
     def epoch(self, number: int, batch_size: int) -> Iterator[tuple[Inputs, Tensor, Tensor | None]]:
         """Batches in the order that seed and number give."""
+        batch_size = _least_two(batch_size)
         order = np.random.default_rng([self.seed, number]).permutation(len(self.target))
-        if len(order) == 1:  # batch normalisation needs two
+        if len(order) == 1:
             order = np.repeat(order, 2)
         rows = to_device(torch.from_numpy(order), str(self.target.device))
         for step in range(self.steps(batch_size)):
@@ -49,3 +50,8 @@ class TableBatches:
             taken = tuple(one.index_select(0, batch) for one in self.inputs)
             weight = None if self.weight is None else self.weight.index_select(0, batch)
             yield taken, self.target.index_select(0, batch), weight
+
+
+def _least_two(batch_size: int) -> int:
+    """Batch normalisation needs two rows."""
+    return max(batch_size, 2)

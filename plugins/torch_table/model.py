@@ -16,11 +16,11 @@ from automl_plugins.torch_common.files import has_training, load_training, load_
 from automl_plugins.torch_common.losses import Loss, make_judge, matching_loss
 from automl_plugins.torch_common.optimisers import Choice, make_optimiser, usual_groups
 from automl_plugins.torch_common.predicting import in_batches
+from automl_plugins.torch_common.targets import Target, balances, find_target, priors, row_weights
 from automl_plugins.torch_common.training import Learner, Progress, Recipe, train, use_best
 from automl_plugins.torch_table import EPOCHS
 from automl_plugins.torch_table.batches import TableBatches, inputs_of
 from automl_plugins.torch_table.columns import NetworkColumns, Shape
-from automl_plugins.torch_table.targets import Target, balances, find_target, priors, row_weights
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

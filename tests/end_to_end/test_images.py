@@ -169,6 +169,51 @@ def test_folders_of_parts_are_no_classes(tmp_path):
         automl.check(tmp_path / "photos")
 
 
+def test_folders_of_parts_inside_a_single_folder_are_no_classes_either(tmp_path):
+    for part in ("train", "test"):
+        write_folder(tmp_path / "zip" / "data" / part, *pictures(2))
+
+    with pytest.raises(
+        automl.DataError, match=r"the folders in .*data \(test, train\) are parts .* fit .*data.train, and"
+    ):
+        automl.check(tmp_path / "zip")
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ([], "the given list is empty; give paths of images"),
+        (
+            ["a.png", None],
+            "the given list holds an object of type NoneType at place 1; give paths of images, or one array",
+        ),
+        (
+            [np.zeros((4, 4))],
+            "the given list holds an object of type ndarray at place 0; give paths of images, or one array",
+        ),
+        (np.zeros((4, 4)), r"the given array is of 4 x 4; images are .*give array\[None\] for one image"),
+    ],
+)
+def test_what_is_no_image_is_told_as_such(fitted, given, message):
+    with pytest.raises(automl.DataError, match=message):
+        fitted.predict(given)
+
+
+def test_a_column_of_numbers_is_no_column_of_paths(tmp_path):
+    (tmp_path / "table.csv").write_text("bright,label\n1.5,a\n2.5,b\n")
+
+    with pytest.raises(automl.DataError, match=r"image column 'bright' .* holds numbers \(1.5, ...\) and no paths"):
+        automl.check(tmp_path / "table.csv", target="label", image_column="bright")
+
+
+def test_images_with_the_same_fault_are_told_together():
+    from automl.data.image_faults import faults_in_words
+
+    faults = {0: "is empty", 1: "is no image", 2: "is empty", 3: "is empty"}
+
+    assert "a, c: is empty; b: is no image" == faults_in_words(faults, ["a", "b", "c", "c"])
+
+
 def test_a_flat_folder_is_refused_with_what_to_do(tmp_path):
     for row, image in enumerate(pictures(2)[0]):
         Image.fromarray(image).save(tmp_path / f"{row}.png")
@@ -308,7 +353,7 @@ def test_rows_without_a_path_are_named_in_order(photos, tmp_path):
 
     told = automl.check(write_paths(tmp_path / "some.csv", names), target="y").findings
 
-    assert any("left out: row 3: the cell is empty; row 8: the cell is empty" in finding.message for finding in told)
+    assert any("left out: row 3, row 8: the cell is empty" in finding.message for finding in told)
 
 
 # -- arrays ---------------------------------------------------------------------------------------

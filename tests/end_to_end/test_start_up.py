@@ -88,3 +88,9 @@ def test_the_start_of_the_process_is_known_before_python_was_ready():
     wall = time.monotonic() - started
 
     assert 0.0 < float(done.stdout) <= wall + 0.02
+
+
+def test_python_runs_the_package_as_the_command():
+    done = subprocess.run([sys.executable, "-m", "automl", "--version"], capture_output=True, text=True, check=True)
+
+    assert subprocess.run([SCRIPT, "--version"], capture_output=True, text=True, check=True).stdout == done.stdout

@@ -274,3 +274,16 @@ def test_tables_without_text_need_no_text_model():
 
     assert load_registry().models["text_linear"].needs_text
     assert not load_registry().models["linear"].needs_text
+
+
+def test_a_path_that_time_cuts_while_it_goes_downhill_chooses_the_usual_strength():
+    """The first of the path leaves nothing of what was learned: worse than no choice."""
+    from automl_plugins.linear.path import USUAL, _choose
+    from automl_plugins.linear.problems import Rows
+
+    rng = np.random.default_rng(0)
+    target = np.arange(90) % 3
+    rows = Rows(rng.normal(size=(90, 5)) + target[:, None], target, None, None)
+
+    assert USUAL == _choose(rows, rows, 3, 0.0, path=(1e-6, 1e-5, 1.0), late=lambda: True, rng=rng)[0]
+    assert USUAL != _choose(rows, rows, 3, 0.0, path=(1e-6, 1e-5), late=lambda: False, rng=rng)[0]

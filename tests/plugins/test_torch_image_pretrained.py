@@ -1,7 +1,9 @@
 """Pretrained weights: where they come from, features of them, and training them further."""
 
+import errno
 import importlib.util
 import os
+import time
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -208,15 +210,68 @@ def test_no_cache_where_files_cannot_be_written_at_any_place(tmp_path, monkeypat
     assert FeatureCache.beside(data, "key", 3) is None
 
 
-def test_features_of_as_many_images_as_time_allows(toy_weights, monkeypatch):
-    import time
-
-    monkeypatch.setattr(features, "CHUNK_ROWS", 16)
+def test_features_of_as_many_images_as_time_allows(toy_weights):
     train = toy_images(64, channels=3)
     model, facts = fit("pretrained_features", toy_weights, train, effort=Effort(deadline=time.monotonic() - 1.0))
 
-    assert 16.0 == facts["images"]
+    assert features.LEAST_ROWS == facts["images"]
     assert (64, 3) == model.predict(train).shape
+
+
+def test_slow_features_end_in_time_and_validation_rows_have_their_share(toy_weights, monkeypatch):
+    computed = []
+
+    def slow(self, data):
+        computed.append(len(data))
+        now[0] += 0.1 * len(data)
+        return np.random.default_rng(0).random((len(data), self._body.feature_count), dtype=np.float32)
+
+    now = [1000.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(features.PretrainedFeatures, "_compute", slow)
+    model = (
+        load_registry()
+        .models["pretrained_features"]
+        .load()(default_config("pretrained_features", task_with(toy_weights)) | {"side": 32}, task_with(toy_weights), 1)
+    )
+    model._architecture, model._body = bodies.load_body(toy_weights)
+    done, _ = model._features(toy_images(200, channels=3), np.arange(200), now[0] + 6.0)
+
+    assert 1006.0 - 0.2 <= now[0] <= 1006.0
+    assert sum(computed) == len(done)
+    assert max(computed) <= 10  # of a second each
+
+    computed.clear()
+    now[0] = 0.0
+    facts = model.fit(toy_images(200, channels=3), toy_images(20, seed=1, channels=3), Effort(deadline=1e9))
+    assert 200.0 == facts["images"]
+    now[0], model = 0.0, type(model)(model._config, model._task, 1)
+    facts = model.fit(toy_images(200, channels=3), toy_images(20, seed=1, channels=3), Effort(deadline=10.0))
+    assert now[0] <= 8.0
+    assert 55.0 <= facts["images"] <= 75.0
+
+
+def test_rows_for_which_the_disk_has_no_room_are_not_taken_for_known(tmp_path, monkeypatch):
+    cache = FeatureCache(values_file=tmp_path / "v", done_file=tmp_path / "d", features=3)
+    write, room = os.pwrite, [30]
+
+    def pwrite(file, content, place):
+        if not room[0]:
+            raise OSError(errno.ENOSPC, "no space left on device")
+        part = content[: room[0]]
+        room[0] -= len(part)
+        return write(file, part, place)
+
+    monkeypatch.setattr(os, "pwrite", pwrite)
+    cache.write(np.arange(4), np.ones((4, 3), np.float32))
+    room[0] = 2
+    monkeypatch.undo()
+    cache.write(np.arange(1), np.ones((1, 3), np.float32))
+    known, values = cache.read(np.arange(4))
+
+    assert not known[2:].any()
+    assert (values[known] == 1.0).all()
+    assert known[0]
 
 
 @pytest.mark.parametrize("options", [{}, {"unfreezing": "gradual", "frozen_statistics": True}, {"tuned": "top", "blocks": 1}])  # fmt: skip

@@ -72,7 +72,7 @@ def test_saved_and_loaded_predicts_the_same(tmp_path, name):
     model.save(tmp_path)
     loaded = type(model).load(tmp_path, model._config, model._task, 1)
 
-    assert {"weights.safetensors", "network.json"} == {file.name for file in tmp_path.iterdir()}
+    assert {"weights.safetensors", "network.json", "target.json"} == {file.name for file in tmp_path.iterdir()}
     assert np.array_equal(model.predict(train), loaded.predict(train))
     (tmp_path / "network.json").write_text(json.dumps({"shape": {}}))
     with pytest.raises(PredictorError, match=r"network.json is missing or damaged"):
@@ -260,7 +260,7 @@ def test_crops_shift_and_cut_outs_blank():
 
 def test_mixup_shares_images_and_labels():
     images, target = torch.eye(4).reshape(4, 1, 4, 1), torch.tensor([0, 1, 2, 0])
-    mixed, labels = augment.Augmentation(mixup=0.3).mixed(images, target, 3, torch.Generator().manual_seed(2))
+    mixed, labels, _ = augment.Augmentation(mixup=0.3).mixed(images, target, None, 3, torch.Generator().manual_seed(2))
 
     assert (4, 3) == labels.shape
     assert torch.allclose(torch.ones(4), labels.sum(1))

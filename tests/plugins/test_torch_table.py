@@ -336,3 +336,13 @@ def test_networks_train_where_precision_is_mixed(name, monkeypatch):
     model.fit(train, valid, epochs(1))
 
     assert np.isfinite(model.predict(blind(valid))).all()
+
+
+@pytest.mark.parametrize(("rows", "batch_size"), [(1, 256), (40, 1)])
+def test_batches_of_one_row_are_none_as_batch_normalisation_needs_two(rows, batch_size):
+    rng = np.random.default_rng(0)
+    train = table(rng.normal(size=(rows, 3)), rng.normal(size=rows))
+    model = make("mlp", task_of(train), width=16, norm="batch", batch_size=batch_size)
+    model.fit(train, None, Effort(fidelity={"epochs": 1.0}, full={"epochs": 4.0}))
+
+    assert np.isfinite(model.predict(train)).all()

@@ -15,7 +15,7 @@ SMALL = Trial(id=3, candidate=Candidate(model="toy", config={}), budget=0.25, st
 @pytest.mark.parametrize("budget", [np.float32(0.5), np.float64(0.5), Fraction(1, 2), 0.5])
 @pytest.mark.parametrize("parent", [np.int64(3), np.uint8(3), 3])
 def test_numbers_of_any_type_become_plain_ones_which_the_record_takes(budget, parent):
-    step = checked_step(Start(candidate=SMALL.candidate, budget=budget, parent=parent), History([SMALL]), ["toy"])
+    step = checked_step(Start(candidate=SMALL.candidate, budget=budget, parent=parent), History([SMALL]))
 
     assert (Start(candidate=SMALL.candidate, budget=0.5, parent=3), float, int) == (
         step,
@@ -34,6 +34,6 @@ def test_numbers_of_any_type_become_plain_ones_which_the_record_takes(budget, pa
 )
 def test_what_is_no_such_number_is_told(wrong, told):
     with pytest.raises(PluginError) as caught:
-        checked_step(Start(candidate=SMALL.candidate, **{"budget": 1.0, **wrong}), History([SMALL]), ["toy"])
+        checked_step(Start(candidate=SMALL.candidate, **{"budget": 1.0, **wrong}), History([SMALL]))
 
     assert told in str(caught.value)

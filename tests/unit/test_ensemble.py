@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from automl.data.records import Split
-from automl.ensemble import choose_candidates, select, thrifty
+from automl.ensemble import Ensemble, choose_candidates, select, select_within, thrifty
 from automl.goals import Cost
 from automl.history import Candidate, Trial
 from automl.oof import OutOfFold
@@ -56,6 +56,37 @@ def test_of_bags_that_name_as_many_labels_right_the_surest_is_taken():
     costs = {one: Cost(row_ms=1.0, megabytes=1.0) for one in predictions}
     assert thrifty(sure, predictions, errors, costs=costs, price=0.001, tie=log_loss) is sure
     assert 1 == len(thrifty(sure, predictions, errors, costs=costs, price=0.001).weights)
+
+
+def test_of_bags_within_a_cap_that_name_as_many_labels_right_the_surest_is_taken():
+    """The dear one is the surest alone and leaves room for one other; the two others are surer together."""
+    first = np.arange(100) < 50
+    shares = {1: np.full(100, 0.77), 2: np.where(first, 0.9999, 0.58), 3: np.where(first, 0.58, 0.9999)}
+    predictions = {one: np.stack([share, 1 - share], axis=1) for one, share in shares.items()}
+    costs = {one: Cost(row_ms=row_ms, megabytes=0.0) for one, row_ms in ((1, 9.0), (2, 1.0), (3, 1.0))}
+
+    def errors(mean):
+        return float((mean.argmax(axis=1) != 0).mean())
+
+    def log_loss(mean):
+        return float(-np.log(mean[:, 0]).mean())
+
+    best = Ensemble(weights={1: 0.5, 2: 0.25, 3: 0.25}, loss=0.0)
+    cap = Cost(row_ms=10.0, megabytes=1.0)
+    found = select_within(best, predictions, errors, costs=costs, cap=cap, tie=log_loss)
+
+    assert {2: 0.5, 3: 0.5} == dict(found.weights)
+
+
+def test_losses_that_differ_by_rounding_leave_the_decision_to_ties():
+    predictions = {1: np.array([1.0, 0.0]), 2: np.array([0.0, 1.0])}
+
+    def loss(mean):
+        return 0.3 if mean[0] == 1.0 else 0.3 * (1 + 1e-12)
+
+    found = select(predictions, loss, tie=lambda mean: abs(float(mean[0]) - 0.5))
+
+    assert {1: 0.5, 2: 0.5} == dict(found.weights)
 
 
 def test_the_order_of_candidates_does_not_matter():

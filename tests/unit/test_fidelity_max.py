@@ -53,6 +53,10 @@ def test_without_it_nothing_changes(registry):
             {"fidelity": "rows", "fidelity_max": 2},
             "a largest number of rows (2, by --fidelity-max, --rows-max or fidelity_max=) makes no sense",
         ),
+        (
+            {"fidelity": "phi", "fidelity_max": 50},
+            "--phi-max 50 (fidelity_max) cannot be trained: each step of phi doubles the cost; give at most 16",
+        ),
         ({"fidelity_max": 2}, "fidelity_max=2 needs to know of what: give fidelity as well"),
         ({"fidelity": "phi", "fidelity_max": float("nan")}, "fidelity_max=nan must be a finite number"),
     ],
@@ -80,6 +84,12 @@ def test_the_short_form_says_both(args, expected):
 def test_the_short_form_beside_another_fidelity_is_refused(given):
     with pytest.raises(SettingsError, match="--rounds-max was given beside --fidelity trees"):
         fit_command.make_context("fit", ["train.csv", "--target", "y", *given, "--rounds-max", "5"])
+
+
+@pytest.mark.parametrize("given", [["--rounds-max", "many"], ["--rounds-max=many"]])
+def test_the_short_form_with_what_is_no_number_is_told_as_it_was_written(given):
+    with pytest.raises(SettingsError, match="--rounds-max 'many' is no number; give the rounds of full training"):
+        fit_command.make_context("fit", ["train.csv", "--target", "y", *given])
 
 
 def test_the_value_reaches_the_model(tmp_path):

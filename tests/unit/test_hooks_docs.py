@@ -4,6 +4,7 @@ import importlib
 import inspect
 import re
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -124,6 +125,29 @@ def test_example_of_register_fidelities(example):
 
     assert isinstance(fidelity, Fidelity)
     assert 512 == fidelity.value(0.25)
+
+
+def test_the_example_of_a_resumable_model_passes_the_conformance_checks_and_goes_on(example, tmp_path):
+    """In two parts it comes to the same weights as at once."""
+    example("register_fidelities")
+    mine = importlib.import_module("my_plugin")
+    automl.register_plugin(mine, "mine")
+    try:
+        check_model("descent")
+    finally:
+        automl.unregister_plugin("mine")
+    kind = importlib.import_module("my_plugin.descent").Descent
+    values = np.random.default_rng(0).normal(size=(40, 3)).astype(np.float32)
+    data = MatrixData(names=("a", "b", "c"), values=values, target=values[:, 0].astype(np.float64))
+    first, second, whole = (kind({"rate": 0.5}, task("regression"), 0) for _ in range(3))
+
+    assert {"steps": 10} == first.fit(data, None, Effort(fidelity={"steps": 10.0}))
+    first.save(tmp_path)
+    assert {"steps": 30} == second.fit(data, None, Effort(fidelity={"steps": 30.0}, checkpoint=tmp_path))
+    whole.fit(data, None, Effort(full={"steps": 30.0}))
+    assert np.array_equal(whole.weights, second.weights)
+    whole.fit(replace(data, target=-data.target), None, Effort(fidelity={"steps": 10.0}, checkpoint=tmp_path))
+    assert np.array_equal(whole.weights, first.weights), "nothing is left to train up to where the checkpoint was"
 
 
 def test_example_of_register_samplers(example):

@@ -122,3 +122,28 @@ def test_a_full_disk_is_told_while_decoding(images, tmp_path, monkeypatch):
 
     with pytest.raises(automl.RunError, match="No space left on device; make room"):
         image_fill.decode_all(pictures_of(images, "x"), np.arange(7), tmp_path, side=8, channels=3, until=None)
+
+
+def test_a_side_for_which_there_is_no_room_is_not_tried_for_every_batch(stored, monkeypatch):
+    folder, square = stored
+    tried = []
+
+    def full(*args, **kwargs):
+        tried.append(args)
+        raise OSError(errno.EDQUOT, "quota exceeded")
+
+    monkeypatch.setattr(image_store, "ImageWriter", full)
+    for _ in range(3):
+        assert np.array_equal(resize(square[:2], 8), folder.pixels(np.arange(2), 8))
+
+    assert 1 == len(tried)
+
+
+def test_decimals_for_a_model_of_bytes_are_refused_and_dark_images_are_not():
+    shares = np.full((2, 6, 6), 0.5)
+    message = "decimals up to 1, but the images that were trained on have pixels of 0 to 255; give these times 255"
+
+    with pytest.raises(automl.DataError, match=message):
+        pictures_of(shares, "the given array", scale=1.0)
+    for dark in (np.zeros((2, 6, 6)), np.ones((2, 6, 6)), shares + [[[200.0]], [[0.0]]]):
+        assert 1.0 == pictures_of(dark, "the given array", scale=1.0).scale

@@ -204,5 +204,13 @@ def test_large_arrays_are_unpacked_and_mapped(tmp_path, monkeypatch):
         image_arrays.read_npz(tmp_path / "c.npz", "y", tmp_path / "work")
     monkeypatch.undo()
     np.savez(tmp_path / "o.npz", X=np.array([{}, {}], dtype=object))
-    with pytest.raises(automl.DataError, match=r"cannot be read as .npz"):
+    with pytest.raises(automl.DataError, match="'X' holds Python objects, as of images of different sizes"):
         image_arrays.read_npz(tmp_path / "o.npz", "y", None)
+    np.savez(tmp_path / "l.npz", X=images, y=np.array(["a"] * 9, dtype=object))
+    with pytest.raises(
+        automl.DataError, match=r"'y' holds Python objects; write it as text or numbers: y.astype\(str\)"
+    ):
+        image_arrays.read_npz(tmp_path / "l.npz", "y", None)
+    (tmp_path / "t.npz").write_bytes(b"text")
+    with pytest.raises(automl.DataError, match=r"cannot be read as .npz"):
+        image_arrays.read_npz(tmp_path / "t.npz", "y", None)

@@ -41,7 +41,12 @@ OWN = """
     def gives_infinity(truth, prediction): return np.float64("inf")
     def gives_many(truth, prediction): return np.array([1.0, 2.0])
     def gives_text(truth, prediction): return "good"
+    def gives_much(truth, prediction): return 10**400
+    def gives_more(truth, prediction): return 10**5000
     def raises(truth, prediction): raise KeyError("what")
+    def changes_truth(truth, prediction): truth += 1
+    def changes_prediction(truth, prediction): prediction[0] = 0
+    def changes_weight(truth, prediction, weight): weight.sort()
 
     number = 3
     def odd(truth, prediction): return 1.0
@@ -168,10 +173,25 @@ def test_functions_of_scikit_learn_can_be_named():
     assert metric.score(values, values + 1.0, np.ones(3)) == 1.0
 
 
-@pytest.mark.parametrize("name", ["gives_nothing", "gives_nan", "gives_infinity", "gives_many", "gives_text"])
+@pytest.mark.parametrize(
+    "name", ["gives_nothing", "gives_nan", "gives_infinity", "gives_many", "gives_text", "gives_much", "gives_more"]
+)
 def test_result_that_is_no_number_is_an_error(name):
     with pytest.raises(MetricError, match=f"own_scores:{name}.*(gave|raised)"):
         load_metric(f"own_scores:{name}", REGISTRY).score(TRUTH, SHARES)
+
+
+@pytest.mark.parametrize("name", ["changes_truth", "changes_prediction", "changes_weight"])
+def test_a_function_that_changes_what_it_is_given_is_told_to_copy(name):
+    truth, shares, weight = TRUTH.copy(), SHARES.copy(), np.array([2.0, 1.0, 1.0, 1.0])
+
+    with pytest.raises(MetricError, match=rf"{name}' raised ValueError: .*read-only \(.*truth\.copy"):
+        load_metric(f"own_scores:{name}", REGISTRY).score(truth, shares, weight)
+
+    assert (TRUTH == truth).all()
+    assert (SHARES == shares).all()
+    assert 2.0 == weight[0]
+    assert truth.flags.writeable
 
 
 def test_exception_keeps_its_words_and_says_what_the_function_got():

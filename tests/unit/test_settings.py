@@ -52,6 +52,12 @@ def test_what_is_no_whole_number_is_refused(value):
         Settings(target="y", trials=value)
 
 
+@pytest.mark.parametrize("given", [{"max_latency_ms": 10**400}, {"fidelity": "rows", "fidelity_max": 10**400}])
+def test_numbers_beyond_all_floats_are_refused(given):
+    with pytest.raises(SettingsError, match="must be a finite number"):
+        Settings(target="y", **given)
+
+
 @pytest.mark.parametrize(
     ("given", "words"),
     [

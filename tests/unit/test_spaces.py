@@ -275,6 +275,8 @@ def test_every_draw_of_a_changed_space_keeps_the_changes(space):
         ("m.rate=nan", "holds numbers"),
         ("m.flag=2", "flag cannot be 2"),
         ("m.batch=200..300", "none of 32, 64, 128 lies in 200..300"),
+        ("m.rate=1..1.0000000000000002", "too narrow to search in; fix it with m.rate=1$"),
+        ("m.rate=12345.678..12345.678000000002:log", "too narrow to search in; fix it with m.rate=12345.678$"),
     ],
 )
 def test_a_change_that_cannot_be_made_is_told(space, text, told):
