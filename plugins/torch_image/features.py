@@ -19,7 +19,7 @@ from automl_plugins.torch_image.feature_cache import FeatureCache, fingerprint, 
 from automl_plugins.torch_image.heads import head_config, head_models, head_task
 from automl_plugins.torch_image.pixels import Images, moved, outputs_of
 
-from automl import Effort, MatrixData, PredictorError, RunError, TableData, TableLayout
+from automl import Effort, MatrixData, PredictorError, TableData, TableLayout
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -74,10 +74,6 @@ class PretrainedFeatures:
                 behind = 0 if valid is None else len(valid)
                 first = spread - (1.0 - HEAD_SHARE) * effort.seconds_left() * behind / (len(train) + behind)
             done, values = self._features(train, _varied_order(train, self._task, self._seed), first)
-            if len(done) < min(LEAST_ROWS, len(train)):
-                raise RunError(
-                    f"time was left for the features of {len(done)} images only; give more, or a smaller side"
-                )
             seen = None
             if valid is not None and len(valid):
                 rows, seen = self._features(valid, np.arange(len(valid)), spread)
