@@ -200,7 +200,9 @@ def _with_weight(function: Callable[..., Any]) -> MetricFunction:
 
 def _locked(array: NDArray[Any]) -> NDArray[Any]:
     """A view that cannot be written to: what a function changed in place would be wrong for all that is scored later."""
-    view = array.view()
+    import numpy as np
+
+    view = np.asarray(array).view()
     view.flags.writeable = False
     return view
 

@@ -22,6 +22,8 @@ IN_MEMORY_BYTES = 1 << 28
 """Larger arrays in .npz files are unpacked into a file, and mapped."""
 IMAGE_NAMES = ("X", "x", "images", "image", "data")
 TARGET_NAMES = ("y", "Y", "labels", "label", "target", "targets")
+BRIGHT = 0.5
+"""Decimals all below this may be nearly black images of 0 to 255."""
 BLOCK = 256
 """Rows looked at together."""
 
@@ -112,19 +114,20 @@ def pictures_of(array: Any, source: str, *, scale: float | None = None) -> Pictu
 
 
 def _are_shares(values: NDArray[Any]) -> bool:
-    """Whether pixels are of 0 to 1 for sure: bytes, however dark, are whole numbers."""
+    """Whether pixels are of 0 to 1: decimals between, and bright ones among them."""
     import numpy as np
 
     if values.dtype.kind != "f":
         return False
-    between = False
+    between, largest = False, 0.0
     for start in range(0, len(values), BLOCK):
         part = values[start : start + BLOCK]
         part = part[np.isfinite(part)]
-        if part.size and part.max() > 1.0:
+        largest = max(largest, float(part.max(initial=0.0)))
+        if largest > 1.0:
             return False
         between = between or bool(((part > 0.0) & (part < 1.0)).any())
-    return between
+    return between and largest > BRIGHT
 
 
 def _scale_of(values: NDArray[Any], source: str) -> float:

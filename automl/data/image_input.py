@@ -138,6 +138,8 @@ def read_again(source: Any, schema: ImageSchema, threads: int) -> RawImages:
 
 def _refuse_no_images(source: Any) -> None:
     """DataError for lists and arrays that are neither images nor a table with their paths."""
+    import numpy as np
+
     if isinstance(source, list | tuple):
         if not source:
             raise DataError("the given list is empty; give paths of images, or an array of rows x height x width")
@@ -151,7 +153,7 @@ def _refuse_no_images(source: Any) -> None:
                 f"the given {type(source).__name__} holds an object of type {type(other).__name__} at place {place}; "
                 "give paths of images, or one array of rows x height x width"
             )
-    elif hasattr(source, "__array__") and not hasattr(source, "columns") and getattr(source, "ndim", 0) in (1, 2):
+    elif isinstance(source, np.ndarray) and source.ndim < 3 and source.dtype.kind in "biufc":
         shape = " x ".join(map(str, source.shape))
         one = "; give array[None] for one image" if source.ndim == 2 else ""
         raise DataError(f"the given array is of {shape}; images are rows x height x width, or with channels last{one}")
@@ -177,17 +179,17 @@ def of_table(raw: RawTable, options: ImageOptions) -> RawImages:
     if column not in names:
         raise DataError(f"image column {column!r} is not in {raw.source}; {nearest(column, names)}")
     values = ["" if value is None else str(value) for value in raw.table.column(column).to_pylist()]
-    shown = next((value for value in values if value), "")
-    if options.column and shown and all(_is_number(value) for value in values[:LOOKED_AT] if value):
-        raise DataError(
-            f"image column {column!r} of {raw.source} holds numbers ({shown}, ...) and no paths; name the column of paths"
-        )
     address = next((value for value in values if value.startswith(ADDRESSES)), None)
     if address is not None:
         raise DataError(
             f"image column {column!r} of {raw.source} holds addresses ({address}); download the images, and give their paths"
         )
-    base = folder_of([value for value in values[:LOOKED_AT] if value], raw.source)
+    looked_at = [value for value in values[:LOOKED_AT] if value]
+    base = folder_of(looked_at, raw.source)
+    if looked_at and all(_is_number(value) and not (base / value).is_file() for value in looked_at):
+        raise DataError(
+            f"image column {column!r} of {raw.source} holds numbers ({looked_at[0]}, ...) and no paths; name the column of paths"
+        )
     return RawImages(
         pictures=PictureFiles(
             paths=[str(base / value) if value else "" for value in values],

@@ -107,7 +107,10 @@ def _choose(
     for number, (fitted, judges) in enumerate(_parts(rows, held, rng)):
         if number and late():
             break
-        for strength, (loss, solution) in _walk(fitted, judges, classes, l1_ratio, path, late).items():
+        walked = _walk(fitted, judges, classes, l1_ratio, path, late)
+        if number and late():  # cut in the middle: only strong penalties would be judged by all parts
+            break
+        for strength, (loss, solution) in walked.items():
             losses.setdefault(strength, []).append(loss)
             found[strength] = solution
     if not losses:
@@ -115,8 +118,9 @@ def _choose(
     # Parts whose walks ended early or refined elsewhere lack some strengths; those that most parts saw count.
     most = max(len(values) for values in losses.values())
     best = min((c for c in losses if len(losses[c]) == most), key=lambda c: math.fsum(losses[c]))
-    if best == max(losses) < USUAL and late():  # time cut the path while it went downhill
-        return USUAL, found[best]
+    last = max(losses)
+    if last < USUAL and late() and math.fsum(losses[last]) <= math.fsum(losses[best]) * (1 + EVEN):
+        return USUAL, found[last]  # time cut the path while it went downhill, or before it began to
     return best, found[best]
 
 

@@ -157,6 +157,7 @@ def draw_from(seed: int, device: str) -> None:
     """Seed torch's random numbers on the CPU and `device`; other devices may be in use by others."""
     import torch
 
+    seed = int(seed)
     torch.default_generator.manual_seed(seed)
     if device.startswith("cuda"):
         with torch.cuda.device(device):

@@ -19,7 +19,7 @@ from automl_plugins.torch_image.feature_cache import FeatureCache, fingerprint, 
 from automl_plugins.torch_image.heads import head_config, head_models, head_task
 from automl_plugins.torch_image.pixels import Images, moved, outputs_of
 
-from automl import Effort, MatrixData, PredictorError, TableData, TableLayout
+from automl import Effort, MatrixData, PredictorError, RunError, TableData, TableLayout
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -73,7 +73,13 @@ class PretrainedFeatures:
                 # What is not computed of the validation rows now is when they are predicted, when time is over.
                 behind = 0 if valid is None else len(valid)
                 first = spread - (1.0 - HEAD_SHARE) * effort.seconds_left() * behind / (len(train) + behind)
-            done, values = self._features(train, _varied_order(train, self._task, self._seed), first)
+            order, classes = _varied_order(train, self._task, self._seed)
+            done, values = self._features(train, order, first, least=max(LEAST_ROWS, min(classes, CHUNK_ROWS)))
+            if classes and len(np.unique(np.asarray(train.target)[done])) < classes:
+                raise RunError(
+                    f"time was left for the features of {len(done)} images only, not one of each of {classes} classes; "
+                    "give more, or a smaller side"
+                )
             seen = None
             if valid is not None and len(valid):
                 rows, seen = self._features(valid, np.arange(len(valid)), spread)
@@ -149,9 +155,11 @@ class PretrainedFeatures:
         return spec.load()(head_config(self._config, spec.name), self._head_task(), self._seed)
 
     def _features(
-        self, data: ImageData, order: NDArray[np.int64], deadline: float | None
+        self, data: ImageData, order: NDArray[np.int64], deadline: float | None, *, least: int = LEAST_ROWS
     ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-        """Features ``(rows, features)`` of the images of which time allowed, and which ones these are, in their order."""
+        """Features ``(rows, features)`` of the images of which time allowed, the first `least` of `order` whatever it
+        takes, and which ones these are, in their order.
+        """
         import time
 
         cache = FeatureCache.beside(data, self._key(), self._body.feature_count)
@@ -159,7 +167,8 @@ class PretrainedFeatures:
         if values is None:
             values = np.zeros((len(data), self._body.feature_count), dtype=np.float32)
         missing = order[~known[order]]
-        start, size = 0, CHUNK_ROWS if deadline is None else LEAST_ROWS
+        at_once = np.count_nonzero(~known[order[:least]])
+        start, size = 0, CHUNK_ROWS if deadline is None else min(max(at_once, 1), CHUNK_ROWS)
         while start < len(missing):
             rows = missing[start : start + size]
             began = time.monotonic()
@@ -170,9 +179,11 @@ class PretrainedFeatures:
             start += len(rows)
             if deadline is not None:
                 now = time.monotonic()
-                each = (now - began) / len(rows)
+                each = max(now - began, 1e-6) / len(rows)  # clocks may stand still for so long
                 size = min(2 * size, CHUNK_ROWS, int(min(CHUNK_SECONDS, deadline - now) / each))
-                if size < 1:
+                if start < at_once:
+                    size = min(CHUNK_ROWS, at_once - start)
+                elif size < 1:
                     if now >= deadline or each > deadline - now:
                         break
                     size = 1
@@ -196,7 +207,7 @@ class PretrainedFeatures:
                 )
             return found.cpu().numpy()
 
-        return shared_features((self._body_key(), self._side, self._flips, fingerprint(images)), compute)
+        return shared_features((self._key(), fingerprint(images)), compute)
 
     def _body_key(self) -> str:
         """Tells bodies of other weights apart; members of a predictor mostly have the same."""
@@ -208,7 +219,8 @@ class PretrainedFeatures:
         """What features depend on beside the image."""
         import hashlib
 
-        text = json.dumps([self._body_key(), self._side, self._flips, self._device.partition(":")[0]])
+        is_precise = not self._task.is_classification
+        text = json.dumps([self._body_key(), self._side, self._flips, self._device.partition(":")[0], is_precise])
         return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 
     def _table(self, data: ImageData, values: NDArray[np.float32]) -> Any:
@@ -222,13 +234,15 @@ class PretrainedFeatures:
         return TableData(layout=layout, numbers=values, codes=codes, target=data.target, weight=data.weight)
 
 
-def _varied_order(data: ImageData, task: Task, seed: int) -> NDArray[np.int64]:
-    """Rows in random order, but one of each class first: so many rows as there is time for can be learned from."""
+def _varied_order(data: ImageData, task: Task, seed: int) -> tuple[NDArray[np.int64], int]:
+    """Rows in random order, but one of each class first, and how many these are: so many rows as there is time for can be
+    learned from.
+    """
     order = np.random.default_rng(seed).permutation(len(data))
     if not task.is_classification or data.target is None:
-        return order
+        return order, 0
     _, firsts = np.unique(data.target[order], return_index=True)
-    return np.concatenate([order[firsts], np.delete(order, firsts)])
+    return np.concatenate([order[firsts], np.delete(order, firsts)]), len(firsts)
 
 
 def _share_body(data: ImageData, key: str, body: torch.nn.Module) -> Path | None:

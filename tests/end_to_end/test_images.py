@@ -206,6 +206,21 @@ def test_a_column_of_numbers_is_no_column_of_paths(tmp_path):
         automl.check(tmp_path / "table.csv", target="label", image_column="bright")
 
 
+def test_images_named_by_numbers_and_series_of_paths_are_taken(fitted, more, tmp_path):
+    import pandas as pd
+
+    paths = sorted(more.rglob("*.png"))[:2]
+    for number, path in enumerate(paths):
+        shutil.copy(path, tmp_path / f"000{number}")
+    (tmp_path / "table.csv").write_text("pic\n0000\n0001\n")
+
+    assert fitted.predict(pd.Series(map(str, paths), name="image")).tolist() == fitted.predict(paths).tolist()
+    found = automl.data.image_input.of_table(
+        automl.data.read.read_table(tmp_path / "table.csv"), automl.data.image_input.ImageOptions(column="pic")
+    )
+    assert [str(tmp_path / "0000"), str(tmp_path / "0001")] == list(found.pictures.paths)
+
+
 def test_images_with_the_same_fault_are_told_together():
     from automl.data.image_faults import faults_in_words
 

@@ -287,3 +287,32 @@ def test_a_path_that_time_cuts_while_it_goes_downhill_chooses_the_usual_strength
 
     assert USUAL == _choose(rows, rows, 3, 0.0, path=(1e-6, 1e-5, 1.0), late=lambda: True, rng=rng)[0]
     assert USUAL != _choose(rows, rows, 3, 0.0, path=(1e-6, 1e-5), late=lambda: False, rng=rng)[0]
+
+
+def test_a_part_that_time_cuts_in_the_middle_does_not_judge(monkeypatch):
+    """Or only the strong penalties that all parts saw would be left to choose from."""
+    from automl_plugins.linear import path
+    from automl_plugins.linear.problems import Rows
+
+    rng = np.random.default_rng(0)
+    target = np.arange(90) % 3
+    rows = Rows(rng.normal(size=(90, 5)) + target[:, None], target, None, None)
+    walks = iter([{0.1: (0.5, None), 1.0: (0.2, None), 10.0: (0.3, None)}, {0.1: (0.4, None)}])
+    done = []
+    monkeypatch.setattr(path, "_walk", lambda *_: done.append(1) or next(walks))
+
+    assert 1.0 == path._choose(rows, None, 3, 0.0, path=(0.1, 1.0, 10.0), late=lambda: len(done) > 1, rng=rng)[0]
+
+
+def test_strengths_that_leave_nothing_are_no_choice_either():
+    from automl_plugins.linear.path import USUAL, _choose
+    from automl_plugins.linear.problems import Rows
+
+    rng = np.random.default_rng(0)
+    target = np.arange(90) % 3
+    rows = Rows(rng.normal(size=(90, 5)) + target[:, None], target, None, None)
+    looks = iter([False] * 2)
+
+    found = _choose(rows, rows, 3, 1.0, path=(1e-9, 1e-8, 1e-7, 1.0), late=lambda: next(looks, True), rng=rng)
+
+    assert USUAL == found[0]

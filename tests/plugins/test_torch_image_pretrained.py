@@ -19,7 +19,7 @@ from automl_plugins.torch_image.feature_cache import FeatureCache
 from image_tools import default_config, toy_image_task, toy_images
 
 import automl
-from automl import Effort, SettingsError
+from automl import Effort, ImageData, RunError, SettingsError
 from automl.registry import load_registry
 from automl.testing.files import check_no_pickle
 
@@ -249,6 +249,36 @@ def test_slow_features_end_in_time_and_validation_rows_have_their_share(toy_weig
     facts = model.fit(toy_images(200, channels=3), toy_images(20, seed=1, channels=3), Effort(deadline=10.0))
     assert now[0] <= 8.0
     assert 55.0 <= facts["images"] <= 75.0
+
+
+def test_one_image_of_each_class_has_features_whatever_the_time(toy_weights, monkeypatch):
+    images = toy_images(100, channels=3)
+    many = ImageData.of(images.pixels(images.height), np.arange(100) % 25)
+    task = task_with(toy_weights, rows=100, channels=3)
+    task = task.__class__(**{**vars(task), "classes": tuple(map(str, range(25)))})
+    config = default_config("pretrained_features", task) | {"side": 32}
+    made = load_registry().models["pretrained_features"].load()(config, task, 1)
+
+    assert 25.0 == made.fit(many, None, Effort(deadline=time.monotonic() - 1.0))["images"]
+    assert (100, 25) == made.predict(many).shape
+    monkeypatch.setattr(features, "CHUNK_ROWS", 12)
+    with pytest.raises(RunError, match="features of 12 images only, not one of each of 25 classes"):
+        made.fit(many, None, Effort(deadline=time.monotonic() - 1.0))
+
+
+def test_features_of_values_are_not_those_of_classes(toy_weights):
+    """They are computed more exactly on a GPU."""
+    keys = []
+    for problem_type in ("multiclass", "regression"):
+        model, _ = fit(
+            "pretrained_features",
+            toy_weights,
+            toy_images(20, channels=3, problem_type=problem_type),
+            problem_type=problem_type,
+        )
+        keys.append(model._key())
+
+    assert keys[0] != keys[1]
 
 
 def test_rows_for_which_the_disk_has_no_room_are_not_taken_for_known(tmp_path, monkeypatch):

@@ -140,10 +140,10 @@ def test_a_side_for_which_there_is_no_room_is_not_tried_for_every_batch(stored, 
 
 
 def test_decimals_for_a_model_of_bytes_are_refused_and_dark_images_are_not():
-    shares = np.full((2, 6, 6), 0.5)
+    shares = np.full((2, 6, 6), 0.6)
     message = "decimals up to 1, but the images that were trained on have pixels of 0 to 255; give these times 255"
 
     with pytest.raises(automl.DataError, match=message):
         pictures_of(shares, "the given array", scale=1.0)
-    for dark in (np.zeros((2, 6, 6)), np.ones((2, 6, 6)), shares + [[[200.0]], [[0.0]]]):
+    for dark in (shares / 10, np.zeros((2, 6, 6)), np.ones((2, 6, 6)), shares + [[[200.0]], [[0.0]]]):
         assert 1.0 == pictures_of(dark, "the given array", scale=1.0).scale

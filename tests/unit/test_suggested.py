@@ -131,3 +131,35 @@ def test_what_is_a_finite_number():
     assert all(map(is_finite, numbers))
     assert not any(map(is_finite, others))
     assert [5, [5]] == [as_plain(np.array(5)), as_plain([5])]
+
+
+def test_a_condition_on_an_inactive_hyperparameter_is_as_configspace_has_it():
+    """One that must differ from a value does so where there is none."""
+    from ConfigSpace import Categorical, ConfigurationSpace, EqualsCondition, Float, NotEqualsCondition
+
+    from automl.suggested import _Legal
+
+    space = ConfigurationSpace()
+    a, b, c = Categorical("a", ["x", "y"]), Categorical("b", ["p", "q"]), Float("c", (0.0, 1.0))
+    space.add(a, b, c)
+    space.add(EqualsCondition(b, a, "x"), NotEqualsCondition(c, b, "p"))
+    legal = _Legal("toy", space)
+
+    for config in space.sample_configuration(50):
+        assert dict(config) == legal.checked(dict(config))
+    with pytest.raises(PluginError, match="without b"):
+        legal.checked({"a": "x", "c": 0.5})
+
+
+def test_whole_numbers_as_fractions_become_whole_and_huge_ones_are_told():
+    from ConfigSpace import ConfigurationSpace, Float, Integer
+
+    from automl.suggested import _Legal
+
+    space = ConfigurationSpace()
+    space.add(Float("f", (0.0, 1.0)), Integer("n", (1, 5)))
+    legal = _Legal("toy", space)
+
+    assert isinstance(legal.checked({"f": 0.5, "n": 3.0})["n"], int)
+    with pytest.raises(PluginError, match="is not a number from 0.0 to 1.0"):
+        legal.checked({"f": 10**400, "n": 3})
