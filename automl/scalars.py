@@ -1,4 +1,6 @@
-"""Single values that come from users and plugins: whether one is a finite number, and one of NumPy's as Python's own."""
+"""Single values that come from users and plugins: whether one is a finite number, or the text of one, and one of
+NumPy's as Python's own.
+"""
 
 from __future__ import annotations
 
@@ -18,3 +20,12 @@ def is_finite(value: Any) -> bool:
 def as_plain(value: Any) -> Any:
     """A scalar of NumPy's (or any array's without dimensions) as a Python value; anything else as it is."""
     return value.item() if getattr(value, "shape", None) == () and hasattr(value, "item") else value
+
+
+def writes_number(text: str) -> bool:
+    """Whether Python reads this text as a float; NaN and infinities are such, too."""
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True

@@ -14,6 +14,7 @@ from automl.cli.exits import EPILOG
 from automl.cli.options import NearestChoice, data_options, make_settings, output_options, source_of
 from automl.cli.watching import TestScore, watching
 from automl.errors import AutomlError, SettingsError
+from automl.scalars import writes_number
 from automl.settings import PRESETS
 
 if TYPE_CHECKING:
@@ -47,19 +48,11 @@ class FitCommand(click.Command):
                 )
             first = match.group(1)
             number = value if equals else "".join(args[place + 1 : place + 2])
-            if number and not _is_number(number):
+            if number and not writes_number(number):
                 raise SettingsError(f"{option} {number!r} is no number; give the {first} of full training")
             written += [] if given else ["--fidelity", match.group(1)]
             written += [f"--fidelity-max={value}"] if equals else ["--fidelity-max"]
         return super().parse_args(ctx, written)
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
 
 
 def _fidelity_names() -> set[str]:

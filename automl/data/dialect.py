@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from automl.data.encoding import decode_head, find_encoding
 from automl.data.records import Finding
 from automl.errors import DataError
+from automl.scalars import writes_number
 
 HEAD_BYTES = 1 << 18
 """Bytes at the start of a file by which its dialect is judged."""
@@ -171,7 +172,7 @@ def find_separator(text: str) -> str:
 
 def _has_numbers(records: list[list[str]]) -> bool:
     """Whether some column below the header holds only numbers."""
-    return len(records) > 2 and any(all(map(_is_number, column)) for column in zip(*records[1:], strict=True))
+    return len(records) > 2 and any(all(map(writes_number, column)) for column in zip(*records[1:], strict=True))
 
 
 def _trailing(names: list[str], rows: list[tuple[int, list[str]]]) -> tuple[list[str], int, list[Finding]]:
@@ -218,7 +219,7 @@ def ragged_message(source: str, line: int, cells: list[str], *, names: int, sepa
 
 def _header_findings(names: list[str], line: int, separator: str) -> list[Finding]:
     findings = []
-    if names and all(_is_number(name) for name in names):
+    if names and all(writes_number(name) for name in names):
         message = f"line {line} is read as the header but holds only numbers; add a header if it is data"
         findings.append(Finding(level="warning", code="no-header", message=f"first line looks like data: {message}"))
     odd = re.search(r"[:^~\x01\x1f]", names[0]) if len(names) == 1 else None
@@ -229,14 +230,6 @@ def _header_findings(names: list[str], line: int, separator: str) -> list[Findin
         )
         findings.append(Finding(level="warning", code="one-column", message=message))
     return findings
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
 
 
 def _find_decimal(rows: tuple[tuple[str, ...], ...], separator: str) -> str:

@@ -11,6 +11,7 @@ from automl.data.image_columns import LOOKED_AT, folder_of, image_column
 from automl.data.image_files import ENDINGS, PictureFiles
 from automl.data.nearest import nearest
 from automl.errors import DataError, SettingsError
+from automl.scalars import writes_number
 
 if TYPE_CHECKING:
     import numpy as np
@@ -186,7 +187,7 @@ def of_table(raw: RawTable, options: ImageOptions) -> RawImages:
         )
     looked_at = [value for value in values[:LOOKED_AT] if value]
     base = folder_of(looked_at, raw.source)
-    if looked_at and all(_is_number(value) and not (base / value).is_file() for value in looked_at):
+    if looked_at and all(writes_number(value) and not (base / value).is_file() for value in looked_at):
         raise DataError(
             f"image column {column!r} of {raw.source} holds numbers ({looked_at[0]}, ...) and no paths; name the column of paths"
         )
@@ -202,14 +203,6 @@ def of_table(raw: RawTable, options: ImageOptions) -> RawImages:
         written=raw.written,
         source=raw.source,
     )
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
 
 
 def _of_folder(folder: Path, options: ImageOptions) -> RawImages:
