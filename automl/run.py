@@ -230,7 +230,10 @@ class Search:
 
     def _begin(self, start: Start) -> None:
         whole = partial_training(self.context, start.candidate.model, start.budget).whole
-        self._enqueue(self._record.begin(start, whole=whole, shown=self._proposals.shown), kept={})
+        trial = self._record.begin(start, whole=whole, shown=self._proposals.shown)
+        if not self._proposals.reserved and self._proposals.trials_used_up(self.history):
+            self._admission.take_the_rest(trial.id)  # nothing follows
+        self._enqueue(trial, kept={})
 
     def _enqueue(self, trial: Trial, *, kept: Mapping[int, FoldResult], seconds: float = 0.0) -> None:
         """Open a trial and let its folds be fitted, but for those `kept` from before the run was interrupted, which took so

@@ -1,17 +1,20 @@
 """Why a search ends: patience, money; and search spaces that the user changed, in whole runs."""
 
 import time
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from automl import ModelSpec, hookimpl, register_plugin, unregister_plugin
 from automl.api import check, fit_run, make_settings
 from automl.cli import main
 from automl.cli.output import Session
 from automl.errors import SettingsError, UnknownNameError
 from automl.history import Candidate, History, Trial
 from automl.patience import patience_ends
+from automl.run_reader import open_run
 
 
 def table(rows=160, seed=0):
@@ -200,3 +203,30 @@ def test_no_time_for_a_first_fit_is_told(tmp_path, capfd):
 
     assert 3 == main.run(["fit", str(tmp_path / "table.csv"), "--target", "win", *words], late)
     assert "there was no time for a first fit of a model, give more --time" in capfd.readouterr().err
+
+
+# -- the last of the trials ------------------------------------------------------------------------
+
+
+class OnePatientModel:
+    @hookimpl
+    def register_models(self):
+        words = {"summary": "Tells its deadline.", "space": "clumsy_models:space"}
+        return [ModelSpec(name="patient", factory="clumsy_models:Patient", **words)]
+
+
+@pytest.mark.parametrize("trials", [1, 2])
+def test_the_last_trial_that_the_user_allows_may_take_all_the_time(tmp_path, monkeypatch, trials):
+    """Of 1,000 s one of many may take 290, a half of that for each fold."""
+    monkeypatch.syspath_prepend(Path(__file__).parent)
+    register_plugin(OnePatientModel(), "patient")
+    try:
+        run(tmp_path / "run", models=["patient"], trials=trials, seconds=1000.0, strategy="random", baselines=False)
+        with open_run(tmp_path / "run") as found:
+            given = [trial.facts["given"] for trial in found.trials() if trial.candidate.model == "patient"]
+    finally:
+        unregister_plugin("patient")
+
+    assert len(given) == trials
+    assert all(seconds < 150.0 for seconds in given[:-1])
+    assert given[-1] > 300.0
