@@ -5,6 +5,7 @@ The only module that knows all steps: registry, data, plan, space, portfolio, st
 
 from __future__ import annotations
 
+import operator
 import time
 from contextlib import closing
 from dataclasses import dataclass, fields
@@ -126,13 +127,30 @@ def make_settings(target: str, options: Mapping[str, Any]) -> Settings:
             hint = f"did you mean {' or '.join(near)}?" if near else f"options are time, {', '.join(known)}"
             raise SettingsError(f"option {name!r} is not known; {hint}")
         if str(known[name].type).startswith("tuple"):
-            values[name] = (value,) if isinstance(value, str) else tuple(value)
+            values[name] = (value,) if isinstance(value, str | int) else tuple(value)
         else:
             values[name] = value
     for name in ("validation", "baselines", "prices", "pretrained"):
         if isinstance(values.get(name), Path):
             values[name] = str(values[name])
+    for name in ("target", "group", "time_column", "split_column", "weight", "image_column"):
+        values[name] = _column_name(name, values.get(name))
+    values["drop"] = tuple(_column_name("drop", one) for one in values.get("drop", ()))
     return Settings(**values)
+
+
+def _column_name(option: str, value: Any) -> Any:
+    """The name of a column as a text, as the columns of arrays and frames have one; other types are refused."""
+    if value is None or isinstance(value, str):
+        return value
+    try:
+        if isinstance(value, bool):
+            raise TypeError("not a number either")
+        return str(operator.index(value))
+    except TypeError as error:
+        raise SettingsError(
+            f"{option}={value!r} must be the name of a column, such as 'price', or its number"
+        ) from error
 
 
 def check_run(data: Any, settings: Settings) -> CheckReport:

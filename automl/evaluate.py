@@ -228,7 +228,8 @@ def _unit(job: FoldJob, train: TableData | MatrixData | ImageData) -> TargetUnit
     from automl.data.target_unit import find_unit
 
     assert train.target is not None
-    return find_unit(train.target, proportional=job.metric.spec.proportional)
+    spec = job.metric.spec
+    return find_unit(train.target, proportional=spec.proportional, bend=spec.logarithm, positive=spec.positive)
 
 
 def _deadline(job: FoldJob, started: float) -> float | None:

@@ -117,8 +117,10 @@ def load_member(
 
 
 def task_of_model(task: Task, present: tuple[int, ...], unit: TargetUnit | None) -> Task:
-    """The task as a model sees it whose training rows lack some classes, or whose target is shifted."""
-    if unit is not None and unit.shifts_proportions:
+    """The task as a model sees it whose training rows lack some classes, or whose target is shifted or a logarithm: then
+    plain squares of its errors are what counts.
+    """
+    if unit is not None and (unit.shifts_proportions or unit.bend):
         return replace(task, metric=default_metric_name("regression"))
     if not task.is_classification or len(present) == task.class_count:
         return task

@@ -24,6 +24,7 @@ MetricFunction = Callable[[Any, Any, Any], Any]
 """``(truth, prediction, weight) -> float``, `weight` being None without sample weights."""
 
 NEEDS = ("probabilities", "labels", "values")
+LOGARITHMS = ("", "log", "log1p")
 _WEIGHT_NAMES = ("weight", "weights", "sample_weight")
 COPY_HINT = " (its arguments are the engine's own arrays; change copies of them, as in truth.copy())"
 _loaded: dict[str, MetricFunction] = {}
@@ -116,8 +117,8 @@ def load_metric(name: str, registry: Registry) -> Metric:
 
 
 def _own_metric(path: str) -> Metric:
-    """A user's function with the attributes `needs`, `greater_is_better`, `best`, `proportional`, `decides` and
-    `problem_types`, all optional.
+    """A user's function with the attributes `needs`, `greater_is_better`, `best`, `proportional`, `logarithm`,
+    `positive`, `decides` and `problem_types`, all optional.
     """
     module = path.partition(":")[0]
     if module == "__main__" or "<" in path:
@@ -149,6 +150,9 @@ def _own_metric(path: str) -> Metric:
         raise SettingsError(
             f"metric {path!r} has best={best!r}; give the score of a perfect prediction, a finite number"
         )
+    logarithm: Any = getattr(function, "logarithm", "")
+    if logarithm not in LOGARITHMS:
+        raise SettingsError(f"metric {path!r} has logarithm={logarithm!r}; use 'log', 'log1p', or none")
     spec = MetricSpec(
         name=path,
         summary=(function.__doc__ or "").strip().partition("\n")[0],
@@ -159,6 +163,8 @@ def _own_metric(path: str) -> Metric:
         best=float(best),
         decides=bool(getattr(function, "decides", True)),
         proportional=bool(getattr(function, "proportional", False)),
+        logarithm=logarithm,
+        positive=bool(getattr(function, "positive", False)),
     )
     return Metric(name=path, spec=spec)
 

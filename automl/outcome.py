@@ -83,6 +83,8 @@ class FitOutcome:
     """Models were fitted, but none was better than the baseline, which is what predicts."""
     limits_kept: bool = True
     """Whether the predictor keeps the limits on latency and size."""
+    only_baseline_fits: bool = False
+    """Models were fitted, but none keeps the limits on latency and size: the baseline predicts, which does."""
     lost_models: tuple[str, ...] = ()
     """A line for each model none of whose trials succeeded, with the most frequent cause."""
     faults: tuple[str, ...] = ()
@@ -174,9 +176,10 @@ def finish_run(store: Store, ending: Ending, *, registry: Registry, clock: Clock
         interrupted=result.interrupted,
         nothing_learned=alone and not result.limited,
         limits_kept=ending.limits_kept,
+        only_baseline_fits=alone and result.limited,
         lost_models=lost,
     )
-    told = ("only_baseline", "limits_kept", "reasons", "interrupted", "seconds")
+    told = ("only_baseline", "limits_kept", "only_baseline_fits", "reasons", "interrupted", "seconds")
     store.set_facts({**{name: getattr(outcome, name) for name in told}, "status": "done"})
     return outcome
 

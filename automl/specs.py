@@ -232,6 +232,12 @@ class MetricSpec(Spec):
     proportional: bool = False
     """Whether it judges errors in proportion to the value, or of its logarithm (mape, rmsle): then the zero of the
     user's unit matters, and models see values that are not shifted."""
+    logarithm: Literal["", "log", "log1p"] = ""
+    """The logarithm of the target whose squared errors it judges, or nearly so: where all values have one, models are trained
+    on it, with ``rmse`` as the metric, and their predictions turned back."""
+    positive: bool = False
+    """Whether predictions of 0 or below are infinitely wrong, though targets of 0 are not: they are raised to a small share
+    of the mean."""
 
 
 @dataclass(frozen=True, kw_only=True)

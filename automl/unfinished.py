@@ -103,6 +103,7 @@ def ended_run(reader: RunReader, registry: Registry) -> FitOutcome:
         score=meta["score"],
         interrupted=meta["interrupted"],
         limits_kept=meta["limits_kept"],
+        only_baseline_fits=meta.get("only_baseline_fits", False),
         notice=f"the run in {reader.folder} had ended{_why_ended(meta['reasons'])}: nothing was left to do, and nothing was changed",
     )
 

@@ -19,7 +19,7 @@ MEANINGS = {
     BASELINE: "a predictor was saved, but only the dummy could be fitted",
     RUN: "a run folder or predictor cannot be read or written",
     PLUGIN: "a plugin that is asked for is broken or clashes, or a package that it needs is missing",
-    LIMITS: "a predictor was saved, but nothing that keeps --max-latency-ms and --max-size-mb was found",
+    LIMITS: "a predictor was saved, but no model that keeps --max-latency-ms and --max-size-mb was found",
     HANGUP: "stopped as the terminal was closed (SIGHUP); what `fit` had found by then is saved",
     INTERRUPTED: "stopped by Ctrl+C; what `fit` had found by then is saved",
     TERMINATED: "stopped by SIGTERM, as batch systems send it; what `fit` had found by then is saved",

@@ -13,13 +13,14 @@ import click
 from automl.cli.exits import EPILOG
 from automl.cli.options import NearestChoice, data_options, make_settings, output_options, source_of
 from automl.cli.watching import TestScore, watching
-from automl.errors import AutomlError, SettingsError
+from automl.errors import AutomlError, DataError, SettingsError
 from automl.scalars import writes_number
 from automl.settings import PRESETS
 
 if TYPE_CHECKING:
     from automl.cli.output import Output
     from automl.outcome import FitOutcome
+    from automl.settings import Settings
 
 
 class FitCommand(click.Command):
@@ -129,10 +130,13 @@ def fit_command(output: Output, train: str, out: str | None, test: str | None, *
     if test is not None and not Path(test).exists():
         raise SettingsError(f"--test {test} is not there; give a table that has the target")
     from automl.api import fit_run
+    from automl.data.image_input import is_images
     from automl.registry import load_registry
     from automl.workspace import reserved_folder
 
     registry = load_registry()
+    if test is not None and not is_images(test, settings.image_column):
+        _check_test(test, settings)
     with (
         reserved_folder(name_of(train)) if out is None else nullcontext(Path(out)) as folder,
         watching(output, registry, folder, settings.trackers) as watch,
@@ -151,6 +155,19 @@ def fit_command(output: Output, train: str, out: str | None, test: str | None, *
 def name_of(train: str) -> str:
     """What a run on this table is called."""
     return "stdin" if train == "-" else Path(train).name.partition(".")[0] or "table"
+
+
+def _check_test(test: str, settings: Settings) -> None:
+    """Refuse a table that nothing could be scored on before the search, which may take hours."""
+    from automl.data.amount import ReadLimit
+    from automl.data.nearest import nearest
+    from automl.data.read import read_table
+
+    names = read_table(test, dedupe=settings.dedupe, limit=ReadLimit(seconds=1.0)).table.column_names
+    if settings.target not in names:
+        raise DataError(
+            f"--test {test} has no column {settings.target!r}, the target; {nearest(settings.target, names)}"
+        )
 
 
 def _score(outcome: FitOutcome, test: str) -> TestScore:

@@ -126,6 +126,8 @@ def tell_outcome(output: Output, outcome: FitOutcome, tested: TestScore | None) 
         warn(hint)
     if not outcome.limits_kept:
         warn("the predictor does not keep the limits on latency and size: see `limits` above, and raise them")
+    if outcome.only_baseline_fits:
+        warn("no model keeps the limits on latency and size: the predictor is the dummy; raise them")
     if outcome.nothing_learned:
         warn("no model was better than a constant out of fold: the predictor is the dummy")
     if tested is not None and tested.error is not None:
@@ -192,6 +194,7 @@ def fit_document(outcome: FitOutcome, tested: TestScore | None) -> dict[str, Any
         "seconds": outcome.seconds,
         "only_baseline": outcome.only_baseline,
         "limits_kept": outcome.limits_kept,
+        "only_baseline_fits": outcome.only_baseline_fits,
         "interrupted": outcome.interrupted,
         "notice": outcome.notice,
         "faults": list(outcome.faults),

@@ -133,6 +133,6 @@ def _code(outcome: FitOutcome, tested: TestScore | None) -> int:
         return INTERRUPTED
     if tested is not None and tested.error is not None:
         return exit_code(tested.error)
-    if not outcome.limits_kept:
+    if outcome.only_baseline_fits or not outcome.limits_kept:
         return LIMITS
     return BASELINE if outcome.only_baseline else DONE

@@ -65,6 +65,8 @@ _OF_VALUES: tuple[tuple[str, str, bool], ...] = (
 )
 _PROPORTIONAL = frozenset({"gamma_deviance", "mape", "msle", "poisson_deviance", "rmsle"})
 """Those for which the zero of the user's unit matters."""
+_LOGARITHMS: dict[str, Literal["log", "log1p"]] = {"gamma_deviance": "log", "msle": "log1p", "rmsle": "log1p"}
+"""Those that judge squared errors of a logarithm; the gamma deviance of small errors is theirs, to the third order."""
 _ONE_SIDED = frozenset({"precision", "precision_macro", "precision_weighted", "recall"})
 """Those that are best when hardly anything, or everything, is said to be of a class."""
 _ALIASES: dict[str, tuple[str, ...]] = {
@@ -125,4 +127,6 @@ def _spec(
         best=1.0 if greater else 0.0,
         aliases=_ALIASES.get(name, ()),
         proportional=name in _PROPORTIONAL,
+        logarithm=_LOGARITHMS.get(name, ""),
+        positive=name == "poisson_deviance",
     )

@@ -29,7 +29,6 @@ BLOCK_LEAVES, BLOCK_ROWS = 4_000, 200
 26 classes and 120 rounds in 0.4 of the CPU time."""
 WIDE = 1000
 """Tables with so many columns, and more than rows, get coarser bins."""
-LOG_METRICS = frozenset({"rmsle", "msle"})
 OBJECTIVES = {"mae": "regression_l1", "median_ae": "regression_l1", "mape": "mape"}
 
 
@@ -73,7 +72,7 @@ class LightGBM:
         handling: Any = self._config.get("categories", "native")
         self._columns = TreeColumns(task, seed, handling, crosses=crosses_of(self._config))
         self._booster: Any = None
-        self._log_target = False
+        self._log_link = False
         self._factors: NDArray[np.float64] | None = None
         self._rate = float(self._config.get("learning_rate", LIBRARY_RATE))  # type: ignore[arg-type]
         """The learning rate of the last trees."""
@@ -95,10 +94,12 @@ class LightGBM:
         # Fitted anew from the same rows and seed, so the same as the checkpoint's: its `transform` would show
         # the training rows target means that hold their own target.
         features = self._columns.fit_transform(train)
-        self._log_target = self._task.metric in LOG_METRICS and bool((train.target >= 0).all())
+        # Counts: the booster sums up logarithms of the mean (the Poisson objective needs a target above 0 somewhere).
+        counts = self._task.metric == "poisson_deviance" and not self._task.is_classification
+        self._log_link = counts and bool((train.target >= 0).all() and (train.target > 0).any())
         if effort.checkpoint is not None:
             old = type(self).load(effort.checkpoint, self._config, self._task, self._seed)
-            if (old._columns.names, old._log_target) == (self._columns.names, self._log_target):
+            if (old._columns.names, old._log_link) == (self._columns.names, self._log_link):
                 self._booster = old._booster
         before = self._booster.current_iteration() if self._booster is not None else 0
         self._factors = class_factors(train, self._task, self._config)
@@ -151,10 +152,9 @@ class LightGBM:
         import lightgbm as lgb
 
         assert rows.target is not None
-        target = np.log1p(rows.target) if self._log_target else rows.target
         return lgb.Dataset(
             features,
-            label=np.asarray(target, dtype=np.float64),
+            label=np.asarray(rows.target, dtype=np.float64),
             weight=row_weights(rows, self._factors),
             reference=reference,
             params=parameters,
@@ -200,11 +200,8 @@ class LightGBM:
             return {"objective": "binary", "metric": "binary_logloss"}
         if self._task.problem_type == "multiclass":
             return {"objective": "multiclass", "num_class": self._task.class_count, "metric": "multi_logloss"}
-        objective = OBJECTIVES.get(self._task.metric, "regression")
-        return {
-            "objective": objective,
-            "metric": {"regression": "l2", "regression_l1": "l1", "mape": "mape"}[objective],
-        }
+        objective = "poisson" if self._log_link else OBJECTIVES.get(self._task.metric, "regression")
+        return {"objective": objective, "metric": {"regression": "l2", "regression_l1": "l1"}.get(objective, objective)}
 
     # -- using ------------------------------------------------------------------------------------
 
@@ -219,7 +216,7 @@ class LightGBM:
         if self._task.problem_type == "multiclass":
             shares = np.exp(raw - raw.max(axis=1, keepdims=True))
             return np.asarray(shares / shares.sum(axis=1, keepdims=True), dtype=np.float64)
-        return np.expm1(raw) if self._log_target else raw
+        return np.exp(raw) if self._log_link else raw
 
     def _raw(self, features: NDArray[np.float32]) -> NDArray[np.float64]:
         """The sum of the trees, ``(rows,)`` or ``(rows, classes)``."""
@@ -237,7 +234,7 @@ class LightGBM:
     def save(self, folder: Path) -> None:
         """LightGBM's text format; the rest as JSON and arrays."""
         self._booster.save_model(str(folder / "booster.txt"), num_iteration=self._best())
-        (folder / "lightgbm.json").write_text(json.dumps({"log_target": self._log_target}))
+        (folder / "lightgbm.json").write_text(json.dumps({"log_link": self._log_link}))
         self._columns.save(folder)
 
     @classmethod
@@ -248,7 +245,7 @@ class LightGBM:
         model = cls(config, task, seed)
         model._columns = TreeColumns.load(folder, task, seed)
         try:
-            model._log_target = bool(json.loads((folder / "lightgbm.json").read_text())["log_target"])
+            model._log_link = bool(json.loads((folder / "lightgbm.json").read_text())["log_link"])
             text = (folder / "booster.txt").read_text()
             check_text(text, len(model._columns.names))
             model._booster = lgb.Booster(model_str=text)

@@ -103,7 +103,20 @@ def test_the_dummy_is_what_remains_where_only_it_is_small_enough(tmp_path):
     assert outcome.limits_kept
     assert [member.model for member in outcome.predictor.parts.members] == ["dummy"]
     assert "predictor: no model keeps the limits on latency and size: the predictor is the baseline" in outcome.reasons
+    assert outcome.only_baseline_fits
     assert not outcome.nothing_learned
+
+
+def test_the_command_says_so_where_only_the_dummy_is_small_enough(tmp_path, capsys):
+    table().to_csv(tmp_path / "train.csv", index=False)
+    code = run_command(
+        ["fit", str(tmp_path / "train.csv"), "--target", "win", "--trials", "1", "--models", "random_forest", "--executor", "inline",
+         "--max-size-mb", "0.009", "--out", str(tmp_path / "run")],
+        Session(started=0.0),
+    )  # fmt: skip
+
+    assert code == 6
+    assert "no model keeps the limits on latency and size: the predictor is the dummy" in capsys.readouterr().err
 
 
 def test_the_fast_preset_has_one_model_for_each_member(free, tmp_path):

@@ -146,14 +146,44 @@ def test_a_model_may_ask_for_the_users_unit(tmp_path):
     assert facts["least"] >= data["price"].min() > 10
 
 
-def test_logarithms_are_taken_of_the_users_unit(tmp_path):
-    """With rmsle a model may take the logarithm of what it gets: zero must stay where it is."""
+def test_models_see_the_logarithm_that_the_metric_judges(tmp_path):
+    """With rmsle a stranger's model that knows squares only gets logarithms, and is told that squares count."""
     data = houses(centre=20.0)
     outcome, facts = facts_of_a_stranger(tmp_path / "run", data, metric="rmsle")
 
-    assert facts["least"] >= data["price"].min() > 10
-    assert 1.0 == facts["logs"]
+    assert -10 < facts["least"] < 0
+    assert 0.0 == facts["logs"]
     assert 0 < outcome.score < 0.1
+    assert outcome.predictor.predict(data).mean() == pytest.approx(20.0, rel=0.05)
+
+
+def test_a_model_that_asks_for_the_users_unit_takes_logarithms_itself(tmp_path):
+    _, facts = facts_of_a_stranger(tmp_path / "run", houses(centre=20.0), metric="rmsle", raw_target=True)
+
+    assert facts["least"] > 10
+    assert 1.0 == facts["logs"]
+
+
+@pytest.mark.parametrize("metric", ["rmsle", "gamma_deviance"])
+def test_a_line_of_logarithms_is_found_by_a_linear_model(tmp_path, metric):
+    rng = np.random.default_rng(0)
+    data = pd.DataFrame({"size": rng.normal(size=400), "other": rng.normal(size=400)})
+    data["price"] = np.exp(2 * data["size"] + 6 + rng.normal(scale=0.1, size=400))
+    outcome = run(tmp_path / "run", data, ["linear"], metric=metric)
+    far = outcome.predictor.predict(data.assign(size=50.0))
+
+    assert outcome.score < (0.15 if metric == "rmsle" else 0.02)
+    assert data["price"].max() < far.max() < 3 * data["price"].max()
+
+
+def test_predictions_of_counts_are_above_zero(tmp_path):
+    rng = np.random.default_rng(0)
+    data = pd.DataFrame({"size": rng.normal(size=400)})
+    data["price"] = rng.poisson(np.exp(data["size"] - 1)).astype(float)
+    outcome = run(tmp_path / "run", data, ["linear", "lightgbm"], metric="poisson_deviance")
+
+    assert outcome.predictor.predict(data).min() > 0
+    assert outcome.score < 1.2
 
 
 def test_far_from_zero_proportions_are_plain_differences(tmp_path):
@@ -186,6 +216,21 @@ def test_a_unit_survives_json():
 
     assert unit.shifts_proportions
     assert unit == TargetUnit.from_dict(unit.to_dict())
+
+
+@pytest.mark.parametrize(("bend", "values"), [("log", [0.5, 3.0, 900.0]), ("log1p", [0.0, 3.0, 900.0])])
+def test_logarithms_come_back_and_stay_near_what_was_seen(bend, values):
+    unit = find_unit(np.array(values), proportional=True, bend=bend)
+    low, high = unit.from_model(np.array([-1e6, 1e6]))
+
+    assert unit == TargetUnit.from_dict(unit.to_dict())
+    assert values == pytest.approx(unit.from_model(unit.to_model(np.array(values))))
+    assert (low, high) == pytest.approx((values[0] / np.e, 900 * np.e) if bend == "log" else (0.0, 901 * np.e - 1))
+
+
+def test_values_without_logarithm_are_left_as_they_are():
+    assert TargetUnit() == find_unit(np.array([0.0, 3.0, 900.0]), proportional=True, bend="log")
+    assert TargetUnit(least=0.301) == find_unit(np.array([0.0, 3.0, 900.0]), proportional=True, positive=True)
 
 
 @pytest.mark.parametrize(("values", "scale"), [([1.0, 50.0], 1.0), ([1e-9, 3e-9], 2.0**-30)])

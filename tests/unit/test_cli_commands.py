@@ -107,12 +107,22 @@ def test_only_the_dummy_has_an_exit_code_of_its_own(call, tmp_path):
     assert "only the dummy could be fitted" in call.err
 
 
-def test_a_test_table_without_target_does_not_cost_the_run(call, tmp_path):
+def test_a_test_table_without_target_is_refused_before_the_search(call, tmp_path):
+    call("fit", "train.csv", "--target", "kind", "--models", "linear", "--out", f"{tmp_path}/run", "--test",
+         "new.csv", *QUICK, expect=2)  # fmt: skip
+
+    assert "--test new.csv has no column 'kind', the target; " in call.err
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_test_table_that_lacks_columns_does_not_cost_the_run(call, tmp_path):
+    narrow = tmp_path / "narrow.csv"
+    narrow.write_text("kind,other\n" + "".join(f'"{row["kind"]}",1\n' for row in rows_of("test.csv")))
     out = call("fit", "train.csv", "--target", "kind", "--models", "linear", "--out", f"{tmp_path}/run", "--test",
-               "new.csv", *QUICK, expect=2)  # fmt: skip
+               str(narrow), *QUICK, expect=2)  # fmt: skip
 
     assert "predictor" in out
-    assert "the run is complete, but new.csv could not be scored" in call.err
+    assert "narrow.csv could not be scored" in call.err
 
 
 def test_a_folder_with_files_is_refused_and_kept(call, tmp_path):

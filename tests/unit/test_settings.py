@@ -86,3 +86,17 @@ def test_files_may_be_paths(name):
 def test_blanks_around_names_do_not_matter():
     made = Settings(target="y", strategy=" hyperband ", fidelity="rows ", executor=" inline")
     assert ("hyperband", "rows", "inline") == (made.strategy, made.fidelity, made.executor)
+
+
+def test_columns_may_be_named_by_their_numbers():
+    """As those of an array or of a frame that was given no names."""
+    made = make_settings(0, {"drop": [np.int64(2), "a"], "group": 1})
+
+    assert ("0", "1", ("2", "a")) == (made.target, made.group, made.drop)
+    assert ("3",) == make_settings("y", {"drop": 3}).drop
+
+
+@pytest.mark.parametrize(("target", "options"), [(("a", "b"), {}), (1.5, {}), (True, {}), ("y", {"weight": ["w"]})])
+def test_what_is_no_name_of_a_column_is_refused(target, options):
+    with pytest.raises(SettingsError, match="must be the name of a column, such as 'price', or its number"):
+        make_settings(target, options)
