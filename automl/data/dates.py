@@ -23,7 +23,9 @@ FORMATS = (
 )  # fmt: skip
 """Formats that are tried, in this order on a tie. Years may have two digits where they come last."""
 DIGITS = "%Y%m%d"
-"""Of whole numbers such as 20190305 only: text of digits is a code or a number."""
+"""Of whole numbers such as 20190305, and beside other dates only: text of digits alone is a code or a number."""
+FEWEST_OTHERS = 0.2
+"""Share of values that must look like dates of other forms where the rest is eight digits."""
 _YEAR_1000 = -30_610_224_000
 """Seconds since 1970: what Arrow reads as earlier was a year of fewer digits."""
 DAY = 86_400
@@ -150,6 +152,8 @@ def find_formats(texts: pa.Array) -> tuple[list[str], float]:
         masks[form] = ~np.isnan(_parse_clean(cleaned, [form]))
         if masks[form].all():  # later ones could read no more
             break
+    if any(mask.any() for mask in masks.values()) and not any(mask.all() for mask in masks.values()):
+        masks[DIGITS] = ~np.isnan(_parse_clean(cleaned, [DIGITS]))
     for _ in range(3):  # more than three ways of writing in one column are noise
         gains = {form: int((mask & ~read).sum()) for form, mask in masks.items()}
         best = max(masks, key=lambda form: gains[form])
@@ -163,6 +167,8 @@ def find_formats(texts: pa.Array) -> tuple[list[str], float]:
 def looks_like_dates(texts: list[str]) -> bool:
     """A cheap look at a few texts: digits with separators, not too long."""
     some = [text for text in texts[:50] if text not in MISSING_TOKENS]
+    others = [text for text in some if not (len(text) == 8 and text.isdigit())]
+    some = others if len(others) >= FEWEST_OTHERS * len(some) else some  # "20190305" between "5.3.2019" and the like
     good = [
         6 <= len(text) <= 40 and any(char.isdigit() for char in text) and any(char in "-/.: ," for char in text)
         for text in some

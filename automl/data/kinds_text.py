@@ -110,7 +110,23 @@ def _numbers(texts: _Texts) -> Fitted | None:
     finding = Finding(level="repair", code="numbers-as-text", column=name, count=unread, message=message)
     params = {"as_text": True, "decimal_comma": comma}
     column = fitted.number(name, texts.column, f"{rows:,} numbers written as text", params)
-    return column, [finding, *sign_finding(name, sign)]
+    return column, [finding, *sign_finding(name, sign), *_mixed_percent(texts, ~wrong)]
+
+
+def _mixed_percent(texts: _Texts, read: NDArray[np.bool_]) -> list[Finding]:
+    """A warning where some numbers have a percent sign and others none: 5% may be what another row calls 0.05."""
+    import pyarrow.compute as pc
+
+    signed = pc.ends_with(pc.utf8_trim_whitespace(texts.real), "%").to_numpy(zero_copy_only=False).astype(bool) & read
+    bare = read & ~signed
+    if not (signed.any() and bare.any()):
+        return []
+    of_percent, of_others = (texts.real[int(np.flatnonzero(mask)[0])].as_py() for mask in (signed, bare))
+    message = (
+        f"column {texts.name!r}: {int(texts.counts[signed].sum()):,} values have a percent sign, such as {of_percent!r}, the others, such "
+        f"as {of_others!r}, none; all are read as they are written, {of_percent!r} as {of_percent.strip().rstrip('%')}: write all one way"
+    )
+    return [Finding(level="warning", code="mixed-percent", column=texts.name, message=message)]
 
 
 def _codes(texts: _Texts) -> Fitted | None:

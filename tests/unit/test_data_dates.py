@@ -262,3 +262,20 @@ def test_what_the_user_says_of_days_as_numbers_counts():
         schema, _ = fit_schema(raw, Roles(target=None, columns={"d": kind}))
 
         assert kind == schema.columns[0].kind
+
+
+@pytest.mark.parametrize("form", ["%Y-%m-%d", "%d.%m.%Y", "%d/%m/%Y", "%b %d, %Y", "%Y/%m/%d"])
+def test_eight_digits_between_other_dates_are_dates(form):
+    """A column that two systems wrote."""
+    values = [day.strftime("%Y%m%d" if place % 3 else form) for place, day in enumerate(DAYS)]
+    schema, _ = fit(values)
+
+    assert "date" == schema.columns[0].kind
+    assert since_1970(*DAYS[:9]) == days_of(schema, values[:9])[0]
+    assert since_1970(DAYS[0]) == days_of(schema, [DAYS[0].strftime("%Y%m%d")])[0]
+
+
+def test_codes_of_eight_digits_between_words_are_no_dates():
+    values = ["unknown" if place % 3 else day.strftime("%Y%m%d") for place, day in enumerate(DAYS)]
+
+    assert "date" != fit(values)[0].columns[0].kind

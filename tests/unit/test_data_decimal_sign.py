@@ -174,3 +174,12 @@ def test_a_later_file_that_seems_to_have_the_other_sign_is_told(tmp_path, traini
 
     assert len(told) == len(findings)
     assert all(repr(text) in one.message for text, one in zip(told, findings, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("values", "told"), [(["5%", "0.07", "12%"], True), (["5%", "7%", None], False), (["5", "7 ", "8"], False)]
+)
+def test_a_column_with_and_without_percent_signs_has_a_warning(values, told):
+    _, findings, _ = fitted({"x": values * 20, "z": list(range(60))})
+
+    assert told == (("mixed-percent", "x") in findings)
