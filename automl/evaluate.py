@@ -19,6 +19,7 @@ from automl.latency import folder_megabytes, time_rows
 from automl.member import Member, fit_member, load_member
 from automl.protocols import Config, Effort
 from automl.run_folder import DATA_FOLDER
+from automl.saved_files import fault_of
 from automl.specs import load_object
 
 if TYPE_CHECKING:
@@ -105,6 +106,8 @@ _saved_well: set[str] = set()
 CHECKED_MEGABYTES = 20.0
 """Larger models are not loaded again to see whether that works."""
 CHECKED_ROWS = 5
+SAME = 1e-4
+"""Predictions are the same up to this share: other threads and devices add up in another order."""
 
 
 def _open(job: FoldJob) -> _Opened:
@@ -152,6 +155,7 @@ def run_fold(job: FoldJob) -> FoldResult:
     data = _data(job, opened)
     train, valid, encoder, shared = forms_of(job, data, train_rows, valid_rows)
     prepared = time.monotonic()
+    _lock(valid)
     effort = Effort(
         fidelity=dict(job.fidelity),
         full=dict(job.full),
@@ -200,6 +204,14 @@ def run_fold(job: FoldJob) -> FoldResult:
         row_ms=row_ms,
         megabytes=folder_megabytes(job.folder, skip=PREDICTIONS_FILE),
     )
+
+
+def _lock(valid: TableData | MatrixData | ImageData | None) -> None:
+    """What judges a model is not for it to change, as the training rows are not."""
+    for name in ("target", "weight", "values", "numbers", "codes"):
+        array = getattr(valid, name, None)
+        if array is not None:
+            array.flags.writeable = False
 
 
 def _import(job: FoldJob) -> Any:
@@ -258,22 +270,32 @@ def _rows(job: FoldJob, opened: _Opened) -> tuple[NDArray[np.int64], NDArray[np.
 
 
 def _check_saved(job: FoldJob, factory: Any, member: Member, data: TableData | ImageData, shared: str | None) -> None:
-    """Once for each model and process: what was saved can be loaded again and predicts. A model that cannot fails here,
-    where it costs its own trials, and not the predictor whose member it would be. Large ones are not read twice.
+    """Once for each model and process: what was saved is safe to load, can be loaded again and predicts the same. A model
+    that cannot fails here, where it costs its own trials, and not the predictor whose member it would be. Large ones are
+    not read twice.
     """
     import numpy as np
 
     if job.factory in _saved_well or folder_megabytes(job.folder) > CHECKED_MEGABYTES:
         return
+    if fault := fault_of(job.folder):
+        raise RunError(f"the model's save left what a predictor must not hold: {fault}")
     encoders = {} if shared is None or member.encoder is None else {shared: member.encoder}
+    rows = data.take(np.arange(min(CHECKED_ROWS, len(data))))
     try:
         again = load_member(job.folder, factory, config=job.config, task=job.task, seed=job.seed, encoders=encoders)
-        again.predict(data.take(np.arange(min(CHECKED_ROWS, len(data)))))
+        found = again.predict(rows)
     except Exception as error:
         cause = error.__cause__ or error
         raise RunError(
             f"the model cannot be used after it was saved: {type(cause).__name__}: {cause}; see its save and load"
         ) from error
+    before = member.predict(rows)
+    if not np.allclose(before, found, rtol=SAME, atol=SAME * float(np.abs(before).max(initial=0.0))):
+        raise RunError(
+            f"the model predicts {found.ravel()[:3].tolist()} after it was saved and loaded, where it had predicted "
+            f"{before.ravel()[:3].tolist()}; see its save and load"
+        )
     _saved_well.add(job.factory)
 
 

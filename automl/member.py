@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 MEMBER_FILE = "member.json"
 MODEL_FOLDER = "model"
 MATRIX_FOLDER = "matrix"
+NO_NUMBERS = "cSUMmV"
+"""Kinds of arrays that numpy would turn into numbers, or half of them, though they are none."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -212,6 +214,10 @@ def check_predictions(raw: Any, task: Task, present: tuple[int, ...], rows: int)
     """Predictions in full shape, or RunError saying what is wrong with them."""
     import numpy as np
 
+    kind = np.asarray(raw).dtype.kind if isinstance(raw, np.ndarray) else "O"
+    if kind in NO_NUMBERS or (isinstance(raw, np.ma.MaskedArray) and np.ma.getmaskarray(raw).any()):
+        what = "values that are masked" if kind not in NO_NUMBERS else f"an array of {raw.dtype}"
+        raise RunError(f"the model's predict returned {what}; it must return an array of real numbers")
     try:
         values = np.asarray(raw, dtype=np.float64)
     except (TypeError, ValueError) as error:

@@ -8,6 +8,7 @@ from automl.checksums import check_files
 from automl.errors import PredictorError
 from automl.member import MEMBER_FILE, Member, load_member
 from automl.predictor_file import PREDICTOR_FILE, MemberRecord, Parts
+from automl.saved_files import link_out_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 def check_members(records: Sequence[MemberRecord], folder: Path, registry: Registry) -> None:
     """PredictorError when a member's plugin or files are not there, or lie outside of the predictor's folder."""
+    if link := link_out_of(folder):
+        raise PredictorError(f"{folder / link} is a link that leads out of the predictor; do not use this predictor")
     for record in records:
         spec, contested = registry.models.get(record.model), registry.contested.get(("models", record.model), "")
         if contested and (spec is None or spec.distribution != record.distribution):

@@ -144,7 +144,7 @@ class Search:
             left = self.context.clock.search_left()
             # A little grace: models that stop at the deadline still have to predict and save.
             grace = 0.0 if left == float("inf") else 0.4 * (self.context.clock.left() - left)
-            result = self.executor.wait(min(left + grace, 0.5) if left != float("inf") else 0.5)
+            result = self.executor.wait(max(min(left + grace, 0.5), 0.0) if left != float("inf") else 0.5)
             if result is not None:
                 self._job_back(result)
                 self._stopping.check_patience()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import warnings
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from functools import partial
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING
 from automl.arrange import Arranged, run_info
 from automl.choosing import choose_members
 from automl.clock import Clock
+from automl.errors import AutomlError, PluginError
 from automl.interrupts import held_back
 from automl.machine import Machine, modules_to_preload
 from automl.outcome import Ending, FitOutcome, finish_run, member_records
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from automl.past import Past
     from automl.registry import Registry
     from automl.settings import Settings
+    from automl.specs import ExecutorSpec
     from automl.store import Store
 
 
@@ -97,8 +100,39 @@ def working(
             folder=logs.folder(),
         )
         assert settings.executor is not None
-        with closing(registry.get("executors", settings.executor).load()(executor_settings)) as executor:
+        spec = registry.get("executors", settings.executor)
+        executor = _make_executor(spec, executor_settings)
+        try:
             yield executor, logs.folder()
+        finally:
+            _close_executor(spec, executor)
+
+
+def _make_executor(spec: ExecutorSpec, settings: ExecutorSettings) -> Executor:
+    """PluginError, which names it, for an executor that cannot be made."""
+    try:
+        made: Executor = spec.load()(settings)
+    except AutomlError:
+        raise
+    except (Exception, SystemExit) as error:
+        raise PluginError(
+            f"executor {spec.name!r} of plugin {spec.plugin!r} cannot be made: {type(error).__name__}: {error}; choose "
+            "another with --executor"
+        ) from error
+    return made
+
+
+def _close_executor(spec: ExecutorSpec, executor: Executor) -> None:
+    """What an executor does wrong at its end costs a warning: the run is complete, or has an error of its own."""
+    try:
+        executor.close()
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - a plugin's fault, whatever it is
+        warnings.warn(
+            f"executor {spec.name!r} of plugin {spec.plugin!r} failed when it was closed: {type(error).__name__}: {error}; "
+            "the run is not affected, but something of it may go on running",
+            RuntimeWarning,
+            stacklevel=2,
+        )
 
 
 def run_clock(started: float, settings: Settings) -> Clock:

@@ -2,116 +2,16 @@
 
 from __future__ import annotations
 
-import bz2
-import gzip
-import io
-import lzma
-import pickletools
-import tarfile
-import zipfile
-import zlib
 from typing import TYPE_CHECKING
 
-from automl.testing.rules import RuleBroken
+from automl.saved_files import fault_of
+from automl.testing.rules import require
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
-
-PICKLE_SUFFIXES = (".pkl", ".pickle", ".joblib", ".dill", ".cloudpickle")
-RUNS_CODE = {"GLOBAL", "STACK_GLOBAL", "INST", "OBJ", "NEWOBJ", "NEWOBJ_EX", "REDUCE", "BUILD", "EXT1", "EXT2", "EXT4"}
-"""Opcodes by which a pickle reaches for code."""
-DEPTH = 4
-"""How deep archives inside archives are opened."""
-FIRST_OPCODES = 3
-"""Valid opcodes after the protocol byte by which a pickle is told from other binary files: joblib puts raw
-arrays between the opcodes, so the whole file need not parse."""
 
 
 def check_no_pickle(folder: Path) -> None:
-    """Raise AssertionError for any file under `folder` that holds a pickle, or a link that leads out of it.
-
-    Looked for are the protocol bytes and opcodes, file names, arrays of objects in ``.npy``, and all of these
-    inside zip (``.npz``), tar, gzip, zlib, bz2 and xz files.
-    """
-    for path in sorted(folder.rglob("*")):
-        name = str(path.relative_to(folder))
-        if path.is_symlink():
-            raise RuleBroken(f"{name} is a link; a saved model must be a folder that can be moved")
-        if path.is_file():
-            _check(path.read_bytes(), name, DEPTH)
-
-
-def _check(content: bytes, name: str, depth: int) -> None:
-    if name.lower().endswith(PICKLE_SUFFIXES):
-        raise RuleBroken(f"{name} has the name of a pickle; save arrays as .npz and settings as .json")
-    if is_pickle(content):
-        raise RuleBroken(
-            f"{name} holds a pickle, which runs code when it is loaded; save arrays as .npz, settings as .json, "
-            "or use the library's own safe format"
-        )
-    if holds_objects(content):
-        raise RuleBroken(
-            f"{name} is an array of Python objects, which numpy stores as a pickle; use numbers or strings"
-        )
-    if depth:
-        for member, inner in _members(content):
-            _check(inner, f"{name}/{member}", depth - 1)
-
-
-def is_pickle(content: bytes) -> bool:
-    """Whether `content` is a pickle (protocol 2 and later by its first opcodes, earlier ones when they run code)."""
-    marked = len(content) > 2 and content[0] == 0x80 and 2 <= content[1] <= 5
-    seen = 0
-    dangerous = False
-    try:
-        for opcode, _, _ in pickletools.genops(content):
-            seen += 1
-            if marked and seen > FIRST_OPCODES:
-                return True
-            dangerous |= opcode.name in RUNS_CODE
-    except Exception:  # noqa: BLE001 - anything but an opcode raises here, in a dozen ways
-        return False
-    return marked or dangerous
-
-
-def holds_objects(content: bytes) -> bool:
-    """Whether `content` is a ``.npy`` file of objects."""
-    from numpy.lib import format as npy
-
-    if not content.startswith(npy.MAGIC_PREFIX):
-        return False
-    stream = io.BytesIO(content)
-    try:
-        read = {1: npy.read_array_header_1_0}.get(npy.read_magic(stream)[0], npy.read_array_header_2_0)
-        return bool(read(stream)[2].hasobject)
-    except ValueError:
-        return False
-
-
-def _members(content: bytes) -> Iterator[tuple[str, bytes]]:
-    """What is packed inside `content`, with a name for each."""
-    stream = io.BytesIO(content)
-    if zipfile.is_zipfile(stream):
-        with zipfile.ZipFile(stream) as archive:
-            for member in archive.namelist():
-                yield member, archive.read(member)
-        return
-    for name, head, unpack in (
-        ("gzip", b"\x1f\x8b", gzip.decompress),
-        ("zlib", b"\x78", zlib.decompress),
-        ("bz2", b"BZh", bz2.decompress),
-        ("xz", b"\xfd7zXZ", lzma.decompress),
-    ):
-        if content.startswith(head):
-            try:
-                yield name, unpack(content)
-            except (OSError, EOFError, ValueError, zlib.error, lzma.LZMAError):
-                return  # it only began like one
-            return
-    if content[257:262] == b"ustar":
-        with tarfile.open(fileobj=io.BytesIO(content)) as tar:
-            for entry in tar.getmembers():
-                file = tar.extractfile(entry)
-                if file is not None:
-                    yield entry.name, file.read()
+    """Raise AssertionError for any file under `folder` that holds a pickle, and for any link."""
+    fault = fault_of(folder)
+    require(not fault, fault)

@@ -167,7 +167,9 @@ def data_checks(spec: ModelSpec, problem_type: str) -> Iterator[Any]:
     """Those that apply to this form and problem type."""
     yield from (check_odd_column_names, check_few_rows, check_few_sampled_rows, check_one_validation_row)
     if problem_type == "regression":
-        yield from (check_constant_target, check_large_target)
+        yield check_constant_target
+        if spec.raw_target:  # others are given values that the engine has centred and scaled
+            yield check_large_target
     if problem_type == "multiclass":
         yield check_rare_class
     if spec.form == "table":

@@ -102,7 +102,7 @@ def check_model(
         model: a registered name, or a spec.
         problem_types: which of the spec's own to check; None for all.
         rows: training rows of most toy tables.
-        skip: names of checks to leave out, such as ``large_target``; give the reason beside it.
+        skip: names of checks to leave out, such as ``constant_target``; give the reason beside it.
     """
     checks = model_checks(model, problem_types=problem_types, rows=rows)
     left_out = set(skip)

@@ -1,6 +1,7 @@
 """Models that do what no model should, one fault each."""
 
 import os
+import pickle
 import signal
 import sys
 import threading
@@ -101,6 +102,16 @@ class Labels(Fair):
         return np.ones(len(data))
 
 
+class Complex(Fair):
+    def predict(self, data):
+        return super().predict(data) + 0.1j
+
+
+class Masked(Fair):
+    def predict(self, data):
+        return np.ma.masked_less(super().predict(data), 2.0)
+
+
 class NoneAtAll(Fair):
     def predict(self, data):
         return None
@@ -187,6 +198,32 @@ class Moves(Fair):
     def fit(self, train, valid, effort):
         os.chdir("/")
         return super().fit(train, valid, effort)
+
+
+class JudgesItself(Fair):
+    def fit(self, train, valid, effort):
+        valid.target[:] = 0
+        return super().fit(train, valid, effort)
+
+
+class LoadsAnother(Fair):
+    @classmethod
+    def load(cls, folder, config, task, seed):
+        made = super().load(folder, config, task, seed)
+        made.shares = made.shares[::-1].copy() + np.array([0.2, -0.2])
+        return made
+
+
+class Pickles(Fair):
+    def save(self, folder):
+        super().save(folder)
+        (folder / "more.bin").write_bytes(pickle.dumps({"shares": list(self.shares)}))
+
+
+class Links(Fair):
+    def save(self, folder):
+        super().save(folder)
+        (folder / "link").symlink_to(__file__)
 
 
 class SavesNothing(Fair):

@@ -196,3 +196,12 @@ def test_sums_cost_little(predictor):
 
     assert len(parts.files) > 20
     assert time.monotonic() - started < 2.0
+
+
+def test_a_link_out_of_a_predictor_is_refused(predictor, tmp_path):
+    """Whoever saves the predictor again, or sends it on, would give away what the link leads to."""
+    (tmp_path / "secret").write_text("mine")
+    (predictor / "members" / "more").symlink_to(tmp_path / "secret")
+
+    with pytest.raises(PredictorError, match=r"members.more is a link that leads out of the predictor"):
+        Predictor.load(predictor)

@@ -29,6 +29,7 @@ from automl import (
     Wait,
 )
 from automl.registry import load_registry
+from automl.saved_files import is_pickle
 from automl.testing import (
     FakeClock,
     check_metric,
@@ -46,7 +47,6 @@ from automl.testing import (
     toys,
 )
 from automl.testing.data import ODD_NAMES, arrays_of, renamed
-from automl.testing.files import is_pickle
 from automl.testing.search import Simulation
 from automl.testing.toy_models import ToyModel, distance
 
