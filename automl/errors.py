@@ -19,6 +19,11 @@ Every message says what was wrong, the value, and what to do instead.
 
 from __future__ import annotations
 
+import errno
+
+NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+"""What the system says where nothing more can be written."""
+
 
 class AutomlError(Exception):
     """Base of every error that automl raises on purpose."""

@@ -20,6 +20,7 @@ from automl.protocols import Executor, ExecutorSettings, RunSummary, Tracker
 from automl.run import Search
 from automl.run_lock import LOCK_FILE
 from automl.search_result import ENDED
+from automl.store import short_of_room
 from automl.tracking import TrackerGroup
 from automl.workspace import Workspace
 
@@ -45,7 +46,8 @@ def search_and_save(arranged: Arranged, store: Store, executor: Executor, past: 
         search = Search(context, course.strategy, course.baselines, executor, store, trackers)
         if past is not None:
             search.take_up(past)
-        found = search.run()
+        with short_of_room(folder):
+            found = search.run()
         reasons = (*reasons, *found.notes, f"{ENDED}{found.ended}")
         chosen = choose_members(run, search, found, store)
         result, reasons = chosen.result, (*reasons, *chosen.reasons)

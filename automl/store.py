@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from automl.errors import RunError
+from automl.errors import NO_ROOM, RunError
 from automl.run_folder import DATABASE, TRIALS_FOLDER, check_new_folder, nothing_found, remove_leftovers
 from automl.run_lock import RunLock
 from automl.run_trouble import unreadable
@@ -92,6 +92,20 @@ def writing(folder: Path, *, found: bool = True) -> Iterator[None]:
                 "a predictor of what was found"
             )
         raise RunError(f"the run folder {folder} cannot be written: {told}{advice}") from error
+
+
+@contextmanager
+def short_of_room(folder: Path) -> Iterator[None]:
+    """The same for what is written here and there while a run goes on: only where the disk has no room, or too little by
+    quota; other errors are not those of writing.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in NO_ROOM:
+            raise
+        with writing(folder):
+            raise
 
 
 class Store:

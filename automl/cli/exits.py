@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import errno
-
-from automl.errors import AutomlError, InputError, MetricError, PluginError, PredictorError, RunError
+from automl.errors import NO_ROOM, AutomlError, InputError, MetricError, PluginError, PredictorError, RunError
 from automl.interrupts import Terminated
 
 DONE, INTERNAL, INPUT, BASELINE, RUN, PLUGIN, LIMITS = 0, 1, 2, 3, 4, 5, 6
 INTERRUPTED, TERMINATED, HANGUP = 130, 143, 129
-NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
-"""Faults of a write to something that the error does not name, such as standard output."""
 
 MEANINGS = {
     DONE: "done",
