@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 from automl.failures import lost_models
 from automl.history import UNCOUNTED, counted
 from automl.machine import versions
+from automl.member import MATRIX_FOLDER, MODEL_FOLDER
 from automl.predictor import Predictor
 from automl.predictor_file import MemberRecord, Parts, write_predictor
-from automl.run_folder import fold_folder
+from automl.run_folder import fold_folder, trial_folder
 from automl.run_reader import leaderboard_rows
 from automl.store import Store, writing
 
@@ -24,10 +25,14 @@ if TYPE_CHECKING:
     from automl.data.records import Finding
     from automl.data.schema import Schema
     from automl.data.target import TargetCoding
-    from automl.history import Trial
+    from automl.history import History, Trial
     from automl.registry import Registry
     from automl.search_result import SearchResult
     from automl.task import Task
+
+
+LEAST_SECONDS = 0.3
+"""Time that must be left for cleaning up."""
 
 
 class Learned(Protocol):
@@ -181,7 +186,21 @@ def finish_run(store: Store, ending: Ending, *, registry: Registry, clock: Clock
     )
     told = ("only_baseline", "limits_kept", "only_baseline_fits", "reasons", "interrupted", "seconds")
     store.set_facts({**{name: getattr(outcome, name) for name in told}, "status": "done"})
+    drop_models(folder, result.history, {record.trial for record in ending.members}, clock)
     return outcome
+
+
+def drop_models(folder: Path, history: History, members: Collection[int], clock: Clock) -> None:
+    """Remove the fitted models of trials that are in no predictor: a run that has ended reads them no more, and a forest for
+    each fold of each trial fills a disk. What there is no time for stays.
+    """
+    for trial in history:
+        if clock.left() < LEAST_SECONDS:
+            return
+        if trial.id not in members:
+            for path in trial_folder(folder, trial.id).glob("fold-*/*"):
+                if path.name in (MODEL_FOLDER, MATRIX_FOLDER):
+                    shutil.rmtree(path, ignore_errors=True)
 
 
 def _told_alone(store: Store, *, limited: bool) -> tuple[str]:

@@ -464,3 +464,16 @@ def test_a_refit_is_told_what_the_folds_reported(tmp_path, monkeypatch):
     assert facts == told[-1]
     assert facts["rounds"] > 0
     assert not any(told[:-1])
+
+
+def test_an_ended_run_keeps_the_models_of_its_predictor_only(tmp_path):
+    """A forest for each fold of each trial fills a disk; out-of-fold predictions stay."""
+    options = {"models": ["linear", "extra_trees"], "folds": 2, "trials": 6, "executor": "inline"}
+    outcome = fit_run(table().drop(columns="value"), make_settings("win", options), out=tmp_path / "run")
+    members = {member.trial for member in outcome.predictor.parts.members}
+    fitted = {int(path.parent.parent.name) for path in (tmp_path / "run" / "trials").glob("*/fold-*/model")}
+    judged = {int(path.parent.parent.name) for path in (tmp_path / "run" / "trials").glob("*/fold-*/predictions.npy")}
+
+    assert members == fitted
+    assert members < judged
+    assert len(automl.load(tmp_path / "run").predict(table(20, 1))) == 20
