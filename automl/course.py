@@ -96,6 +96,7 @@ def build_strategy(run: Run) -> Course:
         queue=starts.queue,
         in_order=in_order,
         suited=options,
+        seconds=run.clock.search_left(),
     )
     told = f"{asked} chose {name}: {why}" if why else name
     if options:
@@ -149,7 +150,14 @@ def recall_course(run: Run, plain: Mapping[str, Any]) -> Course:
     if models:
         space = joint_space(models, run.ready.prepared.task, search_weights(models), run.settings.space)
         strategy = make_strategy(
-            name, run.registry, space, seed=run.settings.seed, queue=queue, in_order=in_order, suited=options
+            name,
+            run.registry,
+            space,
+            seed=run.settings.seed,
+            queue=queue,
+            in_order=in_order,
+            suited=options,
+            seconds=run.clock.search_left(),
         )
     return Course(
         strategy=strategy,

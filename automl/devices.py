@@ -5,10 +5,12 @@ The engine knows devices by name only; whether one is there, the plugin says who
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from automl.errors import PluginError, SettingsError
+from automl.plugin_calls import patience, two_texts
 from automl.specs import load_object
 
 if TYPE_CHECKING:
@@ -31,13 +33,23 @@ class Device:
     why: str
 
 
+class DeviceFaultsError(PluginError):
+    """Plugins failed when they were asked for the devices of models that nobody named: a run can do without these models."""
+
+    def __init__(self, reasons: Mapping[str, str]) -> None:
+        super().__init__("; ".join(reasons.values()))
+        self.reasons = dict(reasons)
+        """Model name -> what went wrong, with the name of the plugin."""
+
+
 def choose_devices(
     specs: Sequence[ModelSpec], settings: Settings, registry: Registry, skipped: Mapping[str, str]
 ) -> dict[str, Device]:
     """The devices of those of these models that can use more than the CPU, by name.
 
     Models that cannot use the device asked for stay on the CPU. Raises SettingsError when the device is not there,
-    or none of the models can use it; `skipped` then tells of models that could but are not usable.
+    or none of the models can use it; `skipped` then tells of models that could but are not usable. Raises PluginError where
+    a plugin fails whose model the user named, or without which nobody uses the device asked for, else DeviceFaultsError.
     """
     asked = settings.device
     _check_kind(asked, registry)
@@ -48,7 +60,29 @@ def choose_devices(
         wanted = [spec for spec in able if _kind(asked) in spec.devices]
         if not wanted:
             raise SettingsError(_nobody(asked, registry, skipped))
-    return {spec.name: _find(spec, asked) for spec in wanted}
+    return _find_all(wanted, settings)
+
+
+def _find_all(specs: Sequence[ModelSpec], settings: Settings) -> dict[str, Device]:
+    """The devices of all of these; a function that fails for one of them is not waited for again for the next."""
+    found: dict[str, Device] = {}
+    faults: dict[str, str] = {}
+    failed: dict[str, PluginError] = {}
+    end = None if settings.budget_seconds is None else time.monotonic() + settings.budget_seconds
+    for spec in specs:
+        try:
+            if spec.find_device in failed:
+                raise failed[spec.find_device]
+            left = None if end is None else end - time.monotonic()
+            found[spec.name] = _find(spec, settings.device, patience(left))
+        except PluginError as error:
+            nobody_else = settings.device != AUTO and len(specs) == 1 + len(faults)
+            if spec.name in settings.models or nobody_else:
+                raise
+            faults[spec.name], failed[spec.find_device] = str(error), error
+    if faults:
+        raise DeviceFaultsError(faults)
+    return found
 
 
 def device_reasons(chosen: Mapping[str, Device], specs: Sequence[ModelSpec]) -> list[str]:
@@ -60,19 +94,23 @@ def device_reasons(chosen: Mapping[str, Device], specs: Sequence[ModelSpec]) -> 
     return [f"device: {', '.join(names)} on {device.name}: {device.why}" for device, names in told.items()]
 
 
-def _find(spec: ModelSpec, asked: str) -> Device:
+def _find(spec: ModelSpec, asked: str, seconds: float) -> Device:
     if asked == CPU:
         return Device(name=CPU, why="as asked")
     if not spec.find_device:
         return Device(name=CPU if asked == AUTO else asked, why="as asked" if asked != AUTO else "found no other")
     owner = f"model {spec.name!r} of plugin {spec.plugin!r}"
-    answer = load_object(spec.find_device, owner=owner)(asked)
-    match answer:
-        case (str(name), str(why)):
-            if _kind(name) in spec.devices:
-                return Device(name=name, why=why)
-            return Device(name=CPU, why=f"it cannot use {name}")
-    raise PluginError(f"{owner}: {spec.find_device} returned {answer!r}; it must return a device and why, two texts")
+    name, why = two_texts(
+        f"{owner}: {spec.find_device}",
+        lambda: load_object(spec.find_device, owner=owner)(asked),
+        wanted="a device and why",
+        seconds=seconds,
+        # Only of a device that the user asked for may it say that it is not there.
+        passing=(PluginError,) if asked == AUTO else (PluginError, SettingsError),
+    )
+    if _kind(name) in spec.devices:
+        return Device(name=name, why=why)
+    return Device(name=CPU, why=f"it cannot use {name}")
 
 
 def _kind(device: str) -> str:

@@ -28,6 +28,7 @@ import pluggy
 from automl import hookspecs, specs
 from automl.errors import PluginError
 from automl.fidelity import Fidelity
+from automl.plugin_calls import done_in_time
 from automl.plugin_discovery import PluginSource, WrongPluginError
 from automl.spec_checks import spec_problem
 
@@ -111,9 +112,7 @@ def load_plugin(source: PluginSource, seconds: float) -> LoadedPlugin:
             )
             outcome.append(LoadedPlugin(source=source, problem=problem, details=traceback.format_exc()))
 
-    thread = threading.Thread(target=work, name=f"load plugin {source.name}", daemon=True)
-    thread.start()
-    thread.join(seconds)
+    done_in_time(work, seconds, name=f"load plugin {source.name}")
     spent = time.perf_counter() - started
     if not outcome:
         problem = f"{stage[0]} took more than {seconds:g} s and was given up; AUTOML_PLUGIN_SECONDS sets the limit"

@@ -5,11 +5,13 @@ from __future__ import annotations
 import importlib.resources
 from collections import Counter
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from automl.changed_space import adapt_config
 from automl.errors import PluginError, PortfolioError, UnknownNameError
 from automl.history import Candidate
+from automl.plugin_calls import call_plugin, patience
 from automl.portfolio_file import parse_portfolio, read_portfolio
 from automl.portfolio_order import Priced, fit_to_time, in_turn, nearest_task, task_order
 from automl.stored_config import fit_config
@@ -27,6 +29,10 @@ if TYPE_CHECKING:
 NOT_ASKED = "not among the models of this run"
 GIVEN = "given"
 """Name of a list of configurations that the caller handed over."""
+MOST_CANDIDATES = 1_000
+"""Of one function; one that has more may be a generator that never ends, and a second of looking at them is enough."""
+MOST_SECONDS = 10.0
+"""For one portfolio, however much time a run has: configurations that are stored are there at once."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -144,9 +150,10 @@ def starting_candidates(
         check_given(portfolio, registry)
         found = [sorting.stored(portfolio, asked=True)]
     else:
-        found = [sorting.of_plugin(spec) for spec in registry.portfolios.values() if _is_for(spec, task)]
-    known = {candidate.id for candidate in defaults}
-    items, known = _unseen(in_turn([each.items for each in found]), known)
+        wanted = [spec for spec in registry.portfolios.values() if _is_for(spec, task)]
+        waits = min(patience(effort.seconds), MOST_SECONDS)
+        found = [sorting.of_plugin(spec, waits) for spec in wanted]
+    items = _unseen(in_turn([each.items for each in found]), {candidate.id for candidate in defaults})
     left = None if effort.seconds is None else max(effort.seconds - sum(costs[one.model] for one in defaults), 0.0)
     items, hurried = (items, False) if own else fit_to_time(items, left)
     most = len(items)
@@ -164,14 +171,14 @@ def _is_for(spec: PortfolioSpec, task: Task) -> bool:
     return task.problem_type in spec.problem_types and task.modality == spec.modality
 
 
-def _unseen(items: Sequence[Priced], known: set[str]) -> tuple[list[Priced], set[str]]:
+def _unseen(items: Sequence[Priced], known: set[str]) -> list[Priced]:
     """The items whose configuration is not in `known` nor twice among them."""
-    kept = []
+    known, kept = set(known), []
     for item in items:
         if item.candidate.id not in known:
-            known = known | {item.candidate.id}
+            known.add(item.candidate.id)
             kept.append(item)
-    return kept, known
+    return kept
 
 
 def _told(most: int, count: int, *, hurried: bool) -> list[str]:
@@ -221,23 +228,34 @@ class _Sorting:
             self._sort(found, Candidate(model=one.model, config=one.config, origin=origin), one.cost)
         return found
 
-    def of_plugin(self, spec: PortfolioSpec) -> _Found:
-        """Those that a plugin brings, in a file or from its own function."""
+    def of_plugin(self, spec: PortfolioSpec, seconds: float) -> _Found:
+        """Those that a plugin brings, in a file or from its own function. One that fails, or is not done after so many
+        seconds, is left out and told: nobody asked for it by name, it is merely installed.
+        """
         if spec.missing():
             return _Found(notes=[f"baselines: {spec.name} left out, it needs {', '.join(spec.missing())}"])
-        if spec.file:
-            return self.stored(load_portfolio(spec), asked=False)
-        found = _Found()
         owner = f"portfolio {spec.name!r} of plugin {spec.plugin!r}"
+        ask = self._read if spec.file else self._made
         try:
-            candidates = list(spec.load()(self.task))
-        except PluginError:
-            raise
-        except Exception as error:
-            raise PluginError(f"{owner} raised {type(error).__name__}: {error}") from error
-        for candidate in candidates:
+            return call_plugin(owner, lambda: ask(spec, owner), seconds=seconds)
+        except PluginError as error:
+            return _Found(notes=[f"baselines: {spec.name} left out: {error}"])
+
+    def _read(self, spec: PortfolioSpec, _: str) -> _Found:
+        return self.stored(load_portfolio(spec), asked=False)
+
+    def _made(self, spec: PortfolioSpec, owner: str) -> _Found:
+        """What the function of a plugin gives."""
+        found, given = _Found(), spec.load()(self.task)
+        if isinstance(given, str | bytes) or not hasattr(given, "__iter__"):
+            raise PluginError(f"{owner} returned {type(given).__name__}; it must return Candidate objects")
+        for number, candidate in enumerate(islice(given, MOST_CANDIDATES + 1)):
             if not isinstance(candidate, Candidate):
                 raise PluginError(f"{owner} gave {type(candidate).__name__}; it must give Candidate objects")
+            if number == MOST_CANDIDATES:
+                cut = f"has more than {MOST_CANDIDATES:,} candidates; the others are left out"
+                found.notes.append(f"baselines: {owner} {cut}")
+                break
             self._sort(found, candidate, 1.0)
         return found
 

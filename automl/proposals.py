@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from automl.fold_jobs import RunContext
     from automl.history import Candidate, Trial
 
+LONG_SHARE = 0.25
+"""Of the search time; an answer that takes longer is told, too."""
 SKIPS_IN_A_ROW = 25
 """Suggestions that are passed over, one after another, as too slow for the time that is left, before waiting."""
 SKIPS_IN_ALL = 500
@@ -52,6 +54,8 @@ class Proposals:
         """Whether the history holds trials of a second layer."""
         self.passed_over = 0
         """Suggestions that were too slow for the time that was left, in rows of `SKIPS_IN_A_ROW`, the last of which the clock may cut."""
+        self._stopped = False
+        self._unanswered = ""
         self._context = context
         self._strategy = strategy
         self._baselines = deque(baselines)
@@ -97,6 +101,8 @@ class Proposals:
                     return start
                 case Done():
                     self.exhausted = True
+        if self.exhausted and not self._stopped and (default := self._strategy.next_first(first)) is not None:
+            return Start(candidate=default)  # whatever its plugins do, defaults are tried
         if self.exhausted and not self.ended and self._context.partial and self._context.clock.search_end is not None:
             return finalist(first)
         return None
@@ -113,13 +119,15 @@ class Proposals:
     def stop(self, reason: str) -> None:
         """Propose nothing any more."""
         self.ended = reason
-        self.exhausted = True
+        self.exhausted = self._stopped = True
         self._baselines.clear()
 
     def why_over(self, history: History) -> str:
         """Why nothing comes any more, in words."""
         if self.ended:
             return self.ended
+        if self._unanswered and not any(not self.is_baseline(trial) for trial in history):
+            return self._unanswered
         if self._context.clock.search_left() <= 0:
             return TIME_OVER
         if self.trials_used_up(history):
@@ -163,8 +171,11 @@ class Proposals:
     def close(self) -> None:
         """The search is over."""
         if self._asking is not None:
-            if (seconds := self._asking.open_seconds()) > LONG_SECONDS:
-                self._warn(f"the search strategy had not answered for {seconds:.0f} s when the search ended")
+            clock = self._context.clock
+            whole = LONG_SECONDS if clock.search_end is None else clock.search_end - clock.started
+            if (seconds := self._asking.open_seconds()) > min(LONG_SECONDS, LONG_SHARE * whole):
+                self._unanswered = f"the search strategy had not answered for {seconds:.0f} s when the search ended"
+                self._warn(self._unanswered)
             self._asking.close()
 
     def _give_up(self, fault: str) -> Done:

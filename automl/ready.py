@@ -7,14 +7,16 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from automl.data.records import TableData
-from automl.errors import MissingDependencyError, PluginError, SettingsError, UnknownNameError
+from automl.devices import DeviceFaultsError
+from automl.errors import PluginError, SettingsError, UnknownNameError
 from automl.fidelity import ENGINE_FIDELITIES
 from automl.plan import Plan, make_plan
+from automl.plugin_calls import NoAnswerError, patience, two_texts
 from automl.specs import load_object
 from automl.strategy import strategy_parts
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from ConfigSpace import ConfigurationSpace
 
@@ -149,18 +151,8 @@ def get_ready(
     cores = machine.workers * machine.threads
     prepared = prepare_any(data, settings, registry, work=work, threads=cores, clock=clock)
     prepared = replace(prepared, task=with_weights(prepared.task, settings, registry))
-    seconds = settings.budget_seconds
-    if clock is not None and clock.search_end is not None:
-        seconds = max(clock.search_left(), 0.0)
-    plan = make_plan(
-        registry,
-        prepared.task,
-        settings,
-        seconds=seconds,
-        workers=machine.workers,
-        memory_bytes=machine.memory_bytes,
-    )
-    plan = _with_spaces(plan, prepared.task, settings, registry)
+    plan = _plan_with_devices(registry, prepared.task, settings, machine, clock)
+    plan = _with_spaces(plan, prepared.task, settings, registry, clock)
     resampling = make_resampling(prepared, plan, settings)
     check_judged(prepared, resampling)
     if resampling.groups is not None and isinstance(prepared.data, TableData):
@@ -170,18 +162,58 @@ def get_ready(
     return Ready(prepared=prepared, plan=plan, resampling=resampling, reasons=reasons)
 
 
-def _with_spaces(plan: Plan, task: Task, settings: Settings, registry: Registry) -> Plan:
+def _seconds_left(settings: Settings, clock: Clock | None) -> float | None:
+    """Of the search; without a clock, as where nothing is trained, all of the budget. None: no budget."""
+    if clock is not None and clock.search_end is not None:
+        return max(clock.search_left(), 0.0)
+    return settings.budget_seconds
+
+
+def _plan_with_devices(
+    registry: Registry, task: Task, settings: Settings, machine: Machine, clock: Clock | None
+) -> Plan:
+    """The plan without models whose plugin fails when it is asked for a device: the same as if it were not installed."""
+    left_out: dict[str, str] = {}
+    while True:
+        models = {name: spec for name, spec in registry.models.items() if name not in left_out}
+        try:
+            plan = make_plan(
+                replace(registry, models=models) if left_out else registry,
+                task,
+                settings,
+                seconds=_seconds_left(settings, clock),
+                workers=machine.workers,
+                memory_bytes=machine.memory_bytes,
+            )
+        except DeviceFaultsError as faults:
+            left_out |= faults.reasons
+        else:
+            return _without(plan, left_out)
+
+
+def _with_spaces(plan: Plan, task: Task, settings: Settings, registry: Registry, clock: Clock | None) -> Plan:
     """The plan without models whose plugin cannot say what there is to search: a fault of one plugin must not cost the
     others. PluginError where the user asked for such a model.
     """
     left_out: dict[str, str] = {}
+    silent: dict[str, str] = {}
     for spec in plan.models:
+        if spec.plugin in silent and spec.name not in settings.models:  # each would take half of what is left
+            left_out[spec.name] = silent[spec.plugin]
+            continue
         try:
-            check_searchable(spec, task, registry)
-        except (PluginError, MissingDependencyError) as error:
+            check_searchable(spec, task, registry, seconds=patience(_seconds_left(settings, clock)))
+        except PluginError as error:
             if spec.name in settings.models:
                 raise
             left_out[spec.name] = str(error)
+            if isinstance(error, NoAnswerError):
+                silent[spec.plugin] = str(error)
+    return _without(plan, left_out)
+
+
+def _without(plan: Plan, left_out: Mapping[str, str]) -> Plan:
+    """The plan without these models, with the reasons why."""
     if not left_out:
         return plan
     told = tuple(f"not used: {name}: {reason}" for name, reason in left_out.items())
@@ -193,11 +225,11 @@ def _with_spaces(plan: Plan, task: Task, settings: Settings, registry: Registry)
     )
 
 
-def check_searchable(spec: ModelSpec, task: Task, registry: Registry) -> None:
-    """PluginError for a model without a space, or with a fidelity that no plugin offers."""
+def check_searchable(spec: ModelSpec, task: Task, registry: Registry, *, seconds: float) -> None:
+    """PluginError for a model that has no space after so many seconds, or a fidelity that no plugin offers."""
     from automl.space import model_space
 
-    model_space(spec, task)
+    model_space(spec, task, seconds=seconds)
     unknown = [one for one in spec.fidelities if isinstance(one, str) and one not in registry.fidelities]
     if unknown:
         raise PluginError(
@@ -222,9 +254,26 @@ def with_weights(task: Task, settings: Settings, registry: Registry) -> Task:
         raise SettingsError(
             f"pretrained weights {settings.pretrained!r} were given, but no usable model for {task.modality} starts from any"
         )
-    name, why = load_object(able[0].find_weights, owner=f"model {able[0].name!r}")(settings.pretrained or "auto")
+    name, why = _find_weights(able[0], settings)
     told = f"pretrained weights: {name or 'none'}: {why}"
     return replace(task, pretrained=name, reasons=(*task.reasons, told))
+
+
+def _find_weights(spec: ModelSpec, settings: Settings) -> tuple[str, str]:
+    """The weights and what they are; none, and what went wrong, where a plugin fails that the user asked for nothing."""
+    owner = f"model {spec.name!r} of plugin {spec.plugin!r}"
+    try:
+        return two_texts(
+            f"{owner}: {spec.find_weights}",
+            lambda: load_object(spec.find_weights, owner=owner)(settings.pretrained or "auto"),
+            wanted="the weights and what they are",
+            seconds=patience(settings.budget_seconds),
+            passing=(PluginError, SettingsError),
+        )
+    except PluginError as error:
+        if settings.pretrained is not None or spec.name in settings.models:
+            raise
+        return "", str(error)
 
 
 def _check_changes(settings: Settings, plan: Plan, prepared: Prepared, registry: Registry) -> list[str]:
@@ -239,7 +288,7 @@ def _check_changes(settings: Settings, plan: Plan, prepared: Prepared, registry:
         told = ", ".join(str(change) for change in changes)
         try:
             space = model_space(used.get(name, registry.models[name]), prepared.task)
-        except (PluginError, MissingDependencyError):
+        except PluginError:
             if name in used:
                 raise
             space = None

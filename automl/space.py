@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from automl.changed_space import change_space
 from automl.errors import PluginError
 from automl.history import Candidate
+from automl.plugin_calls import CALL_SECONDS, call_plugin
 from automl.specs import ModelSpec, load_object
 
 if TYPE_CHECKING:
@@ -34,24 +35,35 @@ def plain_value(value: Any) -> ConfigValue:
     raise PluginError(f"hyperparameter value {value!r} is a {type(value).__name__}; use str, bool, int, float or None")
 
 
-def model_space(spec: ModelSpec, task: Task) -> ConfigurationSpace:
-    """The model's own space for this task; PluginError, naming the plugin, when it is not one, and
-    MissingDependencyError, with the pip line, when it cannot be made for want of what the model requires.
+def model_space(spec: ModelSpec, task: Task, *, seconds: float = CALL_SECONDS) -> ConfigurationSpace:
+    """The model's own space for this task; PluginError, naming the plugin, when it is not one, holds values that cannot be
+    written down, or is not there after so many `seconds`, and MissingDependencyError, with the pip line, when it cannot be
+    made for want of what the model requires.
     """
     from ConfigSpace import ConfigurationSpace
 
     owner = f"space of model {spec.name!r} (plugin {spec.plugin!r})"
     try:
-        space = load_object(spec.space, owner=owner)(task)
+        space = call_plugin(owner, lambda: load_object(spec.space, owner=owner)(task), seconds=seconds)
     except PluginError:
         if spec.missing():
             spec.load()  # says what to install
         raise
-    except (Exception, SystemExit) as error:
-        raise PluginError(f"{owner} raised {type(error).__name__}: {error}") from error
     if not isinstance(space, ConfigurationSpace):
         raise PluginError(f"{owner} returned {type(space).__name__}; it must return a ConfigurationSpace")
+    _check_values(space, owner)
     return space
+
+
+def _check_values(space: ConfigurationSpace, owner: str) -> None:
+    """PluginError for a value that no record could hold: found here, it costs the model, found in the search, the run."""
+    for one in space.values():
+        listed = getattr(one, "choices", getattr(one, "sequence", ()))
+        for value in (*listed, one.default_value):
+            try:
+                plain_value(value)
+            except PluginError as error:
+                raise PluginError(f"{owner}: {one.name!r}: {error}") from error
 
 
 class JointSpace:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from automl.errors import AutomlError, PluginError, UnknownNameError
 from automl.fair_queue import next_in_turn
+from automl.plugin_calls import call_plugin, named, patience
 from automl.protocols import Done, Promote, Sample, Sampler, Scheduler, Wait
 from automl.specs import SamplerSpec, SchedulerSpec, load_object
 from automl.suggested import CandidateCheck
@@ -55,14 +57,16 @@ class Strategy:
         learns: bool = True,
         in_order: int | None = None,
         space: JointSpace | None = None,
+        owners: tuple[str, str] = ("the sampler", "the scheduler"),
     ) -> None:
         """`in_order`: so many of `queue` come in their order, the others as results say (`automl.fair_queue`); None: all.
-        `space`: what the sampler searches, so that what it suggests can be looked at.
+        `space`: what the sampler searches, so that what it suggests can be looked at. `owners`: what messages call sampler
+        and scheduler.
         """
         self.learns = learns
         """Whether answers depend on results, not only on how many trials began."""
-        self._sampler = sampler
-        self._scheduler = scheduler
+        self._sampler, self._of_sampler = sampler, owners[0]
+        self._scheduler, self._of_scheduler = scheduler, owners[1]
         self._check = CandidateCheck(space)
         self._queue = tuple(queue)
         self._firsts = frozenset({one.model: one.id for one in reversed(self._queue)}.values())
@@ -72,7 +76,7 @@ class Strategy:
         """The next step. The first candidate of each kind of model in the queue, its default, gets the whole budget, so that
         the answer is never worse than an ensemble of good defaults: only full trials can join it.
         """
-        match self._scheduler.next(history):
+        match named(self._of_scheduler, lambda: self._scheduler.next(history)):
             case Sample(budget=budget):
                 if (too_dear := self._too_dear(history, budget)) is not None:
                     return Start(candidate=too_dear, budget=budget)
@@ -80,8 +84,8 @@ class Strategy:
                 if queued is not None:
                     whole = queued.id in self._firsts or not self._knows_full(history)
                     return Start(candidate=queued, budget=1.0 if whole else budget)
-                answer = self._sampler.suggest(history)
-                suggested = None if answer is None else self._check.checked(answer)
+                answer = named(self._of_sampler, lambda: self._sampler.suggest(history))
+                suggested = self._checked(answer)
                 if suggested is not None and not _goes_round(history, suggested, budget):
                     return Start(candidate=suggested, budget=budget)
                 return self._without_samples(history)
@@ -89,17 +93,30 @@ class Strategy:
                 return _promotion(history, trial, budget)
             case Wait():
                 if not history.running():
-                    raise PluginError("the scheduler waits although nothing is running: it would wait for ever")
+                    raise PluginError(f"{self._of_scheduler} waits although nothing is running: it would wait for ever")
                 return Wait()
             case Done():
                 return Done()
             case other:
-                raise PluginError(f"the scheduler answered {other!r}; it must be Sample, Promote, Wait or Done")
+                raise PluginError(f"{self._of_scheduler} answered {other!r}; it must be Sample, Promote, Wait or Done")
+
+    def _checked(self, answer: Any) -> Candidate | None:
+        """What the sampler suggested; None: nothing. PluginError, which names it, for what cannot be trained."""
+        if answer is None:
+            return None
+        try:
+            return self._check.checked(answer)
+        except PluginError as error:
+            raise PluginError(f"{self._of_sampler}: {error}") from error
+
+    def next_first(self, history: History) -> Candidate | None:
+        """The next default of a kind of model that was not tried, for when sampler and scheduler are at an end."""
+        return next((one for one in self._queue if one.id in self._firsts and not history.was_asked(one.id)), None)
 
     def _without_samples(self, history: History) -> Start | Wait | Done:
         """What is left when the sampler has no configuration any more: promotions, if the scheduler knows of any."""
         ask = getattr(self._scheduler, "without_samples", None)
-        match ask(history) if ask is not None else None:
+        match named(self._of_scheduler, lambda: ask(history)) if ask is not None else None:
             case Promote(trial=trial, budget=budget):
                 return _promotion(history, trial, budget)
             case _:
@@ -225,13 +242,13 @@ def _unknown_strategy(name: str, registry: Registry) -> str:
 def choose_strategy(name: str, registry: Registry, facts: RunFacts) -> tuple[str, str]:
     """The strategy to use for a run, and why: `name` itself, unless it is one that chooses.
 
-    Raises PluginError when what was chosen cannot be used.
+    Raises PluginError when it cannot choose, or when what was chosen cannot be used.
     """
     spec = registry.strategies.get(name)
     if spec is None or not spec.choose:
         return name, ""
     owner = f"strategy {name!r} (plugin {spec.plugin!r})"
-    answer = load_object(spec.choose, owner=owner)(facts)
+    answer = _asked(spec.choose, owner, facts, "cannot choose:")
     if not (isinstance(answer, tuple) and len(answer) == 2 and all(isinstance(part, str) for part in answer)):
         raise PluginError(f"{owner} chose {answer!r}; it must return the name of a strategy and a reason")
     chosen, reason = answer
@@ -253,13 +270,18 @@ def choose_options(name: str, registry: Registry, facts: RunFacts) -> dict[str, 
     if not scheduler.choose:
         return {}
     owner = f"scheduler {scheduler.name!r} (plugin {scheduler.plugin!r})"
-    try:
-        answer = load_object(scheduler.choose, owner=owner)(facts)
-    except AutomlError:
-        raise
-    except (Exception, SystemExit) as error:
-        raise PluginError(f"{owner} cannot choose its options: {type(error).__name__}: {error}") from error
-    return checked_options(answer, owner)
+    return checked_options(_asked(scheduler.choose, owner, facts, "cannot choose its options:"), owner)
+
+
+def _asked(choose: str, owner: str, facts: RunFacts, failed: str) -> Any:
+    """What the function called `choose` answers; PluginError when it fails or never answers."""
+    return call_plugin(
+        owner,
+        lambda: load_object(choose, owner=owner)(facts),
+        seconds=patience(facts.seconds),
+        failed=failed,
+        passing=(AutomlError,),
+    )
 
 
 def checked_options(answer: Any, owner: str) -> dict[str, float | int | str]:
@@ -282,28 +304,29 @@ def make_strategy(
     queue: Sequence[Candidate] = (),
     in_order: int | None = None,
     suited: Mapping[str, float | int | str] | None = None,
+    seconds: float | None = None,
 ) -> Strategy:
     """The strategy called `name` over a space, with `queue` in front of its sampler; see `strategy_parts` and `Strategy`.
-    `suited`: options of its scheduler that suit the run (`choose_options`), behind its own.
+    `suited`: options of its scheduler that suit the run (`choose_options`), behind its own. `seconds` are left of the run,
+    None: any number; PluginError when sampler or scheduler cannot be made, or not in a share of these.
     """
     sampler, scheduler, own = strategy_parts(name, registry)
     options = {**(suited or {}), **own}
-    try:
-        made = scheduler.load()(seed, **options)
-    except AutomlError:
-        raise
-    except TypeError as error:
-        told = ", ".join(f"{name}={value!r}" for name, value in options.items())
-        raise PluginError(
-            f"scheduler {scheduler.name!r} cannot be made with {told or 'no options'}: {error}"
-        ) from error
-    except (Exception, SystemExit) as error:
-        raise PluginError(f"scheduler {scheduler.name!r} cannot be made: {type(error).__name__}: {error}") from error
-    try:
-        drawn = sampler.load()(space, seed)
-    except AutomlError:
-        raise
-    except (Exception, SystemExit) as error:
-        raise PluginError(f"sampler {sampler.name!r} cannot be made: {type(error).__name__}: {error}") from error
+    told = ", ".join(f"{name}={value!r}" for name, value in options.items()) or "no options"
+    make = partial(call_plugin, seconds=patience(seconds), passing=(AutomlError,))
+    of_sampler = f"sampler {sampler.name!r} (plugin {sampler.plugin!r})"
+    of_scheduler = f"scheduler {scheduler.name!r} (plugin {scheduler.plugin!r})"
+    made = make(
+        of_scheduler,
+        lambda: scheduler.load()(seed, **options),
+        failed=f"cannot be made with {told}:",
+    )
+    drawn = make(
+        of_sampler,
+        lambda: sampler.load()(space, seed),
+        failed="cannot be made:",
+    )
     learns = sampler.learns or scheduler.partial
-    return Strategy(drawn, made, queue, learns=learns, in_order=in_order, space=space)
+    return Strategy(
+        drawn, made, queue, learns=learns, in_order=in_order, space=space, owners=(of_sampler, of_scheduler)
+    )

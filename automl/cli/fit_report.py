@@ -85,7 +85,7 @@ def describe_task(task: Task) -> str:
         if count
     ]
     special = f" ({', '.join(parts)})" if parts else ""
-    return f"{task.rows:,} rows, {task.features} columns to learn from{special}, target {task.target!r}"
+    return f"{task.rows:,} rows, {task.features} column{'' if task.features == 1 else 's'} to learn from{special}, target {task.target!r}"
 
 
 def tell_outcome(output: Output, outcome: FitOutcome, tested: TestScore | None) -> None:

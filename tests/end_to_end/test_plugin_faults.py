@@ -295,20 +295,22 @@ def test_no_suggestion_is_asked_for_behind_the_end_of_the_search(tmp_path, monke
     assert max(Asked.asked) < started + 6.0 + 0.5
 
 
-def test_a_search_that_ended_before_the_first_model_tells_why(tmp_path, monkeypatch, capsys):
+def test_defaults_are_tried_whatever_a_scheduler_says(tmp_path, monkeypatch, capsys):
+    """This one is done at once."""
     monkeypatch.syspath_prepend(Path(__file__).parent)
     table().to_csv(tmp_path / "train.csv", index=False)
     automl.register_plugin(plugin_of("over"), "over")
     try:
         asked = ["fit", str(tmp_path / "train.csv"), "--target", "y", "--strategy", "random+over", "--time", "20"]
         asked += ["--models", "linear", "--out", str(tmp_path / "run")]
-        assert 3 == main.run(asked, Session(started=time.monotonic(), json_stream=None))
+        assert 0 == main.run(asked, Session(started=time.monotonic(), json_stream=None))
     finally:
         automl.unregister_plugin("over")
 
-    error = capsys.readouterr().err
-    assert "the search ended before the first fit of a model: nothing was left to try" in error
-    assert "--time" not in error
+    found = capsys.readouterr()
+    assert re.search("1 +linear .* default", found.out)
+    assert "trials      1 in" in found.out
+    assert not found.err
 
 
 def test_a_plugins_fault_is_told_on_standard_error(tmp_path, monkeypatch, capfd):
@@ -323,7 +325,7 @@ def test_a_plugins_fault_is_told_on_standard_error(tmp_path, monkeypatch, capfd)
         automl.unregister_plugin("five")
 
     assert code == 0
-    assert "the search strategy failed: it suggested 5" in capfd.readouterr().err
+    assert "the search strategy failed: sampler 'five' (plugin 'five'): it suggested 5" in capfd.readouterr().err
 
 
 def test_why_all_trials_of_a_model_failed_is_told(tmp_path, monkeypatch, capfd):

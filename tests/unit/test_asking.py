@@ -84,7 +84,7 @@ def test_waiting_that_was_meant_for_what_has_come_back_since_does_not_end_the_se
         return START
 
     context = SimpleNamespace(clock=Clock.make(time.monotonic(), 600.0), models={"a": None}, trials=None, partial=False)
-    proposals = Proposals(context, SimpleNamespace(ask=ask, learns=True), [], print)
+    proposals = Proposals(context, SimpleNamespace(ask=ask, learns=True, next_first=lambda history: None), [], print)
     running = Trial(id=1, candidate=START.candidate)
     assert proposals.next(History([running])) is None
     go.set()
@@ -101,7 +101,9 @@ def test_the_time_that_a_strategy_of_partial_budgets_leaves_is_for_finals(second
     context = SimpleNamespace(
         clock=Clock.make(time.monotonic(), seconds), models={"a": None}, trials=None, partial=partial
     )
-    proposals = Proposals(context, SimpleNamespace(ask=lambda history: Done(), learns=False), [], print)
+    proposals = Proposals(
+        context, SimpleNamespace(ask=lambda history: Done(), learns=False, next_first=lambda history: None), [], print
+    )
     small = Trial(id=1, candidate=START.candidate, budget=0.25, status="done", loss=0.5)
 
     found = proposals.next(History([small]))
