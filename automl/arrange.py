@@ -16,7 +16,7 @@ from automl.machine import modules_to_preload, versions
 from automl.protocols import RunInfo
 from automl.replan import least_folds
 from automl.stacking import why_not
-from automl.strategy import strategy_parts
+from automl.strategy_names import strategy_parts
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -9,7 +9,7 @@ from automl.fold_jobs import choose_fidelity, least_budget
 from automl.history import BASELINE, Candidate
 from automl.plan import search_weights
 from automl.protocols import RunFacts
-from automl.strategy import Strategy, choose_options, choose_strategy, make_strategy, strategy_parts
+from automl.strategy_names import choose_options, choose_strategy, make_strategy, strategy_parts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from automl.registry import Registry
     from automl.settings import Settings
     from automl.space import JointSpace
+    from automl.strategy import Strategy
 
 
 @dataclass(frozen=True, kw_only=True)

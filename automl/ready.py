@@ -13,7 +13,7 @@ from automl.fidelity import ENGINE_FIDELITIES
 from automl.plan import Plan, make_plan
 from automl.plugin_calls import NoAnswerError, patience, two_texts
 from automl.specs import load_object
-from automl.strategy import strategy_parts
+from automl.strategy_names import strategy_parts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

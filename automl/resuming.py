@@ -31,7 +31,7 @@ from automl.searching import keep_logs, run_clock, search_and_save, working
 from automl.settings import Settings, parse_seconds
 from automl.sittings import Sittings
 from automl.store import Store
-from automl.strategy import strategy_parts
+from automl.strategy_names import strategy_parts
 from automl.unfinished import ended_run, finish_folder
 
 if TYPE_CHECKING:

@@ -30,7 +30,8 @@ RUNGS = (1, 3, 9, 27)
 def ours(name: str, problem: Problem, seed: int, meter: Meter) -> None:
     """One of our strategies, without any starting candidates, as rivals have none either."""
     from automl.registry import load_registry
-    from automl.strategy import Start, choose_strategy, make_strategy
+    from automl.strategy import Start
+    from automl.strategy_names import choose_strategy, make_strategy
 
     registry = load_registry()
     chosen, _ = choose_strategy(name, registry, facts(problem, meter))

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from automl import History, Trial
 from automl.registry import load_registry
-from automl.strategy import make_strategy
+from automl.strategy_names import make_strategy
 from automl.testing.search import toy_loss, toy_space
 
 STRATEGIES = "random,kde,evolution,local,gp,hyperband,asha,bohb,gp+hyperband"

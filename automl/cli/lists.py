@@ -138,7 +138,7 @@ _SINGULAR = {"strategies": "strategy", "samplers": "sampler", "schedulers": "sch
 def _why_unusable(registry: Registry, kind: str, spec: Any) -> str:
     """What is missing for a strategy or one of its parts; empty when nothing is."""
     from automl.errors import AutomlError
-    from automl.strategy import strategy_parts
+    from automl.strategy_names import strategy_parts
 
     parts = [spec]
     if kind == "strategies":

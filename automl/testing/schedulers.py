@@ -8,7 +8,7 @@ from automl.history import Candidate, History
 from automl.protocols import Decision, Done, Promote, RunFacts, Sample, Wait
 from automl.registry import load_registry
 from automl.specs import SchedulerSpec, load_object
-from automl.strategy import checked_options
+from automl.strategy_names import checked_options
 from automl.testing.rules import require, rule
 from automl.testing.search import Simulation, toy_space
 

@@ -27,7 +27,7 @@ from automl.api import check_run, fit_run, make_settings
 from automl.protocols import RunFacts
 from automl.registry import load_registry
 from automl.space import model_space
-from automl.strategy import choose_options, choose_strategy, make_strategy
+from automl.strategy_names import choose_options, choose_strategy, make_strategy
 from automl.suggestions import suggest_run
 from automl.testing import check_portfolio, toy_space, toy_task
 

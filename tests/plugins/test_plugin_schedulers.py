@@ -13,7 +13,7 @@ from automl_plugins.schedulers.successive_halving import SuccessiveHalving
 
 from automl import Candidate, Done, History, Promote, Sample, SettingsError, Trial, Wait
 from automl.registry import load_registry
-from automl.strategy import strategy_parts
+from automl.strategy_names import strategy_parts
 from automl.testing import check_plugin_is_light, check_scheduler
 from automl.testing.search import Simulation
 

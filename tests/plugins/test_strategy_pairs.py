@@ -9,7 +9,8 @@ import pytest
 
 from automl import Done, History, Trial
 from automl.registry import load_registry
-from automl.strategy import Start, make_strategy
+from automl.strategy import Start
+from automl.strategy_names import make_strategy
 from automl.testing.clock import FakeClock
 from automl.testing.search import toy_loss, toy_space
 

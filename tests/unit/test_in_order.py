@@ -9,7 +9,8 @@ from automl.history import finished_trial
 from automl.in_order import LAG, InOrder
 from automl.protocols import Wait
 from automl.registry import load_registry
-from automl.strategy import Start, make_strategy
+from automl.strategy import Start
+from automl.strategy_names import make_strategy
 from automl.testing.search import toy_loss, toy_space
 
 

@@ -16,7 +16,7 @@ from automl.predictor_file import MemberRecord
 from automl.predictor_members import check_members
 from automl.ready import with_defaults
 from automl.registry import KINDS, load_registry
-from automl.strategy import strategy_parts
+from automl.strategy_names import strategy_parts
 
 
 def toy_plugin(*names, **fields):

@@ -11,7 +11,8 @@ from automl.errors import MissingDependencyError
 from automl.registry import load_registry
 from automl.space import model_space
 from automl.specs import ModelSpec
-from automl.strategy import MOST_REPEATS, Start, Strategy, make_strategy
+from automl.strategy import MOST_REPEATS, Start, Strategy
+from automl.strategy_names import make_strategy
 from automl.testing import toy_task
 
 

@@ -6,7 +6,7 @@ from automl import Fidelity, ModelSpec, PluginError, RunFacts, StrategySpec
 from automl.fold_jobs import least_budget
 from automl.registry import load_registry
 from automl.specs import SamplerSpec, SchedulerSpec
-from automl.strategy import choose_options, choose_strategy, strategy_parts
+from automl.strategy_names import choose_options, choose_strategy, strategy_parts
 
 
 def facts(**changes):

@@ -5,7 +5,7 @@ import pytest
 from automl.api import make_settings
 from automl.errors import SettingsError, UnknownNameError
 from automl.registry import load_registry
-from automl.strategy import strategy_parts
+from automl.strategy_names import strategy_parts
 
 
 @pytest.mark.parametrize(
