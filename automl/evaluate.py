@@ -276,10 +276,12 @@ def _check_saved(job: FoldJob, factory: Any, member: Member, data: TableData | I
     """
     import numpy as np
 
-    if job.factory in _saved_well or folder_megabytes(job.folder) > CHECKED_MEGABYTES:
+    if job.factory in _saved_well:
         return
     if fault := fault_of(job.folder):
         raise RunError(f"the model's save left what a predictor must not hold: {fault}")
+    if folder_megabytes(job.folder) > CHECKED_MEGABYTES:
+        return
     encoders = {} if shared is None or member.encoder is None else {shared: member.encoder}
     rows = data.take(np.arange(min(CHECKED_ROWS, len(data))))
     try:

@@ -181,26 +181,25 @@ def finish_run(store: Store, ending: Ending, *, registry: Registry, clock: Clock
         interrupted=result.interrupted,
         nothing_learned=alone and not result.limited,
         limits_kept=ending.limits_kept,
-        only_baseline_fits=alone and result.limited,
+        only_baseline_fits=alone and result.limited and ending.limits_kept,
         lost_models=lost,
     )
     told = ("only_baseline", "limits_kept", "only_baseline_fits", "reasons", "interrupted", "seconds")
     store.set_facts({**{name: getattr(outcome, name) for name in told}, "status": "done"})
-    drop_models(folder, result.history, {record.trial for record in ending.members}, clock)
+    drop_models(folder, result.history, {name for record in ending.members for name in record.folders}, clock)
     return outcome
 
 
-def drop_models(folder: Path, history: History, members: Collection[int], clock: Clock) -> None:
-    """Remove the fitted models of trials that are in no predictor: a run that has ended reads them no more, and a forest for
-    each fold of each trial fills a disk. What there is no time for stays.
+def drop_models(folder: Path, history: History, kept: Collection[str], clock: Clock) -> None:
+    """Remove the fitted models outside the folders that the predictor is made of: a run that has ended reads them no more, and
+    a forest for each fold of each trial fills a disk. What there is no time for stays.
     """
     for trial in history:
         if clock.left() < LEAST_SECONDS:
             return
-        if trial.id not in members:
-            for path in trial_folder(folder, trial.id).glob("fold-*/*"):
-                if path.name in (MODEL_FOLDER, MATRIX_FOLDER):
-                    shutil.rmtree(path, ignore_errors=True)
+        for path in trial_folder(folder, trial.id).glob("*/*"):
+            if path.name in (MODEL_FOLDER, MATRIX_FOLDER) and path.parent.relative_to(folder).as_posix() not in kept:
+                shutil.rmtree(path, ignore_errors=True)
 
 
 def _told_alone(store: Store, *, limited: bool) -> tuple[str]:

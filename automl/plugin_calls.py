@@ -19,7 +19,7 @@ Answer = TypeVar("Answer")
 
 CALL_SECONDS = 60.0
 """A call is waited for so long at most: importing the largest libraries from a slow disk takes less."""
-LEAST_SECONDS = 3.0
+LEAST_SECONDS = 5.0
 """And so long however little time is left: in a process that has just begun, importing numpy's relatives takes a second."""
 SHARE = 0.5
 """Of the time that is left, one call may take so much; after one that hangs there is still something to search with."""

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from automl.protocols import Config
 
 PREDICTOR_FILE = "predictor.json"
-FORMAT = 1
+FORMAT = 2
 
 
 @dataclass(frozen=True, kw_only=True)

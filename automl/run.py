@@ -95,6 +95,8 @@ class Search:
         self._second.take_up(self.history, self._judging.first_layer(self.history))
         self._take_up_layers(past.more_trials)
         self._notes = past.notes
+        for trial in self.history.running()[-1:]:
+            self._end_with(trial)
         for trial in self.history.running():
             self._enqueue(trial, kept=past.results.get(trial.id, {}), seconds=past.seconds.get(trial.id, 0.0))
 
@@ -231,9 +233,13 @@ class Search:
     def _begin(self, start: Start) -> None:
         whole = partial_training(self.context, start.candidate.model, start.budget).whole
         trial = self._record.begin(start, whole=whole, shown=self._proposals.shown)
-        if not self._proposals.reserved and self._proposals.trials_used_up(self.history):
-            self._admission.take_the_rest(trial.id)  # nothing follows
+        self._end_with(trial)
         self._enqueue(trial, kept={})
+
+    def _end_with(self, trial: Trial) -> None:
+        """The last trial that the user allows may take all the time that is left: nothing follows."""
+        if not self._proposals.reserved and self._proposals.trials_used_up(self.history):
+            self._admission.take_the_rest(trial.id)
 
     def _enqueue(self, trial: Trial, *, kept: Mapping[int, FoldResult], seconds: float = 0.0) -> None:
         """Open a trial and let its folds be fitted, but for those `kept` from before the run was interrupted, which took so

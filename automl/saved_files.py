@@ -96,9 +96,12 @@ def _members(content: bytes) -> Iterator[tuple[str, bytes]]:
     """What is packed inside `content`, with a name for each."""
     stream = io.BytesIO(content)
     if zipfile.is_zipfile(stream):
-        with zipfile.ZipFile(stream) as archive:
-            for member in archive.namelist():
-                yield member, archive.read(member)
+        try:
+            with zipfile.ZipFile(stream) as archive:
+                packed = [(member, archive.read(member)) for member in archive.namelist()]
+        except (zipfile.BadZipFile, NotImplementedError, RuntimeError, OSError, zlib.error):
+            return  # it only ended like one
+        yield from packed
         return
     for name, head, unpack in (
         ("gzip", b"\x1f\x8b", gzip.decompress),

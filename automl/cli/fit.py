@@ -166,7 +166,7 @@ def _check_test(test: str, settings: Settings) -> None:
     names = read_table(test, dedupe=settings.dedupe, limit=ReadLimit(seconds=1.0)).table.column_names
     if settings.target not in names:
         raise DataError(
-            f"--test {test} has no column {settings.target!r}, the target; {nearest(settings.target, names)}"
+            f"--test {test} has no column {settings.target!r}, which --target names; {nearest(settings.target, names)}"
         )
 
 

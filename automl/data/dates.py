@@ -24,7 +24,7 @@ FORMATS = (
 """Formats that are tried, in this order on a tie. Years may have two digits where they come last."""
 DIGITS = "%Y%m%d"
 """Of whole numbers such as 20190305, and beside other dates only: text of digits alone is a code or a number."""
-FEWEST_OTHERS = 0.2
+FEWEST_OTHERS = 0.02
 """Share of values that must look like dates of other forms where the rest is eight digits."""
 _YEAR_1000 = -30_610_224_000
 """Seconds since 1970: what Arrow reads as earlier was a year of fewer digits."""

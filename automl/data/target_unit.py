@@ -25,6 +25,10 @@ BENDS = {"log": 0.0, "log1p": -1.0}
 """Logarithms, and the value that they need more than."""
 BEYOND = 1.0
 """How far predicted logarithms may lie outside of those that were seen: a line that is drawn on becomes an exponential."""
+MOST_LOGARITHM = 709.0
+"""The largest whose exponential is a float."""
+LEAST_ROWS, MOST_FACTOR = 20, 10.0
+"""A factor is found on so many rows at least, and is no larger than this, nor smaller than its inverse."""
 LEAST_SHARE = 1e-3
 """Where predictions must be above 0, they are at least this share of the mean."""
 
@@ -45,6 +49,8 @@ class TargetUnit:
     """Predictions are no smaller, in the user's unit."""
     most: float | None = None
     """Predictions are no larger, in the user's unit."""
+    factor: float = 1.0
+    """What predictions are multiplied by: the logarithm's mean is that of the geometric mean, which is too small."""
     shifts_proportions: bool = False
     """Whether errors in proportion to the value mean nothing to the model any more, though its metric is of them."""
 
@@ -61,7 +67,7 @@ class TargetUnit:
         found = self.centre + self.scale * values
         if self.bend:
             with np.errstate(over="ignore"):  # infinity is cut off below
-                found = np.exp(found) if self.bend == "log" else np.expm1(found)
+                found = self.factor * np.exp(found) if self.bend == "log" else np.expm1(found)
         if self.least is None and self.most is None:
             return found
         return np.clip(found, self.least, self.most)
@@ -83,6 +89,7 @@ class TargetUnit:
             bend=bend,
             least=least,
             most=most,
+            factor=float(plain["factor"]),
             shifts_proportions=bool(plain["shifts_proportions"]),
         )
 
@@ -105,19 +112,34 @@ def find_unit(
 
     values = np.asarray(target, dtype=np.float64)
     middle = float(np.median(values))
-    spread = float(np.std(values - middle))
+    largest = float(np.abs(values - middle).max()) or 1.0
+    spread = largest * float(np.std((values - middle) / largest))  # squares of the largest floats are none
     far = abs(middle) > FAR * spread
     if bend and not far and values.min() > BENDS[bend]:
         bent = _bent(values, bend)
         inner = find_unit(bent)
         lowest, highest = float(bent.min()) - BEYOND, float(bent.max()) + BEYOND
         least = math.exp(lowest) if bend == "log" else min(0.0, float(values.min()))
-        most = math.exp(highest) if bend == "log" else math.expm1(highest)
+        most = math.exp(min(highest, MOST_LOGARITHM)) - (bend == "log1p")
         return TargetUnit(centre=inner.centre, scale=inner.scale, bend=bend, least=least, most=most)
     least_of_positive = LEAST_SHARE * float(values.mean()) if positive and values.min() >= 0.0 else None
     if proportional and not far:
         return TargetUnit(scale=_power_of_two(spread) if spread < SMALL else 1.0, least=least_of_positive)
     return TargetUnit(centre=middle, scale=_power_of_two(spread), shifts_proportions=proportional)
+
+
+def find_factor(
+    target: NDArray[np.float64], predicted: NDArray[np.float64], weight: NDArray[np.float64] | None
+) -> float:
+    """The factor that makes positive predictions ``(rows,)`` best by the gamma deviance: the weighted mean of value over
+    prediction (as in the smearing of Duan 1983, JASA 78, which corrects means of logarithms so).
+    """
+    import numpy as np
+
+    if len(target) < LEAST_ROWS or (weight is not None and not weight.sum() > 0):
+        return 1.0
+    found = float(np.average(target / predicted, weights=weight))
+    return min(max(found, 1.0 / MOST_FACTOR), MOST_FACTOR) if math.isfinite(found) else 1.0
 
 
 def _bent(values: NDArray[np.float64], bend: str) -> NDArray[np.float64]:

@@ -96,7 +96,8 @@ class LightGBM:
         features = self._columns.fit_transform(train)
         # Counts: the booster sums up logarithms of the mean (the Poisson objective needs a target above 0 somewhere).
         counts = self._task.metric == "poisson_deviance" and not self._task.is_classification
-        self._log_link = counts and bool((train.target >= 0).all() and (train.target > 0).any())
+        heard = train.target if train.weight is None else train.target[train.weight > 0]
+        self._log_link = counts and bool((train.target >= 0).all() and (heard > 0).any())
         if effort.checkpoint is not None:
             old = type(self).load(effort.checkpoint, self._config, self._task, self._seed)
             if (old._columns.names, old._log_link) == (self._columns.names, self._log_link):

@@ -176,6 +176,26 @@ def test_a_line_of_logarithms_is_found_by_a_linear_model(tmp_path, metric):
     assert data["price"].max() < far.max() < 3 * data["price"].max()
 
 
+def test_gamma_deviance_is_that_of_the_mean_not_of_the_mean_of_logarithms(tmp_path):
+    """Noise is skewed in the logarithm: without a factor, predictions would be too small by a half."""
+    rng = np.random.default_rng(0)
+    data = pd.DataFrame({"size": rng.normal(size=1000)})
+    data["price"] = np.exp(0.1 * data["size"]) * rng.exponential(size=1000)
+    outcome = run(tmp_path / "run", data, ["linear"], metric="gamma_deviance", refit=True)
+    ratio = data["price"] / data["price"].mean()
+    dummy = next(row for row in outcome.leaderboard if row["model"] == "dummy")
+
+    assert dummy["score"] == pytest.approx(2 * np.mean(ratio - np.log(ratio) - 1), rel=0.01)
+    assert outcome.predictor.predict(data).mean() == pytest.approx(data["price"].mean(), rel=0.05)
+
+
+@pytest.mark.parametrize("bend", ["log", "log1p"])
+def test_logarithms_of_the_largest_floats(bend):
+    unit = find_unit(np.array([1e300, 1e307, 1.7e308]), proportional=True, bend=bend)
+
+    assert np.isfinite(unit.from_model(np.array([-10.0, 0.0, 10.0]))).all()
+
+
 def test_predictions_of_counts_are_above_zero(tmp_path):
     rng = np.random.default_rng(0)
     data = pd.DataFrame({"size": rng.normal(size=400)})

@@ -111,7 +111,7 @@ def test_a_test_table_without_target_is_refused_before_the_search(call, tmp_path
     call("fit", "train.csv", "--target", "kind", "--models", "linear", "--out", f"{tmp_path}/run", "--test",
          "new.csv", *QUICK, expect=2)  # fmt: skip
 
-    assert "--test new.csv has no column 'kind', the target; " in call.err
+    assert "--test new.csv has no column 'kind', which --target names; " in call.err
     assert not (tmp_path / "run").exists()
 
 

@@ -125,7 +125,8 @@ def test_numbers_as_text_are_told_with_an_example(texts, number):
     numbers, unread = to_numbers(read_table({"x": values}).table.column("x"), column.params)
 
     assert ("number", "numbers-as-text", 1) == (column.kind, finding.code, finding.count)
-    assert ["grouped-thousands"] * (texts == "1,234") == [one.code for one in more]
+    also = {"1,234": ["grouped-thousands"], "12%": ["mixed-percent"]}
+    assert also.get(texts, []) == [one.code for one in more]
     assert repr(texts) in finding.message
     assert "1 of 60 values are none ('x') and count as missing" in finding.message
     assert number == numbers[0]
