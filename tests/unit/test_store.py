@@ -55,7 +55,7 @@ def test_what_another_version_began_is_left_alone(tmp_path):
     store.trial_started(_trial(1))
     store.set_facts({"schema_version": 2})
     store.close()
-    with pytest.raises(RunError, match="has schema 2, this version of automl writes 5; finish it with the version"):
+    with pytest.raises(RunError, match="has schema 2, this version of automl writes 6; finish it with the version"):
         Store.reopen(tmp_path)
 
     assert who_works(tmp_path) is None
