@@ -59,7 +59,10 @@ def _fault(content: bytes, name: str, depth: int) -> str:
     if holds_objects(content):
         return f"{name} is an array of Python objects, which numpy stores as a pickle; use numbers or strings"
     packed = _members(content) if depth else ()
-    return next(filter(None, (_fault(inner, f"{name}/{member}", depth - 1) for member, inner in packed)), "")
+    try:
+        return next(filter(None, (_fault(inner, f"{name}/{member}", depth - 1) for member, inner in packed)), "")
+    except RuntimeError as error:  # what zipfile raises for a password, and for compressions that it does not know
+        return f"{name} is an archive that cannot be looked into ({error}); save arrays as .npz and settings as .json"
 
 
 def is_pickle(content: bytes) -> bool:
@@ -98,10 +101,10 @@ def _members(content: bytes) -> Iterator[tuple[str, bytes]]:
     if zipfile.is_zipfile(stream):
         try:
             with zipfile.ZipFile(stream) as archive:
-                packed = [(member, archive.read(member)) for member in archive.namelist()]
-        except (zipfile.BadZipFile, NotImplementedError, RuntimeError, OSError, zlib.error):
-            return  # it only ended like one
-        yield from packed
+                for member in archive.namelist():
+                    yield member, archive.read(member)
+        except zipfile.BadZipFile:
+            pass  # it only ended like one
         return
     for name, head, unpack in (
         ("gzip", b"\x1f\x8b", gzip.decompress),
