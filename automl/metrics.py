@@ -37,6 +37,11 @@ class Metric:
     name: str
     spec: MetricSpec
 
+    @property
+    def is_own(self) -> bool:
+        """Whether it is a user's function, named as ``module:function``, and of no plugin."""
+        return _is_own(self.spec)
+
     def score(self, truth: NDArray[Any], prediction: NDArray[Any], weight: NDArray[np.float64] | None = None) -> float:
         """The metric as users read it.
 
@@ -58,7 +63,7 @@ class Metric:
         try:
             value = function(_locked(truth), _locked(given), None if weight is None else _locked(weight))
         except (Exception, SystemExit) as error:
-            hint = _shape_hint(given) if _is_own(self.spec) else ""
+            hint = _shape_hint(given) if self.is_own else ""
             if isinstance(error, ValueError) and "read-only" in str(error):
                 hint = COPY_HINT
             raise MetricError(f"metric {self.name!r} raised {type(error).__name__}: {error}{hint}") from error
@@ -116,6 +121,10 @@ def load_metric(name: str, registry: Registry) -> Metric:
 # -- the user's own -------------------------------------------------------------------------------
 
 
+def _is_own(spec: MetricSpec) -> bool:
+    return spec.name == spec.factory
+
+
 def _own_metric(path: str) -> Metric:
     """A user's function with the attributes `needs`, `greater_is_better`, `best`, `proportional`, `logarithm`,
     `positive`, `decides` and `problem_types`, all optional.
@@ -167,10 +176,6 @@ def _own_metric(path: str) -> Metric:
         positive=bool(getattr(function, "positive", False)),
     )
     return Metric(name=path, spec=spec)
-
-
-def _is_own(spec: MetricSpec) -> bool:
-    return spec.name == spec.factory
 
 
 def _load(spec: MetricSpec) -> MetricFunction:

@@ -154,7 +154,7 @@ def get_ready(
     plan = _plan_with_devices(registry, prepared.task, settings, machine, clock)
     plan = _with_spaces(plan, prepared.task, settings, registry, clock)
     resampling = make_resampling(prepared, plan, settings)
-    check_judged(prepared, resampling)
+    check_judged(prepared, resampling, seconds=patience(_seconds_left(settings, clock)))
     if resampling.groups is not None and isinstance(prepared.data, TableData):
         prepared = replace(prepared, data=replace(prepared.data, groups=resampling.groups))
     changed = _check_changes(settings, plan, prepared, registry) if settings.space else []

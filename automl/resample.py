@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from automl.data import splits
-from automl.errors import DataError, MetricError, SettingsError
+from automl.errors import DataError, MetricError
+from automl.metric_check import try_metric
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from automl.data.records import Resampling
     from automl.plan import Plan
     from automl.prepare import Prepared
@@ -19,8 +18,6 @@ if TYPE_CHECKING:
 
 HOLDOUT_SHARE = 0.2
 """Share of the rows held out where folds are too dear; bounded by `HOLDOUT_ROWS`."""
-TRIED_ROWS = 500
-"""Rows on which a metric is tried first."""
 HOLDOUT_ROWS = 50_000
 """More held-out rows would not make the score noticeably steadier."""
 
@@ -71,9 +68,10 @@ def make_resampling(prepared: Prepared, plan: Plan, settings: Settings) -> Resam
     )
 
 
-def check_judged(prepared: Prepared, resampling: Resampling) -> None:
+def check_judged(prepared: Prepared, resampling: Resampling, *, seconds: float) -> None:
     """Raise DataError when the metric can say nothing about the rows that judge, whatever is predicted for them, or
-    when some part trains on one class only; SettingsError when the metric can never be computed on this target.
+    when some part trains on one class only; SettingsError when the metric cannot be computed on this target in so many
+    seconds, or not as it says.
     """
     target = prepared.data.target
     assert target is not None
@@ -85,7 +83,7 @@ def check_judged(prepared: Prepared, resampling: Resampling) -> None:
             f"all {len(rows):,} rows that judge weigh 0: give some of them a weight above 0, or let others judge"
         )
     if not prepared.task.is_classification or len(np.unique(truth)) > 1:
-        _try_metric(prepared, rows)
+        try_metric(prepared, rows, seconds=seconds)
         return
     shares = np.broadcast_to(np.asarray(prepared.constant), (len(rows), prepared.task.class_count))
     weight = None if prepared.data.weight is None else prepared.data.weight[rows]
@@ -97,37 +95,6 @@ def check_judged(prepared: Prepared, resampling: Resampling) -> None:
             f"all {len(rows)} rows that judge are of class {only!r}, of which metric {prepared.metric.name} can say "
             f"nothing ({error}); use --metric log_loss, other validation rows, or more rows of the other classes"
         ) from error
-
-
-def _try_metric(prepared: Prepared, rows: NDArray[np.int64]) -> None:
-    """Compute the metric before anything is trained, on few rows first: it may be slow. Some say nothing of a constant
-    prediction, as correlations do, and some nothing of few rows, so that a good prediction and all rows count, too.
-    """
-    few = rows[np.linspace(0, len(rows) - 1, min(len(rows), TRIED_ROWS)).astype(np.int64)]
-    faults = []
-    for some in (few, rows):
-        for share in (0.0, 0.9):
-            try:
-                _score_mixture(prepared, some, share)
-            except MetricError as error:
-                faults.append(error)
-            else:
-                return
-    raise SettingsError(
-        f"metric {prepared.metric.name!r} cannot be computed on the target {prepared.task.target!r}, whether a constant "
-        f"or nearly the truth is predicted: {faults[-1]}; mend it, or use another --metric"
-    ) from faults[-1]
-
-
-def _score_mixture(prepared: Prepared, rows: NDArray[np.int64], share: float) -> None:
-    """Score predictions that are the truth by so large a `share`, and the best constant otherwise."""
-    assert prepared.data.target is not None
-    truth = prepared.data.target[rows]
-    constant = np.asarray(prepared.constant)
-    exact = np.eye(prepared.task.class_count)[truth] if prepared.task.is_classification else truth
-    constants = np.broadcast_to(constant if exact.ndim == 2 else constant[0], exact.shape)
-    weight = None if prepared.data.weight is None else prepared.data.weight[rows]
-    prepared.metric.score(truth, share * exact + (1.0 - share) * constants, weight)
 
 
 def _check_trained(prepared: Prepared, resampling: Resampling) -> None:

@@ -75,14 +75,12 @@ class Constant:
 
 def best_constant(target: NDArray[np.float64], weight: NDArray[np.float64], metric: str) -> float:
     """The value with the least error: the median for absolute errors, one that leans to small values for errors
-    relative to the value, the mean of logarithms for errors of logarithms, else the mean.
+    relative to the value, else the mean.
     """
     if metric in MEDIAN_METRICS:
         return _median(target, weight)
     if metric == "mape":
         return _median(target, weight / np.maximum(np.abs(target), np.finfo(np.float64).eps))
-    if metric == "rmsle" and target.min() > -1.0:
-        return float(np.expm1(np.average(np.log1p(target), weights=weight)))
     return float(np.average(target, weights=weight))
 
 

@@ -6,9 +6,6 @@ ABSOLUTE = ("mae", "median_ae", "d2_absolute_error")
 BALANCED = ("balanced_accuracy", "recall_macro", "f1_macro", "jaccard_macro")
 """Metrics in which a rare class counts as much as a frequent one."""
 _OF_LABELS = ("accuracy", "f1", "jaccard", "mcc", "precision", "recall")
-LOGARITHMIC = ("msle", "rmsle")
-RELATIVE = ("mape", "gamma_deviance")
-"""Metrics that measure an error against the value."""
 
 
 def is_of_labels(metric: str) -> bool:

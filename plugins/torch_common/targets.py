@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from automl_plugins.torch_common.metric_kinds import BALANCED, LOGARITHMIC, RELATIVE
+from automl_plugins.torch_common.metric_kinds import BALANCED
 
 from automl import PredictorError
 
@@ -29,8 +29,6 @@ LEAST_OF_COUNTS = 1e-3
 class Target:
     """From the target to what the network learns, and back."""
 
-    bend: str = "none"
-    """``log1p`` where the metric compares logarithms, ``log`` where it compares proportions."""
     centre: float = 0.0
     scale: float = 1.0
     low: float = 0.0
@@ -43,13 +41,11 @@ class Target:
         """Codes as they are, values about one in size, ``(rows,)``."""
         if np.issubdtype(target.dtype, np.integer):
             return np.array(target, dtype=np.int64)  # a copy: mapped files are read-only, which torch warns of
-        return np.asarray((_bent(target, self.bend) - self.centre) / self.scale, dtype=np.float32)
+        return np.asarray((np.asarray(target, dtype=np.float64) - self.centre) / self.scale, dtype=np.float32)
 
     def values(self, outputs: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
         """What the network predicts as values of the task."""
         values = self.centre + self.scale * np.asarray(outputs, dtype=np.float64)
-        if self.bend != "none":
-            values = np.exp(np.clip(values, -700.0, 700.0)) - (1.0 if self.bend == "log1p" else 0.0)
         return np.asarray(np.clip(values, self.low, self.high))
 
     def probabilities(self, outputs: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
@@ -68,8 +64,8 @@ class Target:
         """The inverse of :meth:`save`."""
         try:
             plain = json.loads((folder / FILE).read_text())
-            plain["class_weights"] = tuple(map(float, plain["class_weights"]))
-            return cls(**plain)
+            values = {name: float(plain[name]) for name in ("centre", "scale", "low", "high")}
+            return cls(**values, class_weights=tuple(map(float, plain["class_weights"])))
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise PredictorError(f"{folder / FILE} is missing or damaged ({error}); fit again") from error
 
@@ -79,18 +75,10 @@ def find_target(task: Task, target: NDArray[Any], weight: NDArray[np.float64] | 
     if task.is_classification:
         return Target(class_weights=_class_weights(task, target, weight) if balance else ())
     values = np.asarray(target, dtype=np.float64)
-    bend = "none"
-    if task.metric in LOGARITHMIC and values.min() > -1.0:
-        bend = "log1p"
-    elif task.metric == "gamma_deviance" and values.min() > 0.0:
-        bend = "log"
     low = float(values.min())
     if task.metric == "poisson_deviance" and low >= 0.0:
         low = max(low, LEAST_OF_COUNTS * float(values.mean()))
-    bent = _bent(values, bend)
-    return Target(
-        bend=bend, centre=float(bent.mean()), scale=float(bent.std()) or 1.0, low=low, high=float(values.max())
-    )
+    return Target(centre=float(values.mean()), scale=float(values.std()) or 1.0, low=low, high=float(values.max()))
 
 
 def row_weights(
@@ -101,7 +89,7 @@ def row_weights(
     if fitted.class_weights:
         by_class = np.array(fitted.class_weights)[target]
         found = by_class if found is None else found * by_class
-    if not task.is_classification and task.metric in RELATIVE and fitted.bend == "none":
+    if not task.is_classification and task.metric == "mape":
         size = np.abs(np.asarray(target, dtype=np.float64))
         usual = float(np.median(size)) or float(size.mean()) or 1.0
         relative = 1.0 / np.maximum(size, NEAR_ZERO * usual)
@@ -128,10 +116,3 @@ def _class_weights(task: Task, target: NDArray[Any], weight: NDArray[np.float64]
     counts = np.bincount(target, weights=weight, minlength=task.class_count)
     shares = np.maximum(counts / max(counts.sum(), 1e-12), 1e-6)
     return tuple(float(one) for one in 1.0 / (task.class_count * shares))
-
-
-def _bent(values: NDArray[Any], bend: str) -> NDArray[np.float64]:
-    wide = np.asarray(values, dtype=np.float64)
-    if bend == "log1p":
-        return np.log1p(np.maximum(wide, -1.0 + 1e-9))
-    return np.log(np.maximum(wide, 1e-300)) if bend == "log" else wide

@@ -1,5 +1,6 @@
 """Targets and splits that leave little to judge by: one-member classes, five rows, nothing to learn, no positives."""
 
+import time
 from pathlib import Path
 
 import numpy as np
@@ -70,6 +71,93 @@ def test_a_metric_may_say_nothing_of_constants(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(Path(__file__).parent)
 
     automl.check(frame(40, np.arange(40.0)), target="y", metric="test_odd_targets:correlation")
+
+
+def mean_error(truth, prediction):
+    return float(abs(truth - prediction).mean())
+
+
+def said_error(truth, prediction):
+    return mean_error(truth, prediction)
+
+
+said_error.greater_is_better = True
+
+
+def profit(truth, prediction):
+    return float((truth * (prediction > 20)).sum())
+
+
+def bounded_profit(truth, prediction):
+    return profit(truth, prediction)
+
+
+bounded_profit.best = 1e6
+
+
+def log_likelihood(truth, prediction):
+    """Not finite where the truth itself is predicted."""
+    if not prediction.all():
+        return -np.inf
+    return float(np.log(prediction[np.arange(len(truth)), truth]).mean())
+
+
+def surprise(truth, prediction):
+    return -log_likelihood(truth, prediction)
+
+
+surprise.best = 1e3
+
+
+def slow(truth, prediction):
+    time.sleep(5)
+    return 0.0
+
+
+@pytest.mark.parametrize(
+    ("metric", "told"),
+    [
+        (
+            "mean_error",
+            r"gives 0 where the truth is predicted and 10 for a constant.*`mean_error.greater_is_better = False`",
+        ),
+        ("said_error", r"gives 10 for 40 rows, which is better than its best=1: write `said_error.best = ...`"),
+        ("profit", r"gives 570 for 40 rows, which is better than its best=1: write `profit.best = ...`"),
+    ],
+)
+@pytest.mark.parametrize("start", [automl.check, automl.fit])
+def test_a_metric_that_does_not_mean_what_it_says_is_refused(tmp_path, monkeypatch, start, metric, told):
+    monkeypatch.syspath_prepend(Path(__file__).parent)
+    monkeypatch.chdir(tmp_path)
+
+    with pytest.raises(SettingsError, match=told):
+        start(frame(40, np.arange(40.0)), target="y", metric=f"test_odd_targets:{metric}", trials=1, **FAST)
+    assert [] == list(tmp_path.iterdir())
+
+
+def test_a_metric_whose_best_is_never_passed_is_taken(monkeypatch):
+    monkeypatch.syspath_prepend(Path(__file__).parent)
+
+    automl.check(frame(40, np.arange(40.0)), target="y", metric="test_odd_targets:bounded_profit")
+
+
+def test_direction_is_looked_at_where_the_truth_itself_has_no_finite_score(monkeypatch):
+    monkeypatch.syspath_prepend(Path(__file__).parent)
+    data = frame(40, ["yes", "no"] * 20)
+
+    with pytest.raises(SettingsError, match=r"surprise.greater_is_better = False"):
+        automl.check(data, target="y", metric="test_odd_targets:surprise")
+    automl.check(data, target="y", metric="test_odd_targets:log_likelihood")
+
+
+def test_a_metric_that_does_not_come_back_is_refused(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(Path(__file__).parent)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("automl.ready.patience", lambda left: 0.3)
+
+    with pytest.raises(SettingsError, match=r"'test_odd_targets:slow' had not answered after 0.3 s for 40 rows"):
+        automl.fit(frame(40, np.arange(40.0)), target="y", metric="test_odd_targets:slow", trials=1, **FAST)
+    assert [] == list(tmp_path.iterdir())
 
 
 def test_validation_rows_of_one_class_are_refused_by_name(tmp_path):

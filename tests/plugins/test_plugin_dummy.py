@@ -47,7 +47,6 @@ def test_weights_that_are_all_zero_count_as_none():
         ("rmse", lambda truth, value: (truth - value) ** 2),
         ("mae", lambda truth, value: abs(truth - value)),
         ("mape", lambda truth, value: abs(truth - value) / abs(truth)),
-        ("rmsle", lambda truth, value: (np.log1p(truth) - np.log1p(value)) ** 2),
     ],
 )
 @pytest.mark.parametrize("weighted", [False, True])

@@ -21,7 +21,7 @@ def far_values(rows, seed=0):
     return ImageData.of(brightness.pixels(brightness.height), 300.0 + 60.0 * brightness.target)
 
 
-@pytest.mark.parametrize("metric", ["mape", "rmsle", "msle", "gamma_deviance", "poisson_deviance", "rmse"])
+@pytest.mark.parametrize("metric", ["mape", "poisson_deviance", "rmse"])
 def test_values_of_any_size_are_learned_for_metrics_of_proportions_too(metric):
     train, test = far_values(120), far_values(60, seed=1)
     task = toy_image_task("regression", rows=120, metric=metric)
