@@ -7,13 +7,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from automl.calibration import find_calibration
-from automl.decisions import DecisionMaker, Factors, decided
+from automl.decisions import Factors, decided
 from automl.ensemble import Ensemble, choose_candidates, no_tie, select, select_within, thrifty
 from automl.errors import MetricError
-from automl.evaluate import PREDICTIONS_FILE
 from automl.goals import Cost, Goals
-from automl.oof import OutOfFold
 from automl.run_folder import fold_folder, remove_tree
+from automl.scored_trials import ScoredTrials
 from automl.stacking import compare, mixed
 
 if TYPE_CHECKING:
@@ -25,13 +24,9 @@ if TYPE_CHECKING:
 
     from automl.clock import Clock
     from automl.data.records import Split
-    from automl.evaluate import FoldResult
     from automl.history import Trial
     from automl.metrics import Metric
 
-SLOW_SHARE = 0.02
-"""Share of the time budget that judging one trial, or one ensemble, may take; slower metrics are called slow."""
-LEAST_SLOW_SECONDS = 0.2
 LEAST_SAMPLE = 100
 """Rows by which ensembles are judged at least, however slow the metric is."""
 ENSEMBLE_SHARE = 0.04
@@ -42,8 +37,8 @@ MODELS_KEPT = 60
 """Fitted trials whose files stay on disk while the search runs; predictions of all trials stay."""
 
 
-class LiveEnsemble:
-    """Collects the out-of-fold predictions of full trials and weighs the trials with them."""
+class LiveEnsemble(ScoredTrials):
+    """Weighs full trials by what they predict out of fold."""
 
     def __init__(
         self,
@@ -56,94 +51,21 @@ class LiveEnsemble:
         clock: Clock,
         groups: NDArray[np.int64] | None = None,
     ) -> None:
+        super().__init__(folder, metric=metric, splits=splits, target=target, weight=weight, clock=clock)
         self.current: Ensemble | None = None
-        self.folds: dict[int, tuple[int, ...]] = {}
-        """Folds that each scored trial has."""
-        self.costs: dict[int, Cost] = {}
-        """What the fitted models of each scored trial cost when they predict, by estimate."""
-        self.slow_seconds = 0.0
-        """What a slow metric is expected to take on all rows; 0 for others."""
         self.stacking = ""
         """What became of the second layer, in words; empty without one."""
         self.unjudged = ""
         """Why mixed predictions could not be judged, when they could not."""
-        self._folder = folder
-        self.metric = metric
-        self._target = target
-        self._weight = weight
         self._groups = groups
         """What the user said belongs together; what is fitted on out-of-fold predictions keeps it whole."""
-        self._clock = clock
         self._goals = Goals()
         """What the next choice must keep; during the search nothing, because cheap members are found best among many."""
-        self._splits = splits
-        self._oof = OutOfFold(splits, len(target))
-        self._predictions: dict[int, NDArray[np.floating]] = {}
-        self._decisions = DecisionMaker(metric, target)
-        self._factors: dict[int, Factors] = {}
-        """How each scored trial decides best."""
         self._of_models: Ensemble | None = None
         self._uncapped: dict[tuple[int, ...], Ensemble] = {}
         """The last choices without a cap, by the trials among which, with and without a second layer."""
         self._seconds = 0.0
         self._seen = 0
-
-    def score(
-        self, trial_id: int, results: Mapping[int, FoldResult], *, keep: bool = True, base: Sequence[int] = ()
-    ) -> float:
-        """Pool the predictions of a trial's folds, given by number, and score them; with `keep` the trial may join
-        the ensemble if they cover every row. Under a slow metric the mean of the folds' scores stands for it.
-
-        Raises RunError (MetricError) when the metric says nothing about them.
-        """
-        import numpy as np
-
-        parts = {
-            fold: np.load(fold_folder(self._folder, trial_id, fold) / PREDICTIONS_FILE, allow_pickle=False)
-            for fold in results
-        }
-        rows, predictions = self._oof.combine(parts)
-        known = {fold: result.loss for fold, result in results.items() if result.loss is not None}
-        slow = self._is_slow(results)
-        one_is_enough = len(results) == 1 and not self._decisions.applies
-        if len(known) == len(results) and (one_is_enough or slow):
-            sizes = [len(self._splits[fold].valid) for fold in known]
-            self._factors[trial_id] = ()
-            loss = float(np.average(list(known.values()), weights=sizes))
-        else:
-            weight = None if self._weight is None else self._weight[rows]
-            self._factors[trial_id], loss = self._decisions.choose(self._target[rows], predictions, weight)
-        if keep and len(rows) == len(self._oof.covered):
-            self._predictions[trial_id] = predictions
-        self.folds[trial_id] = tuple(sorted(results))
-        # A trial of the second layer predicts nothing before those have that it stands on.
-        self.costs[trial_id] = sum((self.costs[number] for number in base), start=_cost(results))
-        return self.metric.from_distance(loss)
-
-    def use_folds(self, splits: Sequence[Split]) -> None:
-        """Judge by these folds from now on; what was scored before must be scored again to count."""
-        self._splits = splits
-        self._oof = OutOfFold(splits, len(self._target))
-        self._predictions.clear()
-
-    def _is_slow(self, results: Mapping[int, FoldResult]) -> bool:
-        """Whether judging all rows at once would take too long; metrics that compare all pairs of rows are expected
-        to take the square of the rows. Once slow, always slow, so that trials are judged alike.
-        """
-        if self._clock.end is None or self.slow_seconds:
-            return bool(self.slow_seconds)
-        # The least of the folds: any of them may have been held up by other work on the machine.
-        expected = min(
-            result.metric_seconds * (len(self._oof.covered) / max(len(self._splits[fold].valid), 1)) ** 2
-            for fold, result in results.items()
-        )
-        if expected > self._most_seconds():
-            self.slow_seconds = expected
-        return bool(self.slow_seconds)
-
-    def _most_seconds(self) -> float:
-        assert self._clock.end is not None
-        return max(SLOW_SHARE * (self._clock.end - self._clock.started), LEAST_SLOW_SECONDS)
 
     def update(self, trials: Sequence[Trial], baselines: Sequence[Trial], *, final: bool) -> bool:
         """Weigh these full trials again if it is due; whether the weights were computed.
@@ -188,12 +110,6 @@ class LiveEnsemble:
             return None
         return self._judged(pooled, final=False)
 
-    def columns(self, base: Sequence[int]) -> NDArray[np.float32]:
-        """What these trials predict for all rows, as numbers beside a table: ``(rows, columns)``."""
-        from automl.data.widened import prediction_columns
-
-        return prediction_columns([self._predictions[number] for number in base])
-
     def _with_second_layer(self, without: Ensemble, trials: list[Trial]) -> Ensemble:
         """`without`, the best bag of the first layer, mixed with the best one of both where that is clearly better."""
         second = [trial for trial in trials if trial.candidate.base]
@@ -211,10 +127,6 @@ class LiveEnsemble:
         verdict = compare(self.metric, truth, one, two, weight, groups=groups, deadline=self._deadline(final=True))
         self.stacking = verdict.told()
         return both if verdict.pays else without
-
-    def discard(self, trial: int) -> None:
-        """Let a trial not join the ensemble."""
-        self._predictions.pop(trial, None)
 
     def forget(self, goals: Goals) -> None:
         """Choose anew, under other goals, at the next update."""
@@ -338,13 +250,6 @@ def _log_loss(truth: NDArray[np.generic], weight: NDArray[np.float64] | None) ->
         return float(np.average(-np.log(np.maximum(mean[rows, truth], LEAST_SHARE)), weights=heard))
 
     return loss
-
-
-def _cost(results: Mapping[int, FoldResult]) -> Cost:
-    """What the folds of a trial cost together; those that were not timed cost what the others do."""
-    timed = [result.row_ms for result in results.values() if result.row_ms is not None]
-    row_ms = len(results) * sum(timed) / len(timed) if timed else 0.0
-    return Cost(row_ms=row_ms, megabytes=sum(result.megabytes for result in results.values()))
 
 
 def _mean(predictions: Mapping[int, NDArray[np.floating]], weights: Mapping[int, float]) -> NDArray[np.floating]:
