@@ -10,15 +10,21 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _CLOCK = (
-    r"^(?P<sign>-?)(?:(?P<days>\d{1,6}) days?,? ?)?\+?(?P<hours>\d{1,5}):(?P<minutes>[0-5]\d)"
+    r"^(?P<sign>[+-]?)(?:(?P<days>\d{1,6}) days?,? ?(?P<own>[+-]?))?(?P<hours>\d{1,5}):(?P<minutes>[0-5]\d)"
     r"(?::(?P<seconds>[0-5]\d(?:\.\d+)?))?(?: ?(?P<half>[AaPp])\.?[Mm]\.?)?$"
 )
-_SECONDS = {"days": 86_400.0, "hours": 3_600.0, "minutes": 60.0, "seconds": 1.0}
+"""A sign before the hours is theirs alone: "-1 days +23:55:00" (pandas, Postgres) is five minutes less than nothing."""
+_DAYS_ALONE = r"^(?P<days>[+-]?\d{1,6}) days?$"
+_SECONDS = {"hours": 3_600.0, "minutes": 60.0, "seconds": 1.0}
+DAY = 86_400.0
 HALF_DAY = 43_200.0
 
 
-def parse_clock(texts: pa.Array) -> NDArray[np.float64]:
-    """Seconds ``(texts,)`` since midnight, or of a duration; NaN for what is neither."""
+def parse_clock(texts: pa.Array, *, days_alone: bool = False) -> NDArray[np.float64]:
+    """Seconds ``(texts,)`` since midnight, or of a duration; NaN for what is neither.
+
+    With `days_alone`, "5 days" is one, too: pandas writes durations so where all are whole days.
+    """
     import numpy as np
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -28,14 +34,26 @@ def parse_clock(texts: pa.Array) -> NDArray[np.float64]:
     def part(name: str) -> pa.Array:
         return pc.struct_field(parts, name)
 
-    total = np.where(np.asarray(pc.is_valid(parts).to_numpy(zero_copy_only=False), dtype=bool), 0.0, np.nan)
-    for name, each in _SECONDS.items():
+    def signs(name: str) -> NDArray[np.float64]:
+        return np.where(pc.equal(part(name), "-").fill_null(False).to_numpy(zero_copy_only=False), -1.0, 1.0)
+
+    def number(name: str) -> NDArray[np.float64]:
         written = pc.if_else(pc.equal(part(name), ""), "0", part(name))
-        total += each * pc.cast(written, pa.float64()).to_numpy(zero_copy_only=False)
+        return np.asarray(pc.cast(written, pa.float64()).to_numpy(zero_copy_only=False))
+
+    clock = np.zeros(len(texts))
+    for name, each in _SECONDS.items():
+        clock += each * number(name)
     half = pc.utf8_lower(part("half")).fill_null("").to_numpy(zero_copy_only=False)
     if (half != "").any():
         # 12 AM is midnight and 12 PM is noon; 13 PM is nothing.
-        total = np.where((half != "") & ((total >= HALF_DAY + 3600) | (total < 3600)), np.nan, total)
-        total = np.where((half != "") & (total >= HALF_DAY), total - HALF_DAY, total)
-        total = np.where(half == "p", total + HALF_DAY, total)
-    return np.where(pc.equal(part("sign"), "-").fill_null(False).to_numpy(zero_copy_only=False), -total, total)
+        clock = np.where((half != "") & ((clock >= HALF_DAY + 3600) | (clock < 3600)), np.nan, clock)
+        clock = np.where((half != "") & (clock >= HALF_DAY), clock - HALF_DAY, clock)
+        clock = np.where(half == "p", clock + HALF_DAY, clock)
+    own = pc.fill_null(pc.not_equal(part("own"), ""), False).to_numpy(zero_copy_only=False)
+    total = signs("sign") * number("days") * DAY + np.where(own, signs("own"), signs("sign")) * clock
+    if days_alone:
+        alone = pc.struct_field(pc.extract_regex(texts, _DAYS_ALONE), "days")
+        days = pc.cast(alone, pa.float64()).to_numpy(zero_copy_only=False)
+        total = np.where(np.isnan(total), days * DAY, total)
+    return total

@@ -159,11 +159,11 @@ def _clock(texts: _Texts) -> Fitted | None:
     import pyarrow as pa
 
     some = texts.some(FIRST_LOOK)
-    if sum(":" in text for text in some) < 0.8 * len(some):
+    if sum(":" in text or text.endswith((" day", " days")) for text in some) < 0.8 * len(some):
         return None
-    if np.isnan(parse_clock(pa.array(some, pa.string()))).sum() > 0.2 * len(some):
+    if np.isnan(parse_clock(pa.array(some, pa.string()), days_alone=True)).sum() > 0.2 * len(some):
         return None
-    seconds = parse_clock(texts.real)
+    seconds = parse_clock(texts.real, days_alone=True)
     wrong = np.isnan(seconds)
     unread = int(texts.counts[wrong].sum())
     if unread > (1 - NUMBER_SHARE) * texts.rows:

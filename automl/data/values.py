@@ -39,7 +39,7 @@ def to_numbers(values: Any, params: Mapping[str, Any]) -> tuple[NDArray[np.float
         return to_seconds(values, {"formats": []})
     if pa.types.is_string(values.type):
         if params.get("clock"):
-            return _read_texts(values, parse_clock)
+            return _read_texts(values, lambda texts: parse_clock(texts, days_alone=True))
         comma: bool | None = params.get("decimal_comma")
         numbers, unread = _read_texts(values, lambda texts: _numbers_or_durations(texts, comma))
         return numbers - params.get("origin", 0), unread
@@ -56,7 +56,7 @@ def _numbers_or_durations(texts: pa.Array, decimal_comma: bool | None) -> NDArra
     found = parse_numbers(texts, decimal_comma=decimal_comma)
     days = np.flatnonzero(np.isnan(found) & pc.match_substring(texts, " day").fill_null(False).to_numpy(False))
     if len(days):
-        found[days] = parse_clock(texts.take(pa.array(days)))
+        found[days] = parse_clock(texts.take(pa.array(days)), days_alone=True)
     return found
 
 

@@ -3,6 +3,7 @@
 import datetime as dt
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pytest
 
@@ -39,6 +40,14 @@ def fitted(values, **columns):
         ("-01:30", -5400),
         ("2 days 03:00:00", 51 * 3600),
         ("1 day, 0:00:05", 86_405),
+        ("-1 days +23:55:00", -300),
+        ("-1 days +00:00:01", -86_399),
+        ("-1 days +23:59:59.5", -0.5),
+        ("-2 days, 23:00:00", -2 * 86_400 - 23 * 3600),
+        ("-1 days -02:00:00", -26 * 3600),
+        ("1 day -00:05:00", 86_400 - 300),
+        ("+05:00", 5 * 3600),
+        ("5 days", np.nan),
         ("13:00 PM", np.nan),
         ("0:30 AM", np.nan),
         ("09:65", np.nan),
@@ -49,6 +58,30 @@ def fitted(values, **columns):
 )
 def test_clocks_are_seconds(text, seconds):
     assert [seconds] == pytest.approx(parse_clock(pa.array([text], pa.string())).tolist(), nan_ok=True)
+
+
+@pytest.mark.parametrize(
+    "durations",
+    [
+        pd.to_timedelta([-300, 5, -86_399, 90_000, 7, -1, 0, 3600] * 5, unit="s"),
+        pd.to_timedelta([-1, 2, 14, 30, 7, 1, 0, -3] * 5, unit="D"),
+    ],
+)
+def test_durations_of_pandas_are_the_same_in_a_frame_a_file_and_a_row(durations, tmp_path):
+    """Negative ones, of which only the days have the sign, and whole days, which a file shows without a clock."""
+    frame = pd.DataFrame({"d": durations, "z": np.arange(40) / 3})
+    frame.to_csv(tmp_path / "table.csv", index=False)
+    lines = (tmp_path / "table.csv").read_text().splitlines()
+    texts = [line.split(",")[0] for line in lines[1:]]
+    expected = (frame["d"] / pd.Timedelta("1s")).tolist()
+
+    for source in (frame, tmp_path / "table.csv"):
+        schema, findings, table = fitted(source)
+        for later in (table, read_table({"d": texts, "z": np.zeros(40)}).table):
+            assert expected == schema.encode(later)[0].numbers[:, 0].tolist()
+        assert ["number", "number"] == [column.kind for column in schema.columns]
+        assert () == findings
+        assert [expected[0]] == schema.encode(read_table({"d": texts[0], "z": 0.5}).table)[0].numbers[:, 0].tolist()
 
 
 TIMES = [f"{minute // 60:02}:{minute % 60:02}" for minute in range(0, 1440, 7)]
