@@ -7,6 +7,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from automl.data.records import MISSING_TOKENS
+from automl.data.zones import local_seconds, without_zone
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,6 +21,11 @@ FORMATS = (
     "%Y/%m/%d %H:%M:%S", "%Y/%m/%d %H:%M", "%d.%m.%Y", "%d.%m.%Y %H:%M", "%d.%m.%Y %H:%M:%S", "%m/%d/%Y",
     "%m/%d/%Y %H:%M", "%m/%d/%Y %H:%M:%S", "%d/%m/%Y", "%d/%m/%Y %H:%M", "%d/%m/%Y %H:%M:%S", "%d-%m-%Y",
     "%d-%m-%Y %H:%M", "%m-%d-%Y", "%m-%d-%Y %H:%M", "%d %b %Y", "%d-%b-%Y", "%b %d, %Y", "%d %B %Y", "%B %d, %Y", "%Y-%m", "%b %Y",
+    "%d-%m-%Y %H:%M:%S", "%m-%d-%Y %H:%M:%S", "%m/%d/%Y %I:%M:%S %p", "%d/%m/%Y %I:%M:%S %p", "%m/%d/%Y %I:%M %p",
+    "%d/%m/%Y %I:%M %p", "%m-%d-%Y %I:%M:%S %p", "%d-%m-%Y %I:%M:%S %p", "%m-%d-%Y %I:%M %p", "%d-%m-%Y %I:%M %p",
+    "%Y-%m-%d %I:%M:%S %p", "%Y-%m-%d %I:%M %p", "%Y.%m.%d", "%Y.%m.%d %H:%M", "%Y.%m.%d %H:%M:%S", "%b-%Y", "%d %b %Y %H:%M",
+    "%d %b %Y %H:%M:%S", "%d-%b-%Y %H:%M", "%d-%b-%Y %H:%M:%S", "%d/%b/%Y", "%d/%b/%Y:%H:%M:%S", "%a, %d %b %Y %H:%M:%S",
+    "%a, %d %b %Y", "%A, %B %d, %Y", "%b %d, %Y %H:%M", "%b %d, %Y %I:%M %p", "%b %d, %Y %I:%M:%S %p", "%a %b %d %H:%M:%S %Y",
 )  # fmt: skip
 """Formats that are tried, in this order on a tie. Years may have two digits where they come last."""
 DIGITS = "%Y%m%d"
@@ -37,38 +43,30 @@ CATEGORY_PARTS = {"month": 12, "weekday": 7}
 
 
 def _clean(texts: pa.Array) -> pa.Array:
-    """Text without outer space, fractions of seconds and zone; zones are taken off after conversion to UTC."""
+    """Text without outer space, fractions of seconds and remarks on the zone, in brackets."""
     import pyarrow.compute as pc
 
     cleaned = pc.utf8_trim_whitespace(texts)
-    return pc.replace_substring_regex(cleaned, r"(:\d\d)[.,]\d+", r"\1")
+    cleaned = pc.replace_substring_regex(cleaned, r"(:\d\d)[.,]\d+", r"\1")
+    if pc.any(pc.or_(pc.ends_with(cleaned, "]"), pc.ends_with(cleaned, ")"))).as_py():
+        cleaned = pc.replace_substring_regex(cleaned, r"(:\d\d.*[^ ])\s?(\[[\w/+:-]+\]|\([A-Za-z ]+\))$", r"\1")
+    return cleaned
 
 
-def _zone_seconds(texts: pa.Array) -> tuple[pa.Array, NDArray[np.int64] | None]:
-    """Texts without their zone ("Z", "+02:00"), and the seconds that the zones are ahead of UTC."""
+def parse_with(texts: pa.Array, formats: Sequence[str], zone: str | None = None) -> NDArray[np.float64]:
+    """Seconds since 1970 by the first format that fits each text; NaN where none does.
+
+    In UTC; with the name of a zone in that zone's own time. A text that tells no zone is taken as it is.
+    """
     import numpy as np
-    import pyarrow.compute as pc
 
-    pattern = r"(:\d\d)\s?(Z|UTC|[+-]\d\d:?\d\d)$"
-    if not pc.any(pc.match_substring_regex(texts, pattern)).as_py():
-        return texts, None
-    parts = pc.extract_regex(texts, r"(?P<body>.*:\d\d)\s?(?P<zone>Z|UTC|[+-]\d\d:?\d\d)$")
-    zones = pc.struct_field(parts, "zone").to_pylist()
-    ahead = np.array(
-        [
-            0 if not z or z in ("Z", "UTC") else (1 if z[0] == "+" else -1) * (int(z[1:3]) * 3600 + int(z[-2:]) * 60)
-            for z in zones
-        ],
-        dtype=np.int64,
-    )
-    return pc.coalesce(pc.struct_field(parts, "body"), texts), ahead
-
-
-def parse_with(texts: pa.Array, formats: Sequence[str]) -> NDArray[np.float64]:
-    """Seconds since 1970 in UTC by the first format that fits each text; NaN where none does."""
-    cleaned, ahead = _zone_seconds(_clean(texts))
+    cleaned, ahead = without_zone(_clean(texts))
     found = _parse_clean(cleaned, formats)
-    return found if ahead is None else found - ahead
+    if ahead is None:
+        return found
+    told = ~np.isnan(ahead)
+    found[told] = local_seconds(found[told] - ahead[told], zone)
+    return found
 
 
 def _parse_clean(cleaned: pa.Array, formats: Sequence[str]) -> NDArray[np.float64]:
@@ -124,7 +122,7 @@ def _days_beyond_the_month(texts: pa.Array, seconds: NDArray[np.float64], form: 
     read = _calendar(np.floor(seconds[known] / DAY))["day"] if len(known) else np.zeros(0)
     early = read <= 3
     pattern = re.escape(form).replace("\\-", "-").replace("\\ ", " ").replace("%d", r"(?P<day>\d{1,2})")
-    pattern = re.sub("%[bB]", "[A-Za-z]+", re.sub("%[YmHMS]", r"\\d+", pattern))
+    pattern = re.sub("%[bBaAp]", "[A-Za-z.]+", re.sub("%[YmHIMS]", r"\\d+", pattern)).replace(" ", " *")
     found = pc.struct_field(pc.extract_regex(texts.take(pa.array(known[early])), pattern), "day")
     written = pc.cast(found, pa.float64()).to_numpy(zero_copy_only=False)
     return np.asarray(known[early][written != read[early]])
@@ -146,7 +144,7 @@ def find_formats(texts: pa.Array) -> tuple[list[str], float]:
 
     formats: list[str] = []
     read = np.zeros(len(texts), dtype=bool)
-    cleaned, _ = _zone_seconds(_clean(texts))
+    cleaned, _ = without_zone(_clean(texts))
     masks: dict[str, NDArray[np.bool_]] = {}
     for form in FORMATS:
         masks[form] = ~np.isnan(_parse_clean(cleaned, [form]))
@@ -190,8 +188,11 @@ def parse_dates(column: Any, formats: Sequence[str] | None = None) -> tuple[NDAr
     return found, int(np.isnan(found).sum()) - column.null_count
 
 
-def arrow_seconds(column: Any) -> NDArray[np.float64]:
-    """Seconds since 1970 in UTC of an Arrow date or timestamp column; NaN for missing."""
+def arrow_seconds(column: Any, zone: str | None = None) -> NDArray[np.float64]:
+    """Seconds since 1970 of an Arrow date or timestamp column; NaN for missing.
+
+    In UTC; with the name of a zone in that zone's own time, as moments without a zone are taken to be.
+    """
     import numpy as np
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -202,6 +203,8 @@ def arrow_seconds(column: Any) -> NDArray[np.float64]:
     if pa.types.is_date64(kind):
         return np.asarray(pc.cast(pc.cast(column, pa.int64()), pa.float64()).to_numpy() / 1000)
     scale = {"s": 1.0, "ms": 1e3, "us": 1e6, "ns": 1e9}[kind.unit]
+    if zone is not None and kind.tz is not None:
+        column = pc.local_timestamp(pc.cast(column, pa.timestamp(kind.unit, zone)))
     return np.asarray(pc.cast(pc.cast(column, pa.int64()), pa.float64(), safe=False).to_numpy()) / scale
 
 

@@ -145,6 +145,7 @@ def fit_schema(raw: RawTable, roles: Roles, *, strict: bool = False) -> tuple[Sc
     features = [name for name in names if name not in aside or (name == roles.time and name in roles.columns)]
     seen: dict[str, Distinct] = {}
     fitted = fit_columns(raw.table, features, roles.columns, seen)
+    fitted = [(_with_zone(column, raw.table), found) for column, found in fitted]
     fitted = agree_on_order(fitted, raw, fit_column)
     fitted = agree_on_sign(fitted, raw)
     columns = _with_own_names([column for column, _ in fitted], names)
@@ -158,6 +159,16 @@ def fit_schema(raw: RawTable, roles: Roles, *, strict: bool = False) -> tuple[Sc
     known = set(features)
     others = tuple(name for name in names if name not in known)
     return Schema(columns, others, [Remembered(table=raw.table, columns=seen)]), tuple(findings)
+
+
+def _with_zone(column: Column, table: pa.Table) -> Column:
+    """A date column that remembers the zone in whose time its moments are: another table may have them in UTC."""
+    if column.kind != "date" or not column.used:
+        return column
+    from automl.data.zones import zone_of
+
+    zone = zone_of(table.schema.field(column.name).type)
+    return column if zone is None else replace(column, params={**column.params, "zone": zone})
 
 
 def _with_own_names(columns: list[Column], names: list[str]) -> tuple[Column, ...]:

@@ -10,6 +10,8 @@ from automl.data.clock import parse_clock
 from automl.data.dates import DIGITS, arrow_seconds, fallback_formats, parse_with
 from automl.data.distinct import among, category_labels, distinct, number_label, stripped
 from automl.data.numbers_as_text import parse_numbers
+from automl.data.zones import zone_of
+from automl.errors import DataError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -36,7 +38,7 @@ def to_numbers(values: Any, params: Mapping[str, Any]) -> tuple[NDArray[np.float
     import pyarrow as pa
 
     if params.get("moments"):
-        return to_seconds(values, {"formats": []})
+        return to_seconds(values, {"formats": [], "zone": None})
     if pa.types.is_string(values.type):
         if params.get("clock"):
             return _read_texts(values, lambda texts: parse_clock(texts, days_alone=True))
@@ -81,14 +83,33 @@ def to_booleans(values: Any) -> tuple[NDArray[np.float64], Unread]:
 
 
 def to_seconds(values: Any, params: Mapping[str, Any]) -> tuple[NDArray[np.float64], Unread]:
-    """Seconds since 1970 ``(rows,)``, NaN for missing, and what could not be read."""
+    """Seconds since 1970 ``(rows,)``, NaN for missing, and what could not be read.
+
+    In the time of the zone that the training table's moments had, or else in UTC. DataError where this machine does
+    not know that zone.
+    """
+    import pyarrow as pa
+
+    # While a column is fitted nothing is known of it, and its own zone counts.
+    zone = params.get("zone") if "zone" in params or "reference" in params else zone_of(values.type)
+    try:
+        return _to_seconds(values, params, zone)
+    except pa.ArrowInvalid as error:
+        if zone is None:
+            raise
+        raise DataError(
+            f"times of the zone {zone!r} cannot be read, as this machine lacks its rules ({error}); install the system's package tzdata"
+        ) from error
+
+
+def _to_seconds(values: Any, params: Mapping[str, Any], zone: str | None) -> tuple[NDArray[np.float64], Unread]:
     import pyarrow as pa
 
     if pa.types.is_temporal(values.type):
-        return arrow_seconds(values), NOTHING
+        return arrow_seconds(values, zone), NOTHING
     if pa.types.is_string(values.type):
         formats = [*params["formats"], *fallback_formats(params["formats"])]
-        return _read_texts(values, lambda texts: parse_with(texts, formats))
+        return _read_texts(values, lambda texts: parse_with(texts, formats, zone))
     if DIGITS in params["formats"] and (pa.types.is_integer(values.type) or pa.types.is_floating(values.type)):
         return _read_texts(digits_of(values), lambda texts: parse_with(texts, [DIGITS]))
     return _nothing_readable(values)

@@ -1,5 +1,6 @@
 """Dates: formats found by the data, read alike ever after, far ones without overflow, parts that vary."""
 
+import dataclasses
 import datetime as dt
 
 import numpy as np
@@ -18,7 +19,8 @@ from automl.data.dates import (
     varying_parts,
 )
 from automl.data.read import read_table
-from automl.data.schema import Roles, fit_schema
+from automl.data.schema import Roles, Schema, fit_schema
+from automl.errors import DataError
 
 DAYS = [dt.date(2020, 1, 1) + dt.timedelta(days=place * 37) for place in range(60)]
 
@@ -93,7 +95,7 @@ def test_a_day_and_a_month_are_not_exchanged_later():
     assert [*since_1970(dt.date(2020, 6, 5)), None] == days
     assert [("unread", 1)] == [(one.code, one.count) for one in findings]
     assert [] == [form for form in fallback_formats(["%d/%m/%Y"]) if form.startswith("%m/")]
-    assert [] == [form for form in fallback_formats([]) if form.startswith(("%m/", "%d/"))]
+    assert [] == [form for form in fallback_formats([]) if form.startswith(("%m/", "%d/%m"))]
 
 
 def test_other_ways_of_writing_are_read_where_they_can_mean_one_thing_only():
@@ -111,12 +113,125 @@ def test_other_ways_of_writing_are_read_where_they_can_mean_one_thing_only():
         ("2020-01-01 12:00:00-0530", 17.5),
         ("2020-01-01 12:00:00.123456", 12),
         ("2020-01-01T12:00:00.5 UTC", 12),
+        ("2020-01-01 12:00:00+00", 12),
+        ("2020-01-01 12:00:00 -05", 17),
+        ("2020-01-01 12:00:00 GMT", 12),
+        ("2020-01-01 12:00:00 CEST", 12),
+        ("2020-01-01T12:00:00+01:00[Europe/Berlin]", 11),
+        ("2020-01-01 12:00:00 +0200 (CEST)", 10),
     ],
 )
 def test_zones_and_fractions(texts, hour):
     formats = ["%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S"]
 
     assert hour * 3600 == seconds([texts], formats)[0] - seconds(["2020-01-01 00:00:00"], formats)[0]
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        "%m/%d/%Y %I:%M:%S %p", "%m/%d/%Y %I:%M %p", "%d/%m/%Y %I:%M %p", "%d-%m-%Y %H:%M:%S", "%d.%m.%Y %H:%M",
+        "%Y-%m-%d %H:%M:%S+00", "%d/%b/%Y:%H:%M:%S", "%d/%b/%Y:%H:%M:%S +0000", "%Y.%m.%d", "%Y/%m/%d %H:%M", "%b-%y",
+        "%d %b %Y %H:%M", "%A, %B %d, %Y", "%a, %d %b %Y %H:%M:%S +0000", "%Y-%m-%d %H:%M:%S UTC",
+        "%m/%d/%Y %I:%M:%S %p UTC", "%m/%d/%y %I:%M%p",
+    ],
+)  # fmt: skip
+def test_common_spellings_are_dates_in_a_file_in_a_dict_and_in_a_row(form, tmp_path):
+    moments = [dt.datetime(2019, 1, 31, 4, 5, 6) + dt.timedelta(days=31 * place, hours=place) for place in range(60)]
+    texts = [moment.strftime(form) for moment in moments]
+    frame = pd.DataFrame({"x": texts, "z": np.arange(60) / 3})
+    frame.to_csv(tmp_path / "table.csv", index=False)
+    shown = [dt.datetime.strptime(moment.strftime(form), form).replace(tzinfo=dt.UTC) for moment in moments]
+    expected = [moment.timestamp() / 86_400 for moment in shown]
+
+    for source in (frame, tmp_path / "table.csv"):
+        raw = read_table(source)
+        schema, findings = fit_schema(raw, Roles(target=None))
+        assert ("date", ()) == (schema.columns[0].kind, findings)
+        assert expected == pytest.approx(days_of(schema, texts)[0], abs=1e-3)
+        assert expected[:1] == pytest.approx(days_of(schema, texts[:1])[0], abs=1e-3)
+        assert (
+            schema.encode(raw.table)[0].numbers[7].tolist()
+            == schema.encode(read_table({"x": texts[7], "z": 7 / 3}).table)[0].numbers[0].tolist()
+        )
+
+
+def test_a_day_that_does_not_exist_is_none_in_any_spelling():
+    assert np.isnan(seconds(["31/02/2020 1:05 PM", "Sunday, February 30, 2020", "31/Feb/2020:01:02:03"], FORMATS)).all()
+
+
+def test_the_order_of_moments_with_am_and_pm_is_settled_by_the_column():
+    texts = [f"{1 + place % 12:02}/{1 + place % 28:02}/2020 {1 + place % 12}:05 PM" for place in range(40)]
+
+    assert ["%m/%d/%Y %I:%M %p"] == fit(texts)[0].columns[0].params["formats"]
+    schema, findings = fit([text for text in texts if int(text[3:5]) < 13])
+    assert ["date-order"] == [one.code for one in findings]
+    schema, _ = fit([text for text in texts if int(text[3:5]) < 13], kind="date:dayfirst")
+    assert ["%d/%m/%Y %I:%M %p"] == schema.columns[0].params["formats"]
+
+
+EVENINGS = pd.date_range("2020-01-01 19:30", periods=200, tz="US/Eastern", freq="7h")
+
+
+def test_moments_with_a_zone_are_read_by_its_clocks_from_wherever_they_come(tmp_path):
+    """A file shows them in UTC: a schema that was fitted on a frame brings them back to the frame's zone."""
+    frame = pd.DataFrame({"x": EVENINGS, "z": np.arange(200) / 3})
+    frame.to_csv(tmp_path / "table.csv", index=False)
+    schema, _ = fit_schema(read_table(frame), Roles(target=None))
+    data = schema.encode(read_table(frame).table)[0]
+    hours = data.numbers[:, schema.layout.numbers.index("x hour")]
+    weekdays = data.codes[:, schema.layout.categories.index("x weekday")]
+
+    assert (EVENINGS.hour + EVENINGS.minute / 60).tolist() == hours.tolist()
+    assert [moment.weekday() for moment in EVENINGS] == weekdays.tolist()
+    naive = frame.assign(x=EVENINGS.tz_localize(None))
+    abroad = frame.assign(x=EVENINGS.tz_convert("Asia/Tokyo"))
+    texts = {"x": EVENINGS.astype(str).tolist(), "z": frame["z"].to_numpy()}
+    for later in (tmp_path / "table.csv", naive, abroad, texts):
+        assert data.numbers.tolist() == schema.encode(read_table(later).table)[0].numbers.tolist()
+    row = {"x": EVENINGS[5].to_pydatetime(), "z": 5 / 3}
+    assert data.numbers[5].tolist() == schema.encode(read_table(row).table)[0].numbers[0].tolist()
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Etc/UTC", "+00:00", None])
+def test_moments_of_a_file_in_utc_and_without_zone_stay_as_they_are(zone, tmp_path):
+    frame = pd.DataFrame({"x": EVENINGS, "z": np.arange(200) / 3})
+    frame.to_csv(tmp_path / "table.csv", index=False)
+    schema, _ = fit_schema(read_table(tmp_path / "table.csv"), Roles(target=None))
+    utc = EVENINGS.tz_convert("UTC")
+    plain = read_table({"x": pa.array(utc.tz_localize(None)).cast(pa.timestamp("us", zone)), "z": frame["z"]})
+    expected = (utc.hour + utc.minute / 60).tolist()
+
+    for fitted in (schema, fit_schema(plain, Roles(target=None))[0]):
+        assert "zone" not in fitted.columns[0].params
+        for later in (frame, tmp_path / "table.csv", plain.table):
+            numbers = fitted.encode(read_table(later).table)[0].numbers
+            assert expected == numbers[:, fitted.layout.numbers.index("x hour")].tolist()
+
+
+def test_parts_that_vary_are_those_of_the_zone():
+    """Midnight in New York is 4 or 5 o'clock in UTC."""
+    days = pd.date_range("2020-01-01", periods=200, tz="US/Eastern", freq="D")
+    schema, _ = fit_schema(read_table(pd.DataFrame({"x": days})), Roles(target=None))
+
+    assert "hour" not in schema.columns[0].params["parts"]
+
+
+def test_a_zone_that_this_machine_does_not_know_is_told():
+    schema, _ = fit(EVENINGS)
+    column = dataclasses.replace(schema.columns[0], params={**schema.columns[0].params, "zone": "Nowhere/Land"})
+    schema = Schema((column, *schema.columns[1:]))
+
+    with pytest.raises(DataError, match="zone 'Nowhere/Land' cannot be read.*install the system's package tzdata"):
+        days_of(schema, EVENINGS)
+
+
+def test_moments_asked_to_be_numbers_are_seconds_in_utc():
+    schema, _ = fit(EVENINGS, kind="number")
+    numbers = schema.encode(read_table({"x": EVENINGS, "z": np.zeros(200)}).table)[0].numbers[:, 0]
+
+    assert [0.0, 7 * 3600.0] == (numbers - numbers[0])[:2].tolist()
+    assert EVENINGS[0].timestamp() == pytest.approx(numbers[0] + schema.columns[0].params["centre"], abs=1)
 
 
 @pytest.mark.parametrize("text", ["2020-01-01x", "2020-01-011", "2020-02-30", "20200101", "1.1", ""])
