@@ -16,6 +16,7 @@ from automl.data.decimal_sign import sign_finding
 from automl.data.distinct import Distinct, among, distinct, merged, stripped
 from automl.data.numbers_as_text import find_decimal_sign, parse_number, parse_numbers
 from automl.data.records import Finding
+from automl.data.text import words_and_letters
 from automl.data.values import FALSE_WORDS, TRUE_WORDS
 
 if TYPE_CHECKING:
@@ -212,8 +213,7 @@ def _words(texts: _Texts) -> Fitted:
     """Id, text or category: by how often values repeat and how many words they have."""
     name, count, rows = texts.name, len(texts.real), texts.rows
     some = texts.some(2000)
-    words = sum(len(text.split()) for text in some) / len(some)
-    length = sum(len(text) for text in some) / len(some)
+    words, length = (sum(sizes) / len(some) for sizes in zip(*map(words_and_letters, some), strict=True))
     unique = count / rows
     figures = f"{count:,} different texts in {rows:,} rows, {words:.1f} words on average"
     if (words >= 5 and length >= 25 and count > 20 and unique > 0.05) or (words >= 1.8 and unique > 0.5 and count > 50):

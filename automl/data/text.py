@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -17,7 +18,19 @@ CHARACTERS = 60_000_000
 """Characters of one column that are hashed; longer columns have their texts cut evenly when they are fitted."""
 BLOCK_BYTES = 1 << 22
 """Texts are counted in blocks of about this size."""
-_NO_WORD = r"[^\p{L}\p{N}_]+"
+SYLLABLES = "\u0e01-\u0e3a\u0e40-\u0e4e\u0e81-\u0ecd\u1000-\u103f\u1050-\u109d\u1780-\u17d3"
+"""Thai, Lao, Burmese and Khmer letters and their marks."""
+CHARACTERS_AS_WORDS = (
+    "\u3005-\u3007\u3041-\u309f\u30a1-\u30fa\u30fc-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff66-\uff9f"
+    "\U00020000-\U0003ffff"
+)
+"""Chinese and Japanese letters. Neither these nor those have blanks between words: each letter counts as one."""
+_ALONE = f"[{SYLLABLES}{CHARACTERS_AS_WORDS}]"
+_WORD = rf"{_ALONE}|[^\s{SYLLABLES}{CHARACTERS_AS_WORDS}]+"
+_FIRST_BYTES = (0xE0, 0xE1, *range(0xE3, 0xEA), 0xEF, 0xF0)
+"""All of them begin with one of these in UTF-8; dashes and curly quotes do not."""
+_NO_WORD = rf"[^\p{{L}}\p{{N}}_{SYLLABLES}]+"
+_CHARACTER, _SYLLABLE, _SPLIT = (re.compile(one) for one in (f"[{CHARACTERS_AS_WORDS}]", f"[{SYLLABLES}]", _ALONE))
 _FACTOR = 0x9E3779B97F4A7C15
 """An odd number of 64 bits without a pattern."""
 
@@ -33,7 +46,7 @@ def characters_hashed(rows: int) -> int:
 
 
 def hash_counts(texts: Any, buckets: int, characters: int = CHARACTERS) -> csr_matrix:
-    """Counts ``(rows, buckets)``, float32, of words and pairs in the first `characters` of each text (Weinberger et
+    """Counts ``(rows, buckets)``, float32, of words and pairs of them in the first `characters` of each text (Weinberger et
     al. 2009, without signs). `texts` is a list, or an Arrow array of text.
 
     Each different word of a block is hashed once, pairs are mixed from the hashes of their words: several times faster
@@ -69,7 +82,10 @@ def _count_block(texts: pa.Array, buckets: int) -> tuple[NDArray[Any], ...]:
     import numpy as np
     import pyarrow.compute as pc
 
-    parts = pc.split_pattern_regex(pc.utf8_lower(texts), _NO_WORD)
+    lowered = pc.utf8_lower(texts)
+    if _may_lack_blanks(lowered):
+        lowered = pc.replace_substring_regex(lowered, f"({_ALONE})", r" \1 ")
+    parts = pc.split_pattern_regex(lowered, _NO_WORD)
     coded = pc.dictionary_encode(pc.list_flatten(parts))
     rows, codes = pc.list_parent_indices(parts).to_numpy(), coded.indices.to_numpy()
     there = pc.not_equal(coded.dictionary, "").to_numpy(zero_copy_only=False)[codes]
@@ -90,6 +106,33 @@ def _count_block(texts: pa.Array, buckets: int) -> tuple[NDArray[Any], ...]:
     found = keys[edges]
     sizes = np.bincount(found // buckets, minlength=len(texts))
     return counts, (found % buckets).astype(np.int32), sizes
+
+
+def _may_lack_blanks(texts: pa.Array) -> bool:
+    """Whether some text may be of a script without blanks: quick, and mostly no."""
+    import numpy as np
+
+    text = texts.buffers()[2]
+    if text is None:
+        return False
+    table = np.zeros(256, dtype=bool)
+    table[list(_FIRST_BYTES)] = True
+    return bool(table[np.frombuffer(text, dtype=np.uint8)].any())
+
+
+def words_and_letters(text: str) -> tuple[float, float]:
+    """How many words and letters a text would have in English, about.
+
+    Two Chinese or Japanese letters make one word, four letters with their marks of Thai and the like.
+    """
+    words, letters = len(text.split()), len(text)
+    if text.isascii():
+        return words, letters
+    short, long = len(_CHARACTER.findall(text)), len(_SYLLABLE.findall(text))
+    if not short + long:
+        return words, letters
+    others = sum(any(map(str.isalnum, word)) for word in _SPLIT.sub(" ", text).split())
+    return others + short / 2 + long / 4, letters + 2 * short
 
 
 def _word_hashes(words: pa.Array) -> NDArray[np.uint64]:
@@ -124,11 +167,11 @@ def _mixed(values: NDArray[np.uint64]) -> NDArray[np.uint64]:
 
 
 def text_numbers(column: Any) -> dict[str, NDArray[np.float64]]:
-    """Length in characters and number of words of each text; NaN for missing, as an empty text is."""
+    """Length in characters and number of words (letters, where a script has no blanks) of each text; NaN for missing, as an empty text is."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
     column = pc.if_else(pc.equal(column, ""), pa.scalar(None, pa.string()), column)
     length = pc.cast(pc.utf8_length(column), pa.float64())
-    words = pc.cast(pc.count_substring_regex(column, r"\S+"), pa.float64())
+    words = pc.cast(pc.count_substring_regex(column, _WORD), pa.float64())
     return {"length": length.to_numpy(), "words": words.to_numpy()}

@@ -1,12 +1,22 @@
 """Text as hashed words: the same words give the same counts, whatever stands beside them."""
 
+import zlib
+
 import numpy as np
 import pyarrow as pa
 import pytest
 
 from automl.data.read import read_table
 from automl.data.schema import Roles, fit_schema
-from automl.data.text import FEATURES, TOTAL_FEATURES, bucket_count, characters_hashed, hash_counts, text_numbers
+from automl.data.text import (
+    FEATURES,
+    TOTAL_FEATURES,
+    bucket_count,
+    characters_hashed,
+    hash_counts,
+    text_numbers,
+    words_and_letters,
+)
 
 NOTES = [f"the note of row {place} speaks of house {place * 7 % 50} and its garden" for place in range(80)]
 
@@ -99,3 +109,88 @@ def test_length_and_words_count_characters_and_not_bytes():
     assert [8.0, 2.0] == found["length"][:2].tolist()
     assert [2.0, 0.0] == found["words"][:2].tolist()
     assert np.isnan(found["length"][2])
+
+
+# -- scripts without blanks -----------------------------------------------------------------------
+
+CHINESE = [
+    f"这家饭店的菜{'非常好吃' if place % 2 else '太难吃了'}服务也{'很周到' if place % 3 else '一般'}{place}号桌"
+    for place in range(80)
+]
+JAPANESE = [f"この部屋は{'とても静か' if place % 2 else 'うるさい'}で駅から{place}分です" for place in range(80)]
+THAI = [
+    f"อาหารอร่อย{'มาก' if place % 2 else 'น้อย'}และห้อง{'สะอาด' if place % 3 else 'สกปรก'}ชั้น{place}" for place in range(80)
+]
+SURNAMES, GIVEN = "王李张刘陈杨赵黄周吴", "伟芳娜敏静强磊军洋勇"
+
+
+@pytest.mark.parametrize("texts", [CHINESE, JAPANESE, THAI])
+def test_texts_without_blanks_are_no_ids(texts):
+    schema, data = encoded({"a": texts, "z": np.arange(80) / 3})
+
+    assert ["text", "number"] == [column.kind for column in schema.columns]
+    assert data.text[0].nnz > 20
+    assert data.numbers[0, 1] > 10
+
+
+def test_chinese_names_are_ids_as_english_ones_are():
+    names = [first + second + third for first in SURNAMES for second in GIVEN for third in "一二三"]
+    schema, _ = encoded({"a": names, "z": np.arange(300) / 3})
+
+    assert "id" == schema.columns[0].kind
+
+
+def test_letters_and_pairs_of_letters_are_counted_where_there_are_no_blanks():
+    whole, turned, apart = hash_counts(["北京市", "京北市", "北 京，市"], 1 << 15)
+
+    assert [5.0, 5.0] == [whole.sum(), turned.sum()]
+    assert 4 == (whole != turned).nnz
+    assert 0 == (whole != apart).nnz
+    assert 9.0 == hash_counts(["学习 Python3 入門"], 1 << 15).sum()
+    assert 0 == (hash_counts(["a red house", *CHINESE], 1 << 12)[0] != hash_counts(["a red house"], 1 << 12)[0]).nnz
+
+
+def test_marks_of_thai_vowels_tell_words_apart():
+    high, low = hash_counts(["ดี", "ดุ"], 1 << 15)
+
+    assert (high != low).nnz
+
+
+def test_other_scripts_are_hashed_as_ever():
+    """The figure is that of the words and pairs alone, as they were before letters of any script were looked at."""
+    texts = [
+        "The quick brown fox\u2019s na\u00efve caf\u00e9 \u2014 d\u00e9j\u00e0 vu, stra\u00dfe 12,5 \u20ac",
+        "Быстрая коричневая лиса прыгает",
+        "चतुर लोमड़ी कुत्ते के ऊपर कूदती है",
+        "빠른 갈색 여우가 게으른 개를 뛰어넘는다",
+        "الثعلب البني السريع",
+        "emoji 😀 fun",
+        "",
+        None,
+        "x_1 y-2 z.3",
+    ]
+    counts = hash_counts(texts, 1 << 15)
+    counts.sort_indices()
+
+    assert 766866615 == zlib.crc32(counts.indices.tobytes() + counts.data.tobytes() + counts.indptr.tobytes())
+
+
+def test_words_are_letters_where_there_are_no_blanks():
+    column = read_table({"a": ["我爱 Python 入門", "it is Python"]}).table.column("a")
+
+    assert [5.0, 3.0] == text_numbers(column)["words"].tolist()
+    assert [(2.5, 16), (3, 12), (2, 6)] == [
+        words_and_letters(text) for text in ("我爱你，北京", "it is Python", "für x!")
+    ]
+
+
+def test_a_clause_that_is_asked_to_be_text_is_more_than_one_word(tmp_path):
+    path = tmp_path / "table.csv"
+    path.write_text("a,z\n" + "".join(f"{text},{place / 3}\n" for place, text in enumerate(CHINESE)))
+    raw = read_table(path)
+    schema, _ = fit_schema(raw, Roles(target=None, columns={"a": "text"}))
+    data, _ = schema.encode(raw.table)
+    alone, _ = schema.encode(read_table({"a": CHINESE[7], "z": 7 / 3}).table)
+
+    assert data.text[7].nnz > 20
+    assert 0 == (data.text[7] != alone.text[0]).nnz
