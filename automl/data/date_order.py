@@ -87,6 +87,8 @@ def agree_on_order(fitted: list[Fitted], raw: RawTable, fit: Callable[[str, Any,
         column, findings = fitted[place]
         values = raw.table.column(column.name)
         again, _ = fit(column.name, values, f"date:{order}")
+        if again.used and "marks" in column.params:
+            again = replace(again, params={**again.params, "marks": column.params["marks"]})
         formats = ", ".join(again.params.get("formats", ()))
         kept = [one for one in findings if one.code != "date-order"]
         kept.append(order_finding(column.name, order, values.drop_null()[0].as_py(), why))

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from automl.data import fitted
 from automl.data.clock import parse_clock
+from automl.data.column_texts import Judged, Texts
 from automl.data.date_order import order_finding, order_of, settle
 from automl.data.dates import DAY, find_formats, looks_like_dates, parse_with
 from automl.data.decimal_sign import sign_finding
@@ -17,37 +18,21 @@ from automl.data.distinct import Distinct, among, distinct, merged, stripped
 from automl.data.numbers_as_text import find_decimal_sign, parse_number, parse_numbers
 from automl.data.records import Finding
 from automl.data.text import words_and_letters
+from automl.data.units import find_unit, parse_with_unit, without_unit
 from automl.data.values import FALSE_WORDS, TRUE_WORDS
 
 if TYPE_CHECKING:
-    import pyarrow as pa
     from numpy.typing import NDArray
 
     from automl.data.fitted import Fitted
 
-NUMBER_SHARE = 0.95
-"""Share of the values of a text column that must be numbers (or dates) for it to count as such."""
+FEWEST_NUMBERS, FEWEST_MOMENTS = 20, 5
+"""So many of them must be different: fewer numbers may be codes, of which "K" or "other" is one more."""
+FEWEST_WITH_UNIT = 5
+"""Different numbers with a unit: fewer are as good as categories."""
 _BEYOND = re.compile(r"[+-]?\d{19,}")
 FIRST_LOOK = 500
 """So many texts rule out most columns of words at once."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Texts:
-    """The different texts of a column, without outer space and without what means missing."""
-
-    name: str
-    column: Any
-    seen: Distinct
-    real: pa.Array
-    counts: NDArray[np.int64]
-    rows: int
-    """Rows with such a text."""
-
-    def some(self, most: int) -> list[str]:
-        """At most about so many of the texts, from all over the column."""
-        step = max(1, len(self.real) // most)
-        return [text.as_py() for text in self.real[::step]] if step > 1 else self.real.to_pylist()
 
 
 def text_column(name: str, column: Any, seen: Distinct | None = None) -> Fitted:
@@ -57,7 +42,7 @@ def text_column(name: str, column: Any, seen: Distinct | None = None) -> Fitted:
     seen = distinct(column) if seen is None else seen
     labels, counts = merged(stripped(seen.values), seen.counts)
     known = ~among(labels)
-    texts = _Texts(
+    texts = Texts(
         name=name,
         column=column,
         seen=seen,
@@ -72,10 +57,11 @@ def text_column(name: str, column: Any, seen: Distinct | None = None) -> Fitted:
     if len(labels) == 1:
         only = labels[0].as_py()
         return fitted.unused(name, "constant", f"every value is {only!r}", value=only), []
-    return _booleans(texts) or _codes(texts) or _numbers(texts) or _clock(texts) or _dates(texts) or _words(texts)
+    found = _booleans(texts) or _codes(texts) or _numbers(texts) or _clock(texts) or _dates(texts)
+    return found or _with_unit(texts) or _words(texts)
 
 
-def _booleans(texts: _Texts) -> Fitted | None:
+def _booleans(texts: Texts) -> Fitted | None:
     if len(texts.real) > 4 * len(TRUE_WORDS | FALSE_WORDS):
         return None
     real = texts.real.to_pylist()
@@ -85,7 +71,7 @@ def _booleans(texts: _Texts) -> Fitted | None:
     return fitted.boolean(texts.name, texts.column, f"only {', '.join(sorted(real)[:4])}"), []
 
 
-def _numbers(texts: _Texts) -> Fitted | None:
+def _numbers(texts: Texts) -> Fitted | None:
 
     if not _mostly_numbers(texts.some(FIRST_LOOK), 0.5):
         return None
@@ -95,26 +81,66 @@ def _numbers(texts: _Texts) -> Fitted | None:
     sign = find_decimal_sign(some)
     comma = sign.decimal_comma
     wrong = np.isnan(parse_numbers(texts.real, decimal_comma=comma))
-    unread = int(texts.counts[wrong].sum())
-    if unread > (1 - NUMBER_SHARE) * texts.rows:
+    judged = texts.judged(wrong, FEWEST_NUMBERS)
+    if judged is not None and judged.marks and _has_codes(texts):
+        judged = None
+    if judged is None:
         if not (sign.comma and sign.point):
             return None
         column, findings = _words(texts)  # half of them would be missing
         return column, [*findings, *sign_finding(texts.name, sign)]
     if any(map(_BEYOND.fullmatch, some)) and len(np.unique(parse_numbers(texts.real))) < len(texts.real):
         return None  # whole numbers beyond 64 bits, of which fractions would make some equal
-    name, rows = texts.name, texts.rows
-    example = texts.real[int(np.flatnonzero(~wrong)[0])].as_py()
-    message = f"column {name!r}: numbers written as text, such as {example!r}, are read as numbers"
-    if unread:
-        message += f"; {unread:,} of {rows:,} values are none ({_first(texts, wrong)!r}) and count as missing"
-    finding = Finding(level="repair", code="numbers-as-text", column=name, count=unread, message=message)
-    params = {"as_text": True, "decimal_comma": comma}
-    column = fitted.number(name, texts.column, f"{rows:,} numbers written as text", params)
-    return column, [finding, *sign_finding(name, sign), *_mixed_percent(texts, ~wrong)]
+    params = {"as_text": True, "decimal_comma": comma, **judged.params}
+    column = fitted.number(texts.name, texts.column, f"{judged.rows:,} numbers written as text", params)
+    finding = _as_text_finding(
+        texts, judged, "numbers-as-text", f"such as {texts.first(~wrong)!r}, are read as numbers"
+    )
+    marks = judged.findings(texts.name, "numbers")
+    return column, [finding, *marks, *sign_finding(texts.name, sign), *_mixed_percent(texts, ~wrong)]
 
 
-def _mixed_percent(texts: _Texts, read: NDArray[np.bool_]) -> list[Finding]:
+def _as_text_finding(texts: Texts, judged: Judged, code: str, told: str) -> Finding:
+    message = f"column {texts.name!r}: numbers written as text, {told}"
+    if judged.unread:
+        example = texts.first(judged.wrong)
+        message += f"; {judged.unread:,} of {judged.rows:,} values are none ({example!r}) and count as missing"
+    return Finding(level="repair", code=code, column=texts.name, count=judged.unread, message=message)
+
+
+def _has_codes(texts: Texts) -> bool:
+    """Whether a value is a whole number with a leading zero."""
+    import pyarrow.compute as pc
+
+    return bool(pc.any(pc.match_substring_regex(texts.real, "^0[0-9]+$")).as_py())
+
+
+def _with_unit(texts: Texts) -> Fitted | None:
+    """Numbers that all have one unit or currency, such as "12.3 kg" and "USD 5"."""
+    import pyarrow as pa
+
+    if find_unit(texts.some(FIRST_LOOK // 10)) is None:
+        return None
+    some = texts.some(2000)
+    unit = find_unit(some)
+    if unit is None:
+        return None
+    sign = find_decimal_sign(without_unit(pa.array(some, pa.string()), unit).to_pylist())
+    wrong = np.isnan(parse_with_unit(texts.real, unit, sign.decimal_comma))
+    judged = texts.judged(wrong, FEWEST_NUMBERS)
+    if judged is None or len(wrong) - int(wrong.sum()) < FEWEST_WITH_UNIT:
+        return None
+    name, example = texts.name, texts.first(~wrong)
+    what = (
+        "are scaled by what follows them" if unit["scaled"] else f"without {', '.join(unit['before'] + unit['after'])}"
+    )
+    params = {"as_text": True, "decimal_comma": sign.decimal_comma, "unit": unit, **judged.params}
+    column = fitted.number(name, texts.column, f"{judged.rows:,} numbers with a unit, such as {example!r}", params)
+    finding = _as_text_finding(texts, judged, "numbers-with-unit", f"such as {example!r}, are read as numbers {what}")
+    return column, [finding, *judged.findings(name, "numbers"), *sign_finding(name, sign)]
+
+
+def _mixed_percent(texts: Texts, read: NDArray[np.bool_]) -> list[Finding]:
     """A warning where some numbers have a percent sign and others none: 5% may be what another row calls 0.05."""
     import pyarrow.compute as pc
 
@@ -130,7 +156,7 @@ def _mixed_percent(texts: _Texts, read: NDArray[np.bool_]) -> list[Finding]:
     return [Finding(level="warning", code="mixed-percent", column=texts.name, message=message)]
 
 
-def _codes(texts: _Texts) -> Fitted | None:
+def _codes(texts: Texts) -> Fitted | None:
     """Whole numbers of which one has a leading zero, such as postcodes, wherever it stands."""
     import pyarrow.compute as pc
 
@@ -155,30 +181,38 @@ def _mostly_numbers(some: list[str], share: float) -> bool:
     return good >= share * len(some)
 
 
-def _clock(texts: _Texts) -> Fitted | None:
+def _clock(texts: Texts) -> Fitted | None:
     """Times of day and durations, which are numbers of seconds."""
     import pyarrow as pa
 
     some = texts.some(FIRST_LOOK)
     if sum(":" in text or text.endswith((" day", " days")) for text in some) < 0.8 * len(some):
         return None
-    if np.isnan(parse_clock(pa.array(some, pa.string()), days_alone=True)).sum() > 0.2 * len(some):
+    if np.isnan(parse_clock(pa.array(some, pa.string()), days_alone=True)).sum() > 0.3 * len(some):
         return None
     seconds = parse_clock(texts.real, days_alone=True)
     wrong = np.isnan(seconds)
-    unread = int(texts.counts[wrong].sum())
-    if unread > (1 - NUMBER_SHARE) * texts.rows:
+    judged = texts.judged(wrong, FEWEST_MOMENTS)
+    if judged is None:
         return None
-    name, findings, example = texts.name, [], _first(texts, ~wrong)
+    name, example = texts.name, texts.first(~wrong)
     what = "times of day" if np.nanmin(seconds) >= 0 and np.nanmax(seconds) < DAY else "durations"
-    if unread:
-        message = f"column {name!r}: {unread:,} of {texts.rows:,} values are no {what} ({_first(texts, wrong)!r}) and count as missing"
-        findings.append(Finding(level="repair", code="times-unread", column=name, count=unread, message=message))
+    findings = [*_moments_unread(texts, judged, "times-unread", what), *judged.findings(name, what)]
     reason = f"{what}, such as {example!r}, in seconds"
-    return fitted.number(name, texts.column, reason, {"as_text": True, "clock": True}), findings
+    return fitted.number(name, texts.column, reason, {"as_text": True, "clock": True, **judged.params}), findings
 
 
-def _dates(texts: _Texts) -> Fitted | None:
+def _moments_unread(texts: Texts, judged: Judged, code: str, what: str) -> list[Finding]:
+    if not judged.unread:
+        return []
+    name, example = texts.name, texts.first(judged.wrong)
+    message = (
+        f"column {name!r}: {judged.unread:,} of {judged.rows:,} values are no {what} ({example!r}) and count as missing"
+    )
+    return [Finding(level="repair", code=code, column=name, count=judged.unread, message=message)]
+
+
+def _dates(texts: Texts) -> Fitted | None:
     import pyarrow as pa
 
     some = texts.some(2000)
@@ -189,27 +223,22 @@ def _dates(texts: _Texts) -> Fitted | None:
         return None
     formats, undecided = settle(texts.real, formats)
     wrong = np.isnan(parse_with(texts.real, formats))
-    unread = int(texts.counts[wrong].sum())
-    if unread > (1 - NUMBER_SHARE) * texts.rows:
+    judged = texts.judged(wrong, FEWEST_MOMENTS)
+    if judged is None:
         return None
-    name, findings = texts.name, []
+    name, findings = texts.name, [*judged.findings(texts.name, "dates")]
     order = order_of(formats)
     if undecided and order is not None:
-        findings.append(order_finding(name, order, _first(texts, ~wrong)))
-    if unread:
-        message = f"column {name!r}: {unread:,} of {texts.rows:,} values are no date ({_first(texts, wrong)!r}) and count as missing"
-        findings.append(Finding(level="repair", code="dates-unread", column=name, count=unread, message=message))
+        findings.append(order_finding(name, order, texts.first(~wrong)))
+    findings += _moments_unread(texts, judged, "dates-unread", "date")
     if len(formats) > 1:
         message = f"column {name!r}: dates are written in {len(formats)} ways ({', '.join(formats)}), all are read"
         findings.append(Finding(level="repair", code="date-formats", column=name, count=len(formats), message=message))
-    return fitted.date(name, texts.column, formats, f"dates written as {', '.join(formats)}"), findings
+    column = fitted.date(name, texts.column, formats, f"dates written as {', '.join(formats)}")
+    return replace(column, params={**column.params, **judged.params}) if column.used else column, findings
 
 
-def _first(texts: _Texts, wrong: NDArray[np.bool_]) -> str:
-    return str(texts.real[int(np.flatnonzero(wrong)[0])].as_py())
-
-
-def _words(texts: _Texts) -> Fitted:
+def _words(texts: Texts) -> Fitted:
     """Id, text or category: by how often values repeat and how many words they have."""
     name, count, rows = texts.name, len(texts.real), texts.rows
     some = texts.some(2000)

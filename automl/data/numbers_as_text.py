@@ -16,16 +16,18 @@ if TYPE_CHECKING:
 _WHOLE = re.compile(r"[+-]?\d+")
 _PLAIN = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 _GROUPED = re.compile(r"[+-]?[1-9]\d{0,2}(,\d{3})+(\.\d+)?")
-_SPACED = re.compile(r"[+-]?[1-9]\d{0,2}([ \u00a0\u202f']\d{3})+(\.\d+)?")
+_SPACED = re.compile(r"[+-]?[1-9]\d{0,2}([ \u00a0\u202f'\u2019]\d{3})+(\.\d+)?")
 """Forms with a decimal point. No group of digits before a separator is empty or starts with a zero."""
 _COMMA_PLAIN = re.compile(r"[+-]?(\d+(,\d*)?|,\d+)([eE][+-]?\d+)?")
 _COMMA_GROUPED = re.compile(r"[+-]?[1-9]\d{0,2}(\.\d{3})+(,\d+)?")
-_COMMA_SPACED = re.compile(r"[+-]?[1-9]\d{0,2}([ \u00a0\u202f']\d{3})+(,\d+)?")
+_COMMA_SPACED = re.compile(r"[+-]?[1-9]\d{0,2}([ \u00a0\u202f'\u2019]\d{3})+(,\d+)?")
 """The same forms with a decimal comma."""
 _EITHER_WAY = re.compile(r"[+-]?[1-9]\d{0,2},\d{3}")
 """A thousand and more, or decimals after a comma: such a text alone does not tell."""
 FLOAT_DIGITS = 15
 """Whole numbers of so many digits are all different as float64; from 2**53 on, some are not."""
+_TRAILING_MINUS = re.compile(r"[\d.,]*[.,]\d{2,3}-")
+"""As SAP writes: "5.20-". Without decimals it could be a grade or a range."""
 _INFINITE = {
     "inf": float("inf"),
     "+inf": float("inf"),
@@ -43,7 +45,7 @@ def parse_number(text: str, *, decimal_comma: bool | None = False) -> float | No
     """The number that `text` writes, or None.
 
     Understands group separators, a percent sign (12% is 12: the column says what it means), currency signs and
-    brackets for negative amounts. With `decimal_comma`, "3,5" is 3.5 and "1.234" is 1234, and "1.5" is no number; without, it
+    brackets or a minus behind for negative amounts. With `decimal_comma`, "3,5" is 3.5 and "1.234" is 1234, and "1.5" is no number; without, it
     is the other way round. None: a point, where nothing told, so that "1,234", which could be either, is no number.
     """
     text = text.strip()
@@ -55,6 +57,8 @@ def parse_number(text: str, *, decimal_comma: bool | None = False) -> float | No
     sign = ""
     if text[:1] in ("+", "-", "\u2212"):
         sign, text = ("-" if text[0] != "+" else ""), text[1:].lstrip()
+    if not sign and _TRAILING_MINUS.fullmatch(text):
+        sign, text = "-", text[:-1]
     text = text.strip(_CURRENCY).strip().removesuffix("%").rstrip()
     number = None if decimal_comma is None and _EITHER_WAY.fullmatch(text) else _parse_plain(text, bool(decimal_comma))
     if number is None:
@@ -78,7 +82,7 @@ def _parse_plain(text: str, decimal_comma: bool) -> float | None:
         return _INFINITE.get(text.lower())
     if grouped.fullmatch(text):
         text = text.replace("." if decimal_comma else ",", "")
-    return float(re.sub(r"[ \u00a0\u202f']", "", text).replace(",", "."))
+    return float(re.sub(r"[ \u00a0\u202f'\u2019]", "", text).replace(",", "."))
 
 
 def parse_numbers(texts: pa.Array, *, decimal_comma: bool | None = False) -> NDArray[np.float64]:

@@ -21,7 +21,9 @@ Kind = Literal["number", "integer_code", "boolean", "category", "date", "text", 
 
 MISSING_TOKENS = (
     "", "NA", "N/A", "n/a", "na", "NaN", "nan", "-nan", "NULL", "Null", "null", "None", "none",
-    "#N/A", "#NA", "<NA>", "N.A.", "n.a.", "?", "-", "--", ".", "missing", "Missing",
+    "#N/A", "#NA", "<NA>", "N.A.", "n.a.", "?", "-", "--", "---", "\u2013", "\u2014", ".", "..", "...", "missing", "Missing",
+    "\\N", "NaT", "NONE", "nil", "Nil", "NIL", "(null)", "(NULL)", "[null]", "[NULL]", "<null>", "<NULL>", "(blank)", "(none)",
+    "0000-00-00", "0000-00-00 00:00:00",
     "#DIV/0!", "#NAME?", "#NULL!", "#NUM!", "#REF!", "#VALUE!",
 )  # fmt: skip
 """Cells that mean "missing" in a number, date or boolean column (compared after stripping), those of failed

@@ -10,6 +10,8 @@ from automl.data.clock import parse_clock
 from automl.data.dates import DIGITS, arrow_seconds, fallback_formats, parse_with
 from automl.data.distinct import among, category_labels, distinct, number_label, stripped
 from automl.data.numbers_as_text import parse_numbers
+from automl.data.records import MISSING_TOKENS
+from automl.data.units import parse_with_unit
 from automl.data.zones import zone_of
 from automl.errors import DataError
 
@@ -40,10 +42,14 @@ def to_numbers(values: Any, params: Mapping[str, Any]) -> tuple[NDArray[np.float
     if params.get("moments"):
         return to_seconds(values, {"formats": [], "zone": None})
     if pa.types.is_string(values.type):
+        marks: Sequence[str] = params.get("marks", ())
         if params.get("clock"):
-            return _read_texts(values, lambda texts: parse_clock(texts, days_alone=True))
+            return _read_texts(values, lambda texts: parse_clock(texts, days_alone=True), marks)
         comma: bool | None = params.get("decimal_comma")
-        numbers, unread = _read_texts(values, lambda texts: _numbers_or_durations(texts, comma))
+        unit = params.get("unit")
+        if unit is not None:
+            return _read_texts(values, lambda texts: parse_with_unit(texts, unit, comma), marks)
+        numbers, unread = _read_texts(values, lambda texts: _numbers_or_durations(texts, comma), marks)
         return numbers - params.get("origin", 0), unread
     if pa.types.is_temporal(values.type):
         return _nothing_readable(values)
@@ -109,7 +115,7 @@ def _to_seconds(values: Any, params: Mapping[str, Any], zone: str | None) -> tup
         return arrow_seconds(values, zone), NOTHING
     if pa.types.is_string(values.type):
         formats = [*params["formats"], *fallback_formats(params["formats"])]
-        return _read_texts(values, lambda texts: parse_with(texts, formats, zone))
+        return _read_texts(values, lambda texts: parse_with(texts, formats, zone), params.get("marks", ()))
     if DIGITS in params["formats"] and (pa.types.is_integer(values.type) or pa.types.is_floating(values.type)):
         return _read_texts(digits_of(values), lambda texts: parse_with(texts, [DIGITS]))
     return _nothing_readable(values)
@@ -243,11 +249,13 @@ def _as_floats(values: Any, origin: int = 0) -> NDArray[np.float64]:
     return np.asarray(values.to_numpy(), dtype=np.float64)
 
 
-def _read_texts(values: Any, read: Callable[[pa.Array], NDArray[np.float64]]) -> tuple[NDArray[np.float64], Unread]:
-    """Each distinct text read once. `read` gives NaN for what it cannot read."""
+def _read_texts(
+    values: Any, read: Callable[[pa.Array], NDArray[np.float64]], marks: Sequence[str] = ()
+) -> tuple[NDArray[np.float64], Unread]:
+    """Each distinct text read once. `read` gives NaN for what it cannot read; `marks` mean "missing" in this column."""
     seen = distinct(values)
     texts = stripped(seen.values)
-    missing = among(texts)
+    missing = among(texts, {*MISSING_TOKENS, *marks} if marks else MISSING_TOKENS)
     found = read(texts)
     wrong = ~missing & np.isnan(found)
     found[missing] = np.nan

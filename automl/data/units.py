@@ -1,0 +1,161 @@
+"""Units and currencies that stand with the numbers of a text column: "12.3 kg", "USD 5", "1.4M"."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+from automl.data.numbers_as_text import parse_number, parse_numbers
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    import numpy as np
+    import pyarrow as pa
+    from numpy.typing import NDArray
+
+_CURRENCIES = (
+    "aed ars aud bgn brl cad chf clp cny cop czk dkk egp eur gbp hkd huf idr ils inr isk jpy krw kzt mad mxn myr ngn "
+    "nok nzd pen php pkr pln qar ron rmb rsd rub sar sek sgd thb try twd uah usd uyu vnd zar "
+    "kr kr. rs rs. rp fr. sfr sfr. zł kč ft lei лв r$ us$ a$ c$ nz$ s$ hk$ nt$ mx$ ₽ ₩ ₺ ₫ ₴ ₪ ฿ ₦ ₱ ₸ ₡ ₲ ₵ ৳ $ € £ ¥ ₹"
+)
+CURRENCIES = frozenset(_CURRENCIES.split())
+"""In lower case. Of all words before a number these alone make it a quantity: "Room 12" is a name."""
+_UNITS = (
+    "kg g mg µg lb lbs oz t km m cm mm µm nm mi ft in yd inch \" \u2033 ' \u2032 m2 m² m3 m³ km2 km² cm2 cm² cm3 cm³ mm2 mm² "
+    "ft2 ft² ft3 sqm sqft ha ml ML cl dl l L gal h hr hrs min mins s sec secs ms ns d yr yrs y °C °F ° ℃ ℉ % ‰ kWh MWh Wh "
+    "kW MW W V mV mA kV Ah mAh Hz kHz MHz GHz KB kB MB GB TB Kb Mb Gb Mbps Gbps hp HP PS bhp cc CC kmpl mpg MPG km/h kmh "
+    "kph mph m/s rpm Nm Pa hPa kPa bar psi kcal cal kJ J dB px pt pts mm/h kg/m2 kg/m² kg/m3 g/cm3 km/kg l/100km ppm ppb "
+    "USD EUR GBP CHF SEK NOK DKK PLN CZK HUF kr zł Kč Ft"
+)
+UNITS = frozenset(_UNITS.split())
+"""What may follow a number without a blank; with one, any single word may."""
+SCALES = {
+    "k": 1e3, "thousand": 1e3, "lakh": 1e5, "m": 1e6, "mn": 1e6, "mio": 1e6, "million": 1e6, "crore": 1e7,
+    "b": 1e9, "bn": 1e9, "mrd": 1e9, "billion": 1e9,
+}  # fmt: skip
+"""In lower case, without full stop."""
+_UNSURE = frozenset({"m", "b"})
+"""Metres, a flat 3b: millions and billions only beside others."""
+_BLANK = r"[\s\x{00a0}\x{202f}]"
+_FORM = re.compile(
+    r"[+\-\u2212]?\s?(?P<before>[^\d\s+\-\u2212.,()'][^\d\s+\-\u2212,()]{0,3})?(?P<gap>\s?)[+\-\u2212]?"
+    r"(?P<number>\d(?:[\d.,'\u2019\u00a0\u202f ]*\d)?)(?P<blank>\s?)(?P<after>[^\d\s.,+\-][^\s]{0,19})?"
+)
+_NOT_BARE = r"[%$€£¥₹]"
+_CODE = re.compile(r"0\d+")
+_SHARE = 0.8
+LONGEST = 60
+_FOLDED = 3
+"""From so many letters on capitals and a plural do not matter: "year" and "Years", but not "m" and "M"."""
+
+
+def find_unit(some: Iterable[str]) -> dict[str, Any] | None:
+    """What stands before or after most of some stripped texts that are else numbers; None where nothing does.
+
+    Plain values, kept with the column: ``before`` and ``after``, the spellings seen, and whether the number is
+    ``scaled`` by what follows it.
+    """
+    texts, plain = list(some), 0
+    kinds: Counter[tuple[str, str]] = Counter()
+    written: dict[tuple[str, str], set[str]] = {}
+    for text in texts:
+        if len(text) > LONGEST:
+            continue
+        if parse_number(text) is not None or parse_number(text, decimal_comma=True) is not None:
+            plain += 1
+        elif (found := _parts(text)) is not None:
+            before, after = found
+            key = (before.casefold(), _folded(after))
+            kinds[key] += 1
+            written.setdefault(key, set()).add(after)
+    if not kinds:
+        return None
+    scaled = _scaled(kinds, len(texts) - plain)
+    if scaled is not None:
+        return {"before": scaled, "after": [], "scaled": True}
+    (before, after), count = kinds.most_common(1)[0]
+    if count < _SHARE * (len(texts) - plain) or (after.casefold() in SCALES and after not in UNITS):
+        return None
+    return {"before": [before] if before else [], "after": sorted(written[before, after] - {""}), "scaled": False}
+
+
+def _parts(text: str) -> tuple[str, str] | None:
+    """Currency before and unit after a number; None where there is anything else."""
+    form = _FORM.fullmatch(text)
+    if form is None or _CODE.fullmatch(form["number"]):
+        return None
+    before, after = form["before"] or "", form["after"] or ""
+    scale = _folded(after).casefold() in SCALES
+    if before and (not _is_currency(before, bool(form["gap"])) or (after and not scale)):
+        return None
+    is_word = bool(form["blank"]) and not any(char.isdigit() for char in after)
+    if after and not (scale or is_word or after in UNITS):
+        return None
+    return before, after
+
+
+def _is_currency(word: str, blank: bool) -> bool:
+    """Letters alone need a blank, capitals or their usual form: "rs7412" is a gene, "try2" a second one."""
+    if word.casefold() not in CURRENCIES:
+        return False
+    return blank or not word.isalpha() or word.isupper() or word in ("kr", "Kr", "Rs", "Fr", "zł", "Kč")
+
+
+def _folded(word: str) -> str:
+    if word in ("k", "K", "M", "B"):
+        return {"K": "k"}.get(word, word)
+    word = word.rstrip(".") or word
+    if len(word) < _FOLDED:
+        return word
+    word = word.casefold()
+    return word[:-1] if len(word) > _FOLDED and word.endswith("s") else word
+
+
+def _scaled(kinds: Mapping[tuple[str, str], int], worded: int) -> list[str] | None:
+    """Currencies before numbers that are scaled by what follows; None where they are not."""
+    scales = {key: count for key, count in kinds.items() if key[1].casefold() in SCALES or not key[1]}
+    after = {key[1] for key in scales} - {""}
+    before = {key[0] for key in scales} - {""}
+    sure = {one for one in after if one not in _UNSURE and one != "B"}
+    if not sure or len(before) > 1 or sum(scales.values()) < _SHARE * worded:
+        return None
+    return sorted(before)
+
+
+def without_unit(texts: pa.Array, unit: Mapping[str, Any]) -> pa.Array:
+    """Stripped texts without the unit of their column; those that have none, or another, stay as they are."""
+    import pyarrow.compute as pc
+
+    if unit["before"]:
+        words = "|".join(map(re.escape, unit["before"]))
+        texts = pc.replace_substring_regex(texts, rf"(?i)^([+\-\x{{2212}}]?){_BLANK}?(?:{words}){_BLANK}?", r"\1")
+    if unit["scaled"]:
+        words = "|".join(sorted(SCALES, key=len, reverse=True))
+        return pc.replace_substring_regex(texts, rf"(?i)(\d){_BLANK}?(?:{words})\.?$", r"\1")
+    if unit["after"]:
+        found = "|".join(map(re.escape, sorted({*unit["after"], *_numbers_of(unit["after"])}, key=len, reverse=True)))
+        texts = pc.replace_substring_regex(texts, rf"(\d\.?){_BLANK}?(?:{found})$", r"\1")
+    return texts
+
+
+def _numbers_of(words: Iterable[str]) -> set[str]:
+    """Singular and plural of longer words, which another table may hold."""
+    return {word[:-1] if word.endswith("s") else f"{word}s" for word in words if len(word) > _FOLDED and word.isalpha()}
+
+
+def parse_with_unit(texts: pa.Array, unit: Mapping[str, Any], decimal_comma: bool | None) -> NDArray[np.float64]:
+    """Numbers ``(texts,)`` of stripped texts with or without the unit of their column; NaN for others."""
+    import numpy as np
+    import pyarrow.compute as pc
+
+    bare = without_unit(texts, unit)
+    found = parse_numbers(bare, decimal_comma=decimal_comma)
+    other = pc.match_substring_regex(bare, _NOT_BARE).fill_null(False).to_numpy(zero_copy_only=False)
+    found[other.astype(bool)] = np.nan  # "5 %" is no weight
+    if not unit["scaled"]:
+        return found
+    parts = pc.extract_regex(texts, rf"(?i)\d{_BLANK}?(?P<scale>[a-z]+)\.?$")
+    scales = pc.utf8_lower(pc.struct_field(parts, "scale")).fill_null("").to_pylist()
+    return np.asarray(found * np.array([SCALES.get(scale, 1.0) for scale in scales]))
