@@ -14,7 +14,7 @@ _CLOCK = (
     r"(?::(?P<seconds>[0-5]\d(?:\.\d+)?))?(?: ?(?P<half>[AaPp])\.?[Mm]\.?)?$"
 )
 """A sign before the hours is theirs alone: "-1 days +23:55:00" (pandas, Postgres) is five minutes less than nothing."""
-_DAYS_ALONE = r"^(?P<days>[+-]?\d{1,6}) days?$"
+_DAYS_ALONE = r"^(?P<days>-?\d{1,6}) days?$"
 _SECONDS = {"hours": 3_600.0, "minutes": 60.0, "seconds": 1.0}
 DAY = 86_400.0
 HALF_DAY = 43_200.0

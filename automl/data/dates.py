@@ -80,8 +80,10 @@ def _parse_clean(cleaned: pa.Array, formats: Sequence[str]) -> NDArray[np.float6
         open_places = np.flatnonzero(np.isnan(found))
         if not len(open_places):
             break
-        part = cleaned.take(pa.array(open_places))
+        part = cleaned if len(open_places) == len(cleaned) else cleaned.take(pa.array(open_places))
         moments = pc.strptime(part, format=form, unit="s", error_is_null=True)
+        if moments.null_count == len(moments):  # most formats fit nothing
+            continue
         seconds = pc.cast(moments, pa.int64()).to_numpy(zero_copy_only=False).astype(np.float64)
         _mend_short_years(part, seconds, form)
         fits = ~np.isnan(seconds)

@@ -57,7 +57,7 @@ def parse_number(text: str, *, decimal_comma: bool | None = False) -> float | No
     sign = ""
     if text[:1] in ("+", "-", "\u2212"):
         sign, text = ("-" if text[0] != "+" else ""), text[1:].lstrip()
-    if not sign and _TRAILING_MINUS.fullmatch(text):
+    if text[-1:] == "-" and not sign and _TRAILING_MINUS.fullmatch(text):
         sign, text = "-", text[:-1]
     text = text.strip(_CURRENCY).strip().removesuffix("%").rstrip()
     number = None if decimal_comma is None and _EITHER_WAY.fullmatch(text) else _parse_plain(text, bool(decimal_comma))

@@ -60,6 +60,11 @@ def test_clocks_are_seconds(text, seconds):
     assert [seconds] == pytest.approx(parse_clock(pa.array([text], pa.string())).tolist(), nan_ok=True)
 
 
+@pytest.mark.parametrize(("text", "days"), [("5 days", 5), ("-1 day", -1), ("+5 days", np.nan), ("days", np.nan)])
+def test_whole_days_are_durations_where_asked(text, days):
+    assert [days * 86_400] == pytest.approx(parse_clock(pa.array([text]), days_alone=True).tolist(), nan_ok=True)
+
+
 @pytest.mark.parametrize(
     "durations",
     [
