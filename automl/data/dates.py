@@ -26,12 +26,15 @@ FORMATS = (
     "%Y-%m-%d %I:%M:%S %p", "%Y-%m-%d %I:%M %p", "%Y.%m.%d", "%Y.%m.%d %H:%M", "%Y.%m.%d %H:%M:%S", "%b-%Y", "%d %b %Y %H:%M",
     "%d %b %Y %H:%M:%S", "%d-%b-%Y %H:%M", "%d-%b-%Y %H:%M:%S", "%d/%b/%Y", "%d/%b/%Y:%H:%M:%S", "%a, %d %b %Y %H:%M:%S",
     "%a, %d %b %Y", "%A, %B %d, %Y", "%b %d, %Y %H:%M", "%b %d, %Y %I:%M %p", "%b %d, %Y %I:%M:%S %p", "%a %b %d %H:%M:%S %Y",
+    "%b %d %Y", "%b %d %Y %I:%M %p", "%d %b, %Y", "%d-%b-%Y %I:%M:%S %p", "%a %d %b %Y",
 )  # fmt: skip
 """Formats that are tried, in this order on a tie. Years may have two digits where they come last."""
 DIGITS = "%Y%m%d"
 """Of whole numbers such as 20190305, and beside other dates only: text of digits alone is a code or a number."""
 FEWEST_OTHERS = 0.02
 """Share of values that must look like dates of other forms where the rest is eight digits."""
+_YEAR_LAST = r"^([A-Z][a-z][a-z]) ([A-Z][a-z][a-z]) +(\d+) (\d\d:\d\d:\d\d) ([A-Z]{3,5}|[+-]\d{4}) (\d{4})$"
+"""As Unix and Twitter write: "Tue Mar 03 10:11:12 +0000 2020"."""
 _YEAR_1000 = -30_610_224_000
 """Seconds since 1970: what Arrow reads as earlier was a year of fewer digits."""
 DAY = 86_400
@@ -43,11 +46,12 @@ CATEGORY_PARTS = {"month": 12, "weekday": 7}
 
 
 def _clean(texts: pa.Array) -> pa.Array:
-    """Text without outer space, fractions of seconds and remarks on the zone, in brackets."""
+    """Text without outer space, fractions of seconds and remarks on the zone, which comes last."""
     import pyarrow.compute as pc
 
     cleaned = pc.utf8_trim_whitespace(texts)
     cleaned = pc.replace_substring_regex(cleaned, r"(:\d\d)[.,]\d+", r"\1")
+    cleaned = pc.replace_substring_regex(cleaned, _YEAR_LAST, r"\1, \3 \2 \6 \4 \5")
     if pc.any(pc.or_(pc.ends_with(cleaned, "]"), pc.ends_with(cleaned, ")"))).as_py():
         cleaned = pc.replace_substring_regex(cleaned, r"(:\d\d.*[^ ])\s?(\[[\w/+:-]+\]|\([A-Za-z ]+\))$", r"\1")
     return cleaned

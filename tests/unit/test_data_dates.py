@@ -133,6 +133,7 @@ def test_zones_and_fractions(texts, hour):
         "%m/%d/%Y %I:%M:%S %p", "%m/%d/%Y %I:%M %p", "%d/%m/%Y %I:%M %p", "%d-%m-%Y %H:%M:%S", "%d.%m.%Y %H:%M",
         "%Y-%m-%d %H:%M:%S+00", "%d/%b/%Y:%H:%M:%S", "%d/%b/%Y:%H:%M:%S +0000", "%Y.%m.%d", "%Y/%m/%d %H:%M", "%b-%y",
         "%d %b %Y %H:%M", "%A, %B %d, %Y", "%a, %d %b %Y %H:%M:%S +0000", "%Y-%m-%d %H:%M:%S UTC",
+        "%a %b %d %H:%M:%S UTC %Y", "%a %b %d %H:%M:%S +0000 %Y", "%a %b %d %H:%M:%S PDT %Y", "%b %d %Y %I:%M%p",
         "%m/%d/%Y %I:%M:%S %p UTC", "%m/%d/%y %I:%M%p",
     ],
 )  # fmt: skip
