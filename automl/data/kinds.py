@@ -11,9 +11,10 @@ from automl.data import fitted
 from automl.data.clock import parse_clock
 from automl.data.date_order import order_finding, order_of, settle, with_order
 from automl.data.dates import DIGITS, find_formats, parse_with
-from automl.data.distinct import distinct, number_label, stripped
+from automl.data.distinct import distinct, stripped
 from automl.data.numbers_as_text import find_decimal_sign, parse_numbers
 from automl.data.records import Finding
+from automl.data.presence import one_value
 from automl.data.schema import USED_KINDS
 from automl.data.values import digits_of
 from automl.errors import SettingsError
@@ -133,7 +134,7 @@ def _numeric_column(name: str, column: Any, ends: Ends) -> Fitted:
 
     low, high = ends.low, ends.high
     if low == high:
-        return fitted.unused(name, "constant", f"every value is {low!r}", value=number_label(low)), []
+        return one_value(name, low, present=len(column) - column.null_count, rows=len(column)), []
     if low >= FIRST_DAY and high <= LAST_DAY:
         dates = _dates_of_digits(name, column)
         if dates is not None:
