@@ -122,8 +122,8 @@ def _unseen_finding(column: Column, unseen: Unseen) -> list[Finding]:
     message = f"column {column.name!r}: {count:,} values have levels that training did not see ({shown})"
     if column.params.get("only") is not None:
         message = (
-            f"column {column.name!r} was {column.params['only']!r} or missing in training: {count:,} other values ({shown}) count as there, "
-            "those that say no as missing"
+            f"column {column.name!r} was {column.params['only']!r} or missing in training; of {count:,} other values ({shown}) those that "
+            "say the opposite count as missing, all others as there"
         )
     return [Finding(level="warning", code="unseen-levels", column=column.name, count=count, message=message)]
 

@@ -113,7 +113,8 @@ def test_other_values_are_told_with_what_is_made_of_them():
     _, (finding,) = encode(fit(flags("Y")), ["N", "maybe", "Y"])
 
     assert finding.message == (
-        "column 'flag' was 'Y' or missing in training: 2 other values ('N', 'maybe') count as there, those that say no as missing"
+        "column 'flag' was 'Y' or missing in training; of 2 other values ('N', 'maybe') those that say the opposite count as missing, "
+        "all others as there"
     )
 
 
