@@ -127,7 +127,7 @@ def make_settings(target: str, options: Mapping[str, Any]) -> Settings:
             hint = f"did you mean {' or '.join(near)}?" if near else f"options are time, {', '.join(known)}"
             raise SettingsError(f"option {name!r} is not known; {hint}")
         if str(known[name].type).startswith("tuple"):
-            values[name] = (value,) if isinstance(value, str | int) else tuple(value or ())
+            values[name] = (value,) if isinstance(value, str | int) else tuple(() if value is None else value)
         else:
             values[name] = value
     for name in ("validation", "baselines", "prices", "pretrained"):
@@ -135,7 +135,7 @@ def make_settings(target: str, options: Mapping[str, Any]) -> Settings:
             values[name] = str(values[name])
     for name in ("target", "group", "time_column", "split_column", "weight", "image_column"):
         values[name] = _column_name(name, values.get(name))
-    values["drop"] = tuple(_column_name("drop", one) for one in values.get("drop") or ())
+    values["drop"] = tuple(_column_name("drop", one) for one in values.get("drop", ()))
     return Settings(**values)
 
 

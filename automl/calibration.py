@@ -2,12 +2,15 @@
 
 Means of many models are too timid: probabilities too near to each other, values too near to the mean. One exponent of
 all probabilities (temperature scaling: Guo, Pleiss, Sun and Weinberger 2017, "On Calibration of Modern Neural
-Networks", section 4.2), or one slope and one shift of all values, mends most of it and can hardly overfit. They are
-found by the metric itself, and kept only where rows that they were not found on agree.
+Networks", section 4.2), or one slope and one shift of all values, mends most of it and can hardly overfit. Values that
+must stay above a bound get one factor instead: models of logarithms predict geometric means, which are too small where
+the mean is asked for (the smearing of Duan 1983, JASA 78). All are found by the metric itself, and kept only where rows
+that they were not found on agree.
 """
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -30,7 +33,7 @@ MOST_CELLS = 200_000
 """Rows times classes at most: the metric is asked some 150 times, and one exponent is found as well on fewer rows."""
 FEWEST_ROWS = 1_000
 """Rows that many classes leave at least."""
-LEAST_ROWS = 100
+LEAST_ROWS, LEAST_ROWS_OF_FACTOR = 100, 20
 PARTS, PARTITIONS = 4, 2
 LEAST_GAIN = 0.001
 """Share of the loss that must be saved on rows that it was not found on."""
@@ -38,6 +41,8 @@ POWERS = (0.5, 2.5)
 SLOPES = (0.8, 1.3)
 SHIFTS = (-0.3, 0.3)
 """Bounds of the shift, in standard deviations of the error."""
+LOG_FACTORS = (-math.log(10.0), math.log(10.0))
+"""Bounds of the logarithm of a factor."""
 NARROWINGS = 14
 """Steps of a golden section search: the bounds come a thousand times nearer."""
 GOLDEN = 0.618034
@@ -45,7 +50,9 @@ GOLDEN = 0.618034
 
 @dataclass(frozen=True, kw_only=True)
 class Calibration:
-    """Probabilities to the power of `power`, scaled to sum to 1; values ``to + slope * (value - centre)``."""
+    """Probabilities to the power of `power`, scaled to sum to 1; values ``to + slope * (value - centre)``, which is a
+    factor where both are 0.
+    """
 
     power: float = 1.0
     slope: float = 1.0
@@ -67,6 +74,8 @@ class Calibration:
         """What it does, in words."""
         if self.power != 1.0:
             return f"probabilities to the power of {self.power:.3g}"
+        if self.centre == self.to == 0.0:
+            return f"values multiplied by {self.slope:.3g}"
         return (
             f"values stretched {self.slope:.3g} times around {self.centre:.4g}, shifted by {self.to - self.centre:.2g}"
         )
@@ -131,7 +140,8 @@ def find_calibration(
 
     from automl.data.inner_parts import out_of_part
 
-    if metric.spec.needs == "labels" or len(truth) < LEAST_ROWS:
+    multiplies = judges_proportions(metric)
+    if metric.spec.needs == "labels" or len(truth) < (LEAST_ROWS_OF_FACTOR if multiplies else LEAST_ROWS):
         return None
     rng = np.random.default_rng(0)
     columns = 1 if predictions.ndim == 1 else predictions.shape[1]
@@ -151,6 +161,8 @@ def find_calibration(
 
     def search(rows: _Rows) -> Calibration:
         rows = rows.with_a_wrong_one()
+        if multiplies:
+            return _factor(lambda values: loss(rows, values), rows.predictions)
         return _search(lambda values: loss(rows, values), rows.truth, rows.predictions)
 
     try:
@@ -168,6 +180,15 @@ def find_calibration(
     except (TimeoutError, MetricError):  # a part of the rows may hold too little for the metric
         return None
     return None if max(losses) >= (1 - LEAST_GAIN) * plain else (found, sum(losses) / PARTITIONS)
+
+
+def judges_proportions(metric: Metric) -> bool:
+    """Whether values stay above a bound under this metric, so that they are multiplied and not shifted."""
+    return bool(metric.spec.logarithm) or metric.spec.positive
+
+
+def _factor(loss: Callable[[Floats], float], predictions: Floats) -> Calibration:
+    return Calibration(slope=math.exp(_golden(lambda power: loss(math.exp(power) * predictions), LOG_FACTORS)))
 
 
 def _search(loss: Callable[[Floats], float], truth: NDArray[np.generic], predictions: Floats) -> Calibration:

@@ -6,7 +6,7 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from automl.calibration import find_calibration
+from automl.calibration import find_calibration, judges_proportions
 from automl.decisions import Factors, decided
 from automl.ensemble import Ensemble, choose_candidates, no_tie, select, select_within, thrifty
 from automl.errors import MetricError
@@ -94,8 +94,11 @@ class LiveEnsemble(ScoredTrials):
         self.current = self._of_models = self._refined(chosen) if chosen and final else chosen
         floor = min(baselines, key=lambda trial: (trial.loss, trial.id), default=None)
         # A baseline never joins models: to a ranking metric it is no harm, but to the probabilities it is.
-        if floor is not None and floor.loss is not None and (self.current is None or floor.loss < self.current.loss):
-            self.current = Ensemble(weights={floor.id: 1.0}, loss=floor.loss, factors=self._factors[floor.id])
+        if floor is not None and floor.loss is not None:
+            alone = Ensemble(weights={floor.id: 1.0}, loss=floor.loss, factors=self._factors[floor.id])
+            if final and judges_proportions(self.metric):  # a constant of logarithms is a geometric mean
+                alone = self._calibrated(alone)
+            self.current = alone if self.current is None or alone.loss < self.current.loss else self.current
         self._seen = len(trials)
         self._prune(trials)
         self._seconds += time.monotonic() - started
@@ -201,15 +204,28 @@ class LiveEnsemble(ScoredTrials):
         """The ensemble with its predictions calibrated, or the decision found class by class, where that helps."""
         if self.slow_seconds or not set(chosen.weights) <= set(self._predictions):
             return chosen
-        rows, deadline = self._oof.covered, self._deadline(final=True)
-        truth, mean = self._target[rows], _mean(self._predictions, chosen.weights)
+        truth, mean, weight, groups = self._pooled(chosen)
+        found = self._decisions.refine(
+            truth, mean, weight, chosen.factors, groups=groups, deadline=self._deadline(final=True)
+        )
+        return self._calibrated(chosen) if found is None else replace(chosen, factors=found[0], loss=found[1])
+
+    def _calibrated(self, chosen: Ensemble) -> Ensemble:
+        """The ensemble with its predictions calibrated, where that helps."""
+        if self.slow_seconds or not set(chosen.weights) <= set(self._predictions):
+            return chosen
+        truth, mean, weight, groups = self._pooled(chosen)
+        better = find_calibration(self.metric, truth, mean, weight, groups=groups, deadline=self._deadline(final=True))
+        return chosen if better is None else replace(chosen, calibration=better[0], loss=better[1])
+
+    def _pooled(
+        self, chosen: Ensemble
+    ) -> tuple[NDArray[np.generic], NDArray[np.floating], NDArray[np.float64] | None, NDArray[np.int64] | None]:
+        """Truth, predictions, weights and groups of all rows that have predictions."""
+        rows = self._oof.covered
         weight = None if self._weight is None else self._weight[rows]
         groups = None if self._groups is None else self._groups[rows]
-        found = self._decisions.refine(truth, mean, weight, chosen.factors, groups=groups, deadline=deadline)
-        if found is not None:
-            return replace(chosen, factors=found[0], loss=found[1])
-        better = find_calibration(self.metric, truth, mean, weight, groups=groups, deadline=deadline)
-        return chosen if better is None else replace(chosen, calibration=better[0], loss=better[1])
+        return self._target[rows], _mean(self._predictions, chosen.weights), weight, groups
 
     def _deadline(self, *, final: bool) -> float | None:
         if self._clock.end is None:

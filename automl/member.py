@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from automl.data.records import ImageData
-from automl.data.target_unit import TargetUnit, find_factor
+from automl.data.target_unit import TargetUnit
 from automl.errors import PredictorError, RunError
 from automl.metrics import default_metric_name
 
@@ -31,8 +31,6 @@ if TYPE_CHECKING:
 MEMBER_FILE = "member.json"
 MODEL_FOLDER = "model"
 MATRIX_FOLDER = "matrix"
-FACTOR = "target_factor"
-"""The fact by which a refit is told the factor that folds have found."""
 NO_NUMBERS = "cSUMmV"
 """Kinds of arrays that numpy would turn into numbers, or half of them, though they are none."""
 
@@ -162,26 +160,13 @@ def fit_member(
         if len(present) < task.class_count:
             train = replace(train, target=np.searchsorted(found, train.target))
             valid = _known_rows(valid, found)
-    judged = train if valid is None else valid
     if unit is not None:
         train = _in_unit(train, unit)
         valid = None if valid is None else _in_unit(valid, unit)
     model: Model = factory(config, task_of_model(task, present, unit), seed)
     with _one_comes_back():
         facts = _checked_facts(model.fit(train, valid, effort))
-    made = Member(model=model, task=task, present=present, encoder=encoder, unit=unit)
-    if unit is not None and unit.bend == "log":
-        facts = facts | {FACTOR: effort.facts.get(FACTOR) or _factor(made, judged)}
-        made = replace(made, unit=replace(unit, factor=facts[FACTOR]))
-    return made, facts
-
-
-def _factor(member: Member, judged: Any) -> float:
-    """What the member's predictions should be multiplied by: found on its validation rows, as it has learned the others
-    too well. A refit, which has none, is told the mean of the folds'.
-    """
-    predicted = member.predict_encoded(replace(judged, target=None, weight=None))
-    return find_factor(judged.target, predicted, judged.weight)
+    return Member(model=model, task=task, present=present, encoder=encoder, unit=unit), facts
 
 
 @contextmanager

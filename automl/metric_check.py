@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -29,26 +30,22 @@ def try_metric(prepared: Prepared, rows: NDArray[np.int64], *, seconds: float) -
     """Compute the metric on few of the rows first: it may be slow. Some say nothing of a constant prediction, as
     correlations do, and some nothing of few rows, so that a good prediction and all rows count, too.
 
-    Raises SettingsError when nothing can be computed, when the first answer takes more than `seconds`, and when a
-    perfect prediction shows that the metric's direction or its `best` is not what it says.
+    Raises SettingsError when nothing can be computed, when there is no answer after so many `seconds`, and when a
+    perfect prediction shows that the direction or the `best` of a user's function is not what it says.
     """
     few = rows[np.linspace(0, len(rows) - 1, min(len(rows), TRIED_ROWS)).astype(np.int64)]
+    end = time.monotonic() + seconds
     faults = []
     for some in (few, rows):
+        tries = _Tries(prepared, some, end)
         for share in (0.0, 0.9):
             try:
-                score = call_bounded(
-                    f"metric {prepared.metric.name!r}", partial(_of_mixture, prepared, some, share), seconds=seconds
-                )
+                score = tries.score(share)
             except MetricError as error:
                 faults.append(error)
-            except NoAnswerError as error:
-                raise SettingsError(
-                    f"metric {prepared.metric.name!r} had not answered after {seconds:.3g} s for {len(some)} rows; "
-                    "mend it, or use another --metric"
-                ) from error
             else:
-                _check_sense(prepared, some, score)
+                if prepared.metric.is_own:
+                    _check_sense(tries, constant=score if share == 0.0 else None)
                 return
     raise SettingsError(
         f"metric {prepared.metric.name!r} cannot be computed on the target {prepared.task.target!r}, whether a constant "
@@ -56,45 +53,79 @@ def try_metric(prepared: Prepared, rows: NDArray[np.int64], *, seconds: float) -
     ) from faults[-1]
 
 
-def _of_mixture(prepared: Prepared, rows: NDArray[np.int64], share: float) -> float:
-    """The score of predictions that are the truth by so large a `share`, and the best constant otherwise."""
-    assert prepared.data.target is not None
-    truth = prepared.data.target[rows]
-    constant = np.asarray(prepared.constant)
-    exact = np.eye(prepared.task.class_count)[truth] if prepared.task.is_classification else truth
-    constants = np.broadcast_to(constant if exact.ndim == 2 else constant[0], exact.shape)
-    weight = None if prepared.data.weight is None else prepared.data.weight[rows]
-    return prepared.metric.score(truth, share * exact + (1.0 - share) * constants, weight)
+def score_constant(prepared: Prepared, rows: NDArray[np.int64], *, seconds: float) -> float:
+    """The score of the best constant; MetricError when it has none, SettingsError without an answer in time."""
+    return _Tries(prepared, rows, time.monotonic() + seconds).score(0.0)
 
 
-def _check_sense(prepared: Prepared, rows: NDArray[np.int64], usual: float) -> None:
-    """Raise SettingsError when the truth itself scores worse than the `usual` score of a constant though nobody said
-    that more is better, or better than the best score that there is: a search would go the wrong way, or be blind.
+class _Tries:
+    """Scores of predictions made up for some rows, until a moment (`time.monotonic()`)."""
+
+    def __init__(self, prepared: Prepared, rows: NDArray[np.int64], end: float) -> None:
+        assert prepared.data.target is not None
+        self.metric = prepared.metric
+        self.rows = len(rows)
+        self._end = end
+        self._truth = prepared.data.target[rows]
+        constant = np.asarray(prepared.constant)
+        self._exact = np.eye(prepared.task.class_count)[self._truth] if len(constant) > 1 else self._truth
+        self._constants = np.broadcast_to(constant if self._exact.ndim == 2 else constant[0], self._exact.shape)
+        self._weight = None if prepared.data.weight is None else prepared.data.weight[rows]
+
+    def score(self, share: float, *, shuffled: bool = False) -> float:
+        """Of predictions that are the truth by so large a share, and the best constant otherwise; `shuffled`: the truth of
+        another row. Raises MetricError, or SettingsError when it does not come back. What fails in a thread of its own is
+        called in this one: it may want signals, or a connection that was opened here.
+        """
+        exact = self._exact[np.random.default_rng(0).permutation(self.rows)] if shuffled else self._exact
+        predicted = share * exact + (1.0 - share) * self._constants
+        call = partial(self.metric.score, self._truth, predicted, self._weight)
+        seconds = max(self._end - time.monotonic(), 0.0)
+        try:
+            return call_bounded(f"metric {self.metric.name!r}", call, seconds=seconds)
+        except MetricError:
+            return call()
+        except NoAnswerError as error:
+            raise SettingsError(
+                f"metric {self.metric.name!r} had not answered after {seconds:.3g} s for {self.rows:,} rows; mend it, or "
+                "use another --metric"
+            ) from error
+
+
+def _check_sense(tries: _Tries, constant: float | None) -> None:
+    """Raise SettingsError when the truth itself scores worse than a `constant` (None: it has no score; then than the truth
+    of other rows) though nobody said that more is better, or better than the best score that there is: a search would go
+    the wrong way, or be blind.
     """
-    metric = prepared.metric
-    perfect = None
-    for share in NEARLY:
-        with contextlib.suppress(MetricError):
-            perfect = _of_mixture(prepared, rows, share)
-            break
-    if perfect is None:
+    try:
+        usual = tries.score(0.9, shuffled=True) if constant is None else constant
+        perfect = _perfect(tries)
+    except (MetricError, SettingsError):  # nothing is known to be wrong with it
         return
-    function = metric.name.rpartition(":")[2] if metric.is_own else metric.name
-    least = TOLERANCE * max(abs(perfect), abs(usual), 1e-9)
-    if metric.is_own and metric.distance(perfect) - metric.distance(usual) > least and not _says_direction(metric.name):
+    poor = "the truth of other rows" if constant is None else "a constant"
+    metric, function = tries.metric, tries.metric.name.rpartition(":")[2]
+    best = metric.spec.best
+    least = TOLERANCE * max(abs(perfect), abs(usual), abs(best), 1e-9)
+    if metric.distance(perfect) - metric.distance(usual) > least and not _says_direction(metric.name):
         raise SettingsError(
-            f"metric {metric.name!r} gives {perfect:.6g} where the truth is predicted and {usual:.6g} for a constant, so "
+            f"metric {metric.name!r} gives {perfect:.6g} where the truth is predicted and {usual:.6g} for {poor}, so "
             f"that less is better: write `{function}.greater_is_better = False` below the function (True, if more is "
             "better all the same)"
         )
     beyond = min((usual, perfect), key=metric.distance)
-    best = metric.spec.best
-    if metric.distance(beyond) < -TOLERANCE * max(abs(beyond), abs(best), 1e-9):
-        how = f"write `{function}.best = ...` below the function" if metric.is_own else "its author must give a `best`"
+    if metric.distance(beyond) < -least:
         raise SettingsError(
-            f"metric {metric.name!r} gives {beyond:.6g} for {len(rows):,} rows, which is better than its best={best:g}: "
-            f"{how}, a score that no prediction passes (of a sum, divide by the rows)"
+            f"metric {metric.name!r} gives {beyond:.6g} for {tries.rows:,} rows, which is better than its best={best:g}: "
+            f"write `{function}.best = ...` below the function, a score that no prediction passes (of a sum, divide by "
+            "the rows)"
         )
+
+
+def _perfect(tries: _Tries) -> float:
+    for share in NEARLY[:-1]:
+        with contextlib.suppress(MetricError):
+            return tries.score(share)
+    return tries.score(NEARLY[-1])
 
 
 def _says_direction(path: str) -> bool:

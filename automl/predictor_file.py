@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from dataclasses import asdict, dataclass, field
+from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ from automl.data.image_schema import ImageSchema
 from automl.data.schema import Schema
 from automl.data.target import TargetCoding
 from automl.errors import PredictorError
+from automl.plugin_discovery import ENGINE_DISTRIBUTION
 from automl.run_folder import PREDICTOR_FOLDER, link_tree
 from automl.store import dumps
 from automl.task import Task
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
     from automl.protocols import Config
 
 PREDICTOR_FILE = "predictor.json"
-FORMAT = 2
+FORMAT = 3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,9 +81,9 @@ def read_parts(folder: Path) -> Parts:
         if expected is not None and expected != sum_text(dumps(plain)):
             raise ValueError("it does not have the content that it was saved with")
         if plain["format"] != FORMAT:
-            raise PredictorError(
-                f"{path} has format {plain['format']!r}, this version reads {FORMAT}: pip install 'automl-pluggy=={plain['version']}'"
-            )
+            other = plain["version"] != metadata.version(ENGINE_DISTRIBUTION)
+            remedy = f"pip install 'automl-pluggy=={plain['version']}'" if other else "fit again"
+            raise PredictorError(f"{path} has format {plain['format']!r}, this version reads {FORMAT}: {remedy}")
         return Parts(
             task=Task.from_dict(plain["task"]),
             schema=Schema.from_dict(plain["schema"]),
@@ -143,7 +145,7 @@ def _build(parts: Parts, run_folder: Path, building: Path, versions: Mapping[str
         link_tree(encoders / name, building / "encoders" / name)
     plain = {
         "format": FORMAT,
-        "version": versions.get("automl-pluggy", ""),
+        "version": versions.get(ENGINE_DISTRIBUTION, ""),
         "versions": dict(versions),
         "task": parts.task.to_dict(),
         "schema": parts.schema.to_dict(),

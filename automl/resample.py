@@ -8,7 +8,7 @@ import numpy as np
 
 from automl.data import splits
 from automl.errors import DataError, MetricError
-from automl.metric_check import try_metric
+from automl.metric_check import score_constant, try_metric
 
 if TYPE_CHECKING:
     from automl.data.records import Resampling
@@ -85,10 +85,8 @@ def check_judged(prepared: Prepared, resampling: Resampling, *, seconds: float) 
     if not prepared.task.is_classification or len(np.unique(truth)) > 1:
         try_metric(prepared, rows, seconds=seconds)
         return
-    shares = np.broadcast_to(np.asarray(prepared.constant), (len(rows), prepared.task.class_count))
-    weight = None if prepared.data.weight is None else prepared.data.weight[rows]
     try:
-        prepared.metric.score(truth, shares, weight)
+        score_constant(prepared, rows, seconds=seconds)
     except MetricError as error:
         only = prepared.task.classes[int(truth[0])]
         raise DataError(

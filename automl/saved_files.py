@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import bz2
-import gzip
 import io
 import lzma
 import pickletools
 import tarfile
 import zipfile
 import zlib
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import IO, TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 PICKLE_SUFFIXES = (".pkl", ".pickle", ".joblib", ".dill", ".cloudpickle")
@@ -21,6 +21,10 @@ RUNS_CODE = {"GLOBAL", "STACK_GLOBAL", "INST", "OBJ", "NEWOBJ", "NEWOBJ_EX", "RE
 """Opcodes by which a pickle reaches for code."""
 DEPTH = 4
 """How deep archives inside archives are opened."""
+LOOKED_BYTES = 16 * 2**20
+"""So much of a file is looked at: a forest's arrays may be larger than the memory left."""
+UNREADABLE = (RuntimeError, OSError, EOFError, zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError)
+"""What the readers of archives raise."""
 FIRST_OPCODES = 3
 """Valid opcodes after the protocol byte by which a pickle is told from other binary files: joblib puts raw
 arrays between the opcodes, so the whole file need not parse."""
@@ -30,14 +34,16 @@ def fault_of(folder: Path) -> str:
     """What is wrong with the files of a saved model, in words; empty when nothing is: a pickle, or a link.
 
     Looked for are the protocol bytes and opcodes of pickles, file names, arrays of objects in ``.npy``, and all of these
-    inside zip (``.npz``), tar, gzip, zlib, bz2 and xz files.
+    inside zip (``.npz``), tar, gzip, zlib, bz2 and xz files. Of what is large only the first `LOOKED_BYTES` are read.
     """
     for path in sorted(folder.rglob("*")):
         name = str(path.relative_to(folder))
         if path.is_symlink():
             return f"{name} is a link; a saved model must be a folder that can be moved"
-        if path.is_file() and (fault := _fault(path.read_bytes(), name, DEPTH)):
-            return fault
+        if path.is_file():
+            with path.open("rb") as stream:
+                if fault := _fault(stream, name, DEPTH):
+                    return fault
     return ""
 
 
@@ -48,9 +54,10 @@ def link_out_of(folder: Path) -> str:
     return next((str(path.relative_to(folder)) for path in links if not path.resolve().is_relative_to(home)), "")
 
 
-def _fault(content: bytes, name: str, depth: int) -> str:
+def _fault(stream: IO[bytes], name: str, depth: int) -> str:
     if name.lower().endswith(PICKLE_SUFFIXES):
         return f"{name} has the name of a pickle; save arrays as .npz and settings as .json"
+    content = stream.read(LOOKED_BYTES)
     if is_pickle(content):
         return (
             f"{name} holds a pickle, which runs code when it is loaded; save arrays as .npz, settings as .json, "
@@ -58,10 +65,12 @@ def _fault(content: bytes, name: str, depth: int) -> str:
         )
     if holds_objects(content):
         return f"{name} is an array of Python objects, which numpy stores as a pickle; use numbers or strings"
-    packed = _members(content) if depth else ()
+    packed = _members(stream, content) if depth else ()
     try:
         return next(filter(None, (_fault(inner, f"{name}/{member}", depth - 1) for member, inner in packed)), "")
-    except RuntimeError as error:  # what zipfile raises for a password, and for compressions that it does not know
+    except (
+        UNREADABLE
+    ) as error:  # zipfile raises RuntimeError for a password, and for compressions that it does not know
         return f"{name} is an archive that cannot be looked into ({error}); save arrays as .npz and settings as .json"
 
 
@@ -95,32 +104,48 @@ def holds_objects(content: bytes) -> bool:
         return False
 
 
-def _members(content: bytes) -> Iterator[tuple[str, bytes]]:
-    """What is packed inside `content`, with a name for each."""
-    stream = io.BytesIO(content)
-    if zipfile.is_zipfile(stream):
-        try:
-            with zipfile.ZipFile(stream) as archive:
-                for member in archive.namelist():
-                    yield member, archive.read(member)
-        except zipfile.BadZipFile:
-            pass  # it only ended like one
-        return
+def _members(stream: IO[bytes], content: bytes) -> Iterator[tuple[str, IO[bytes]]]:
+    """What is packed inside a file that begins with `content`, with a name for each. A file may be of several kinds."""
+    if (archive := _opened_zip(stream)) is not None:
+        with archive:
+            for member in archive.namelist():
+                with archive.open(member) as inner:
+                    yield member, inner
     for name, head, unpack in (
-        ("gzip", b"\x1f\x8b", gzip.decompress),
-        ("zlib", b"\x78", zlib.decompress),
-        ("bz2", b"BZh", bz2.decompress),
-        ("xz", b"\xfd7zXZ", lzma.decompress),
+        ("gzip", b"\x1f\x8b", partial(zlib.decompressobj, wbits=zlib.MAX_WBITS + 16)),
+        ("zlib", b"\x78", zlib.decompressobj),
+        ("bz2", b"BZh", bz2.BZ2Decompressor),
+        ("xz", b"\xfd7zXZ", lzma.LZMADecompressor),
     ):
         if content.startswith(head):
-            try:
-                yield name, unpack(content)
-            except (OSError, EOFError, ValueError, zlib.error, lzma.LZMAError):
-                return  # it only began like one
-            return
+            yield name, io.BytesIO(_unpacked(content, unpack))
     if content[257:262] == b"ustar":
-        with tarfile.open(fileobj=io.BytesIO(content)) as tar:
-            for entry in tar.getmembers():
+        stream.seek(0)
+        with tarfile.open(fileobj=stream, mode="r:") as tar:
+            for entry in tar:
                 file = tar.extractfile(entry)
                 if file is not None:
-                    yield entry.name, file.read()
+                    yield entry.name, file
+
+
+def _opened_zip(stream: IO[bytes]) -> zipfile.ZipFile | None:
+    """None for what only ends like one."""
+    if not zipfile.is_zipfile(stream):
+        return None
+    try:
+        return zipfile.ZipFile(stream)
+    except zipfile.BadZipFile:
+        return None
+
+
+def _unpacked(content: bytes, make: Callable[[], Any]) -> bytes:
+    """What the packed streams at the beginning of `content` hold, as far as they can be read, and `LOOKED_BYTES` at most."""
+    found = b""
+    while content and len(found) < LOOKED_BYTES:
+        unpack = make()
+        try:
+            found += unpack.decompress(content, LOOKED_BYTES - len(found))
+        except (OSError, EOFError, ValueError, zlib.error, lzma.LZMAError):
+            break  # it only began like one, or goes on differently
+        content = unpack.unused_data
+    return found

@@ -9,6 +9,7 @@ import numpy as np
 from automl.data.dates import CATEGORY_PARTS, date_parts
 from automl.data.encode_findings import QUIET, Noticed, extra_columns, findings_of, missing_columns, no_longer_constant
 from automl.data.fitted import LARGEST
+from automl.data.presence import to_presence
 from automl.data.records import Finding, TableData
 from automl.data.text import bucket_count, hash_counts, text_numbers
 from automl.data.values import to_booleans, to_codes, to_number_codes, to_numbers, to_seconds, whole_codes
@@ -177,6 +178,9 @@ def encode_column(column: Column, values: Any) -> Encoded:
             return [counted["length"], counted["words"]], [], Noticed()
         case "date":
             return _encode_date(column, values)
+        case "boolean" if "only" in params:
+            there, unseen = to_presence(values, params["only"])
+            return [there], [], Noticed(unseen=unseen)
         case "boolean":
             booleans, unread = to_booleans(values)
             return [booleans], [], Noticed(unread=unread)

@@ -120,6 +120,11 @@ def _unseen_finding(column: Column, unseen: Unseen) -> list[Finding]:
         return []
     shown = ", ".join(repr(label) for label in examples)
     message = f"column {column.name!r}: {count:,} values have levels that training did not see ({shown})"
+    if column.params.get("only") is not None:
+        message = (
+            f"column {column.name!r} was {column.params['only']!r} or missing in training; of {count:,} other values ({shown}) those that "
+            "say the opposite count as missing, all others as there"
+        )
     return [Finding(level="warning", code="unseen-levels", column=column.name, count=count, message=message)]
 
 

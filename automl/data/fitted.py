@@ -9,6 +9,7 @@ import numpy as np
 
 from automl.data.dates import CATEGORY_PARTS, DAY, PARTS, days_there, varying_parts
 from automl.data.distinct import Distinct, category_labels, distinct, merged, number_label
+from automl.data.presence import is_worth_telling, one_value, there_or_not
 from automl.data.records import Finding, Kind
 from automl.data.schema import Column
 from automl.data.text import characters_hashed
@@ -179,16 +180,19 @@ def boolean(name: str, column: Any, reason: str) -> Column:
     import pyarrow as pa
     import pyarrow.compute as pc
 
+    unread = 0
     if pa.types.is_boolean(column.type):  # both ends tell all
         ends = pc.min_max(column)
         known = np.array([end.as_py() for end in ends.values() if end.is_valid], dtype=np.float64)
+        present = len(column) - column.null_count
     else:
-        values, _ = to_booleans(column)
+        values, (unread, *_) = to_booleans(column)
         known = values[~np.isnan(values)]
+        present = len(known)
     if not len(known):
         return unused(name, "constant", "no value reads as yes or no")
     if (known == known[0]).all():
-        return unused(name, "constant", f"every value is {bool(known[0])}", value=str(bool(known[0])).lower())
+        return one_value(name, bool(known[0]), present=present, rows=len(column) - unread)
     return Column(name=name, kind="boolean", reason=reason, used=True, numbers=(name,))
 
 
@@ -203,9 +207,10 @@ def category(name: str, column: Any, reason: str, *, seen: Distinct | None = Non
     order = pc.sort_indices(ranked, sort_keys=[("count", "ascending"), ("label", "ascending")])
     lost = max(0, len(labels) - MOST_LEVELS)
     levels = labels.take(order.slice(0, MOST_LEVELS)).to_pylist()
-    if len(levels) <= 1:
-        why = f"every value is {levels[0]!r}" if levels else "all values are missing"
-        return unused(name, "constant", why, value=levels[0] if levels else None), []
+    if not levels:
+        return unused(name, "constant", "all values are missing", value=None), []
+    if len(levels) == 1:
+        return one_value(name, levels[0], present=int(counts.sum()), rows=len(column)), []
     params, categories = {"levels": levels}, ((name, len(levels)),)
     return (
         Column(name=name, kind="category", reason=reason, used=True, params=params, categories=categories),
@@ -224,10 +229,11 @@ def date(name: str, column: Any, formats: list[str], reason: str) -> Column:
     """Moments, of which those parts are used that vary."""
     step = max(1, len(column) // SAMPLE)
     some, days, hours = [], [], []
-    lowest, highest = np.inf, -np.inf
+    lowest, highest, known_rows, unread_rows = np.inf, -np.inf, 0, 0
     for block in blocks(column):
-        seconds, _ = to_seconds(block, {"formats": formats})
+        seconds, (unread, *_) = to_seconds(block, {"formats": formats})
         known = seconds[~np.isnan(seconds)]
+        known_rows, unread_rows = known_rows + len(known), unread_rows + unread
         if len(known):
             clock = known % DAY
             hours += [clock.min(), clock.max()]
@@ -235,6 +241,8 @@ def date(name: str, column: Any, formats: list[str], reason: str) -> Column:
             days.append(days_there(known))
             some.append(known[::step])
     if lowest >= highest:
+        if is_worth_telling(known_rows, len(column)) and not unread_rows:
+            return there_or_not(name, None, "one date", present=known_rows, rows=len(column))
         return unused(name, "constant", "all dates are the same" if some else "no date can be read")
     reference = float(np.floor(np.median(np.concatenate(some)) / DAY) * DAY)
     found = {"days", *varying_parts(np.concatenate(days)), *({"hour"} if min(hours) != max(hours) else ())}

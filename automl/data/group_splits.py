@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from automl.data.distinct import CATEGORY_MISSING, among, distinct, stripped
 from automl.data.records import Resampling
 from automl.data.strata import splits_of, strata_of
 from automl.data.target_labels import without_dictionary
@@ -34,11 +35,13 @@ def group_splits(
 ) -> Resampling:
     """Folds in which no group stands on both sides, even in size and, as far as groups allow, in classes.
 
-    Groups are placed from large to small, each in the fold where it disturbs the even spread least. Rows without a
-    group are one group. One fold holds out about `HELD_OUT` of the rows. Raises DataError for one group only, or fewer
-    groups than the folds asked for.
+    Groups are placed from large to small, each in the fold where it disturbs the even spread least. A row without a
+    group is a group of its own: nothing says that such rows belong together. One fold holds out about `HELD_OUT` of the rows.
+    Raises DataError for one group only, or fewer groups than the folds asked for.
     """
-    codes, groups, missing = _codes(column)
+    codes, groups, alone = _codes(column)
+    if alone and alone == len(codes):
+        raise DataError(f"group column {name!r} is empty: none of the {alone:,} rows has a group; leave out --group")
     if groups < 2:
         raise DataError(
             f"group column {name!r} has {groups} group in {len(codes):,} rows; at least 2 are needed to hold one out"
@@ -52,24 +55,39 @@ def group_splits(
     home = _place(codes, groups, strata_of(target, problem_type, used), used, seed)
     splits = splits_of(home[codes], used)[:folds]
     told = f"{len(splits)} folds" if folds > 1 else f"one fit is too slow for folds; 1 of {used} parts held out"
-    reason = f"{told} of {groups:,} groups of {name!r}: no group on both sides"
+    reason = f"{told} of {groups - alone:,} groups of {name!r}: no group on both sides"
     if len(splits) < folds:
         reason += f"; fewer than {folds} folds, as there are no more groups"
-    if missing:
-        reason += f"; {missing:,} rows without a group count as one"
+    if alone:
+        reason += f"; {alone:,} rows without a group count as groups of one row"
     return Resampling(kind="groups", splits=splits, reason=reason, folds=len(splits), groups=codes)
 
 
-def _codes(column: Any) -> tuple[NDArray[np.int64], int, int]:
-    """Number of each row's group, how many groups there are, and how many rows have none."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
+def without_group(column: Any) -> int:
+    """Rows whose cell names no group."""
+    return int(np.count_nonzero(_codes_of_cells(column)[0] < 0))
 
-    values = without_dictionary(column)
-    coded = pc.dictionary_encode(values, null_encoding="encode").combine_chunks()
-    if isinstance(coded, pa.ChunkedArray):
-        coded = coded.chunk(0)
-    return coded.indices.to_numpy(zero_copy_only=False).astype(np.int64), len(coded.dictionary), values.null_count
+
+def _codes(column: Any) -> tuple[NDArray[np.int64], int, int]:
+    """Number of each row's group, how many groups there are, and how many of these are rows that had none."""
+    codes, groups = _codes_of_cells(column)
+    lacking = np.flatnonzero(codes < 0)
+    codes[lacking] = groups + np.arange(len(lacking))
+    return codes, groups + len(lacking), len(lacking)
+
+
+def _codes_of_cells(column: Any) -> tuple[NDArray[np.int64], int]:
+    """Number of each row's group, -1 where the cell is empty or says that it is missing, and how many groups there are."""
+    import pyarrow as pa
+
+    seen = distinct(without_dictionary(column))
+    known = np.ones(len(seen.values), dtype=bool)
+    if pa.types.is_string(seen.values.type):
+        known = ~among(stripped(seen.values), CATEGORY_MISSING)
+    elif pa.types.is_floating(seen.values.type):
+        known = ~np.isnan(seen.values.to_numpy())
+    table = np.append(np.where(known, np.cumsum(known) - 1, -1), -1).astype(np.int64)
+    return table[seen.codes], int(known.sum())
 
 
 def _place(

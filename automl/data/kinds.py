@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -11,44 +10,39 @@ from automl.data import fitted
 from automl.data.clock import parse_clock
 from automl.data.date_order import order_finding, order_of, settle, with_order
 from automl.data.dates import DIGITS, find_formats, parse_with
-from automl.data.distinct import distinct, number_label, stripped
+from automl.data.distinct import distinct, stripped
+from automl.data.kinds_numbers import numeric_column
 from automl.data.numbers_as_text import find_decimal_sign, parse_numbers
-from automl.data.records import Finding
 from automl.data.schema import USED_KINDS
 from automl.data.values import digits_of
 from automl.errors import SettingsError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     import pyarrow as pa
 
     from automl.data.date_order import Order
     from automl.data.distinct import Distinct
-    from automl.data.fitted import Counted, Ends, Fitted
-    from automl.data.records import Kind
+    from automl.data.fitted import Ends, Fitted
+    from automl.data.records import Finding, Kind
 
-FEW_CODES = 30
-MANY_CODES = 100
-"""Whole numbers in a dense range: up to `FEW_CODES` or from `MANY_CODES` values they may be codes; in between
-(ages, scores) they are quantities."""
-EXACT = 2**53
-"""Whole numbers up to here are all different as float64."""
-FIRST_DAY, LAST_DAY = 1900_01_01, 2100_12_31
-FEWEST_DAYS = 3
-"""So many different whole numbers must be days for a column of them to be one of dates."""
 BLOCK_CELLS = 1 << 18
 """Cells of numeric columns that are looked at together."""
 COLUMNS_AT_ONCE = 64
 """Columns that a thread takes at a time: handing over one costs as much as a look at a short one."""
-ID_NAME = re.compile(r"(^|[_\s.-])(id|uuid|guid|key|index|idx|rowid|row_?number|row)$|^(id|row|index)[_\s.-]?|Id$|ID$")
 
 
 def fit_columns(
-    table: pa.Table, names: Sequence[str], wanted: Mapping[str, str], remembered: dict[str, Distinct] | None = None
+    table: pa.Table,
+    names: Sequence[str],
+    wanted: Mapping[str, str],
+    remembered: dict[str, Distinct] | None = None,
+    *,
+    unnamed: Collection[str] = (),
 ) -> list[Fitted]:
-    """The kinds of some columns of a table; `wanted` are those that the user said. Distinct values that encoding
-    needs again are put into `remembered`.
+    """The kinds of some columns of a table; `wanted` are those that the user said, `unnamed` the columns that the table gave
+    no name. Distinct values that encoding needs again are put into `remembered`.
     """
     from concurrent.futures import ThreadPoolExecutor
 
@@ -71,7 +65,7 @@ def fit_columns(
     def fit_one(place: int) -> Fitted:
         name, column = names[place], columns[place]
         if name in wanted or not pa.types.is_string(column.type) or column.null_count == len(column):
-            return fit_column(name, column, wanted.get(name), ends.get(place))
+            return fit_column(name, column, wanted.get(name), ends.get(place), unnamed=name in unnamed)
         from automl.data.kinds_text import text_column
 
         seen = distinct(column)
@@ -96,10 +90,12 @@ def _is_numeric(column: Any) -> bool:
     return bool(pa.types.is_int64(kind) or pa.types.is_float64(kind) or pa.types.is_float32(kind))
 
 
-def fit_column(name: str, column: Any, wanted: str | None, ends: Ends | None = None) -> Fitted:
+def fit_column(
+    name: str, column: Any, wanted: str | None, ends: Ends | None = None, *, unnamed: bool = False
+) -> Fitted:
     """The kind of one column, or the kind the user wants ("date:dayfirst" too), with what encoding needs.
 
-    `ends` may bring along what is known of its numbers.
+    `ends` may bring along what is known of its numbers. `unnamed`: the table gave it no name.
     """
     import pyarrow as pa
 
@@ -107,7 +103,7 @@ def fit_column(name: str, column: Any, wanted: str | None, ends: Ends | None = N
     if wanted is not None:
         return _as_wanted(name, column, wanted)
     if ends is not None:
-        return _numeric_column(name, column, ends)
+        return numeric_column(name, column, ends, unnamed=unnamed)
     if column.null_count == len(column):
         return fitted.unused(name, "constant", f"all {len(column):,} values are missing", value=None), []
     if pa.types.is_boolean(kind):
@@ -118,7 +114,7 @@ def fit_column(name: str, column: Any, wanted: str | None, ends: Ends | None = N
         from automl.data.kinds_text import text_column
 
         return text_column(name, column)
-    return _numeric_column(name, column, _ends_of(column))
+    return numeric_column(name, column, _ends_of(column), unnamed=unnamed)
 
 
 def _ends_of(column: Any) -> Ends:
@@ -126,82 +122,6 @@ def _ends_of(column: Any) -> Ends:
 
     ends = pc.min_max(column)
     return fitted.Ends(low=ends["min"].as_py(), high=ends["max"].as_py())
-
-
-def _numeric_column(name: str, column: Any, ends: Ends) -> Fitted:
-    import pyarrow as pa
-
-    low, high = ends.low, ends.high
-    if low == high:
-        return fitted.unused(name, "constant", f"every value is {low!r}", value=number_label(low)), []
-    if low >= FIRST_DAY and high <= LAST_DAY:
-        dates = _dates_of_digits(name, column)
-        if dates is not None:
-            return dates
-    if not pa.types.is_integer(column.type):
-        return fitted.number(name, column, f"numbers from {low:g} to {high:g}", ends=ends), []
-    rows = len(column) - column.null_count
-    between = f"whole numbers from {low:,} to {high:,}"
-    named = bool(ID_NAME.search(name))
-    if max(-low, high) > EXACT:
-        return _beyond_floats(name, column, between, named=named)
-    if high - low + 1 > 3 * rows and not named:  # neither an id nor dense, however many values differ
-        return fitted.number(name, column, between, ends=ends), []
-    seen = _count_whole(column, low, high)
-    count = len(seen[0])
-    if count == rows and rows > 20 and (named or high - low == rows - 1):
-        why = "its name says so" if named else "they are consecutive"
-        return fitted.unused(name, "id", f"{rows:,} whole numbers, all different, and {why}"), []
-    dense = high - low + 1 <= 3 * count
-    often = rows >= 5 * count
-    if dense and often and (3 <= count <= FEW_CODES or (count >= MANY_CODES and low >= 0)):
-        reason = f"{count:,} different whole numbers from {low} to {high} that occur again and again"
-        return fitted.integer_code(name, column, reason, seen=seen, ends=ends)
-    return fitted.number(name, column, f"{count:,} different {between}", ends=ends), []
-
-
-def _dates_of_digits(name: str, column: Any) -> Fitted | None:
-    """Whole numbers such as 20190305, all of which are days: of other numbers in this range one in 27 is."""
-    texts = digits_of(distinct(column).values).drop_null()
-    if len(texts) < FEWEST_DAYS or np.isnan(parse_with(texts, [DIGITS])).any():
-        return None
-    example = texts[0].as_py()
-    message = (
-        f"column {name!r}: whole numbers such as {example} are read as dates; --column {name}=number if they are none"
-    )
-    finding = Finding(level="repair", code="dates-as-numbers", column=name, message=message)
-    return fitted.date(name, column, [DIGITS], f"dates written as whole numbers, such as {example}"), [finding]
-
-
-def _beyond_floats(name: str, column: Any, between: str, *, named: bool) -> Fitted:
-    """Whole numbers with more digits than a float64 has: codes where they repeat, else counted from the smallest on."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    seen = distinct(column)
-    count, rows = len(seen.values), len(column) - column.null_count
-    unsigned = pa.types.is_uint64(column.type)
-    if rows > 20 and ((named and count == rows) or (unsigned and count > 0.95 * rows)):
-        why = "its name says so" if named else "they need all 64 bits"
-        return fitted.unused(name, "id", f"{rows:,} {between}, nearly all different, and {why}"), []
-    floats = len(np.unique(seen.values.to_numpy().astype(np.float64)))
-    if unsigned or (floats < count and rows >= 2 * count):
-        why = "which need all 64 bits" if unsigned else f"of which fractions would leave {floats:,}"
-        return fitted.category(name, column, f"{count:,} different {between}, {why}: codes", seen=seen)
-    return fitted.number(name, column, between, {"origin": pc.min(column).as_py()}), []
-
-
-def _count_whole(column: Any, low: int, high: int) -> Counted:
-    """Different whole numbers and how often each occurs, without a hash table where their range is narrow."""
-    if high - low > 4 * len(column) + 1000:
-        seen = distinct(column)
-        return seen.values.to_numpy(), seen.counts
-    counts = np.zeros(high - low + 1, dtype=np.int64)
-    for chunk in fitted.blocks(column):
-        found = np.bincount(chunk.drop_null().to_numpy() - low)
-        counts[: len(found)] += found
-    there = np.flatnonzero(counts)
-    return there + low, counts[there]
 
 
 def _as_wanted(name: str, column: Any, wanted: str) -> Fitted:

@@ -16,6 +16,7 @@ from automl.data.dates import DAY, find_formats, looks_like_dates, parse_with
 from automl.data.decimal_sign import sign_finding
 from automl.data.distinct import Distinct, among, distinct, merged, stripped
 from automl.data.numbers_as_text import find_decimal_sign, parse_number, parse_numbers
+from automl.data.presence import one_value
 from automl.data.records import Finding
 from automl.data.text import words_and_letters
 from automl.data.units import find_unit, parse_with_unit, without_unit
@@ -54,9 +55,8 @@ def text_column(name: str, column: Any, seen: Distinct | None = None) -> Fitted:
         if len(labels) > 1:
             return fitted.category(name, column, f"{len(labels)} different short marks", seen=seen)
         return fitted.unused(name, "constant", f"all {len(column):,} values are missing", value=None), []
-    if len(labels) == 1:
-        only = labels[0].as_py()
-        return fitted.unused(name, "constant", f"every value is {only!r}", value=only), []
+    if len(labels) == 1 or (len(texts.real) == 1 and parse_number(texts.real[0].as_py()) is not None):
+        return one_value(name, texts.real[0].as_py(), present=texts.rows, rows=len(column)), []
     found = _booleans(texts) or _codes(texts) or _numbers(texts) or _clock(texts) or _dates(texts)
     return found or _with_unit(texts) or _words(texts)
 

@@ -5,6 +5,7 @@ The schema looks at features only, one row at a time, never at the target: it ma
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 KINDS: tuple[Kind, ...] = ("number", "integer_code", "boolean", "category", "date", "text", "id", "constant")
 DATE_ORDERS = ("date:dayfirst", "date:monthfirst")
 """What a user may say besides, of a date such as 01/02/2023."""
+LACKING_SHARE = 0.05
+"""Share of the rows without a group from which on that is told."""
+_GIVEN = re.compile(r"column_(\d{1,9})(\.\d+)?")
 USED_KINDS = frozenset({"number", "integer_code", "boolean", "category", "date", "text"})
 
 
@@ -144,13 +148,15 @@ def fit_schema(raw: RawTable, roles: Roles, *, strict: bool = False) -> tuple[Sc
     aside = {roles.target, roles.weight, roles.group, roles.time, roles.split, *roles.drop, *roles.ignore}
     features = [name for name in names if name not in aside or (name == roles.time and name in roles.columns)]
     seen: dict[str, Distinct] = {}
-    fitted = fit_columns(raw.table, features, roles.columns, seen)
+    fitted = fit_columns(raw.table, features, roles.columns, seen, unnamed=_without_name(raw))
     fitted = [(_with_zone(column, raw.table), found) for column, found in fitted]
     fitted = agree_on_order(fitted, raw, fit_column)
     fitted = agree_on_sign(fitted, raw)
     columns = _with_own_names([column for column, _ in fitted], names)
     findings = [finding for _, found in fitted for finding in found]
     findings += [_unused(column) for column in columns if not column.used and column.name not in roles.columns]
+    if roles.group is not None and roles.group in names:
+        findings += _rows_without_group(roles.group, raw.table.column(roles.group))
     if not any(column.used for column in columns):
         told = "; ".join(f"{column.name}: {column.kind}, {column.reason}" for column in columns[:10])
         raise DataError(
@@ -169,6 +175,14 @@ def _with_zone(column: Column, table: pa.Table) -> Column:
 
     zone = zone_of(table.schema.field(column.name).type)
     return column if zone is None else replace(column, params={**column.params, "zone": zone})
+
+
+def _without_name(raw: RawTable) -> frozenset[str]:
+    """Columns that got their name, such as "column_1" for the first one, only because the table gave them none."""
+    if not any(finding.code == "empty-name" for finding in raw.findings):
+        return frozenset()
+    given = ((place, _GIVEN.fullmatch(name)) for place, name in enumerate(raw.table.column_names, start=1))
+    return frozenset(match.string for place, match in given if match is not None and int(match[1]) == place)
 
 
 def _with_own_names(columns: list[Column], names: list[str]) -> tuple[Column, ...]:
@@ -203,6 +217,20 @@ def _unused(column: Column) -> Finding:
         column=column.name,
         message=f"column {column.name!r} is not used: {column.reason}",
     )
+
+
+def _rows_without_group(name: str, column: Any) -> list[Finding]:
+    """A warning where so many rows have no group that the user may think of them otherwise."""
+    from automl.data.group_splits import without_group
+
+    lacking = without_group(column)
+    if lacking <= LACKING_SHARE * len(column):
+        return []
+    message = (
+        f"group column {name!r} is empty in {lacking:,} of {len(column):,} rows: each of them is taken as a group of its own; "
+        "give them a group if they belong together"
+    )
+    return [Finding(level="warning", code="rows-without-group", column=name, count=lacking, message=message)]
 
 
 def _check_roles(roles: Roles, names: list[str]) -> None:

@@ -8,6 +8,7 @@ a target in units of 1e-9 never reaches. Penalties, too, mean the same in any un
 from __future__ import annotations
 
 import math
+import sys
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -27,8 +28,6 @@ BEYOND = 1.0
 """How far predicted logarithms may lie outside of those that were seen: a line that is drawn on becomes an exponential."""
 MOST_LOGARITHM = 709.0
 """The largest whose exponential is a float."""
-LEAST_ROWS, MOST_FACTOR = 20, 10.0
-"""A factor is found on so many rows at least, and is no larger than this, nor smaller than its inverse."""
 LEAST_SHARE = 1e-3
 """Where predictions must be above 0, they are at least this share of the mean."""
 
@@ -49,8 +48,6 @@ class TargetUnit:
     """Predictions are no smaller, in the user's unit."""
     most: float | None = None
     """Predictions are no larger, in the user's unit."""
-    factor: float = 1.0
-    """What predictions are multiplied by: the logarithm's mean is that of the geometric mean, which is too small."""
     shifts_proportions: bool = False
     """Whether errors in proportion to the value mean nothing to the model any more, though its metric is of them."""
 
@@ -58,16 +55,17 @@ class TargetUnit:
         """Values ``(rows,)`` as a model sees them."""
         import numpy as np
 
-        return (_bent(np.asarray(values, dtype=np.float64), self.bend) - self.centre) / self.scale
+        # Scaled first, which rounds nothing: the difference of the largest floats is infinite.
+        return _bent(np.asarray(values, dtype=np.float64), self.bend) / self.scale - self.centre / self.scale
 
     def from_model(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """Predictions ``(rows,)`` in the user's unit."""
         import numpy as np
 
-        found = self.centre + self.scale * values
+        found = self.scale * (self.centre / self.scale + values)
         if self.bend:
             with np.errstate(over="ignore"):  # infinity is cut off below
-                found = self.factor * np.exp(found) if self.bend == "log" else np.expm1(found)
+                found = np.exp(found) if self.bend == "log" else np.expm1(found)
         if self.least is None and self.most is None:
             return found
         return np.clip(found, self.least, self.most)
@@ -89,7 +87,6 @@ class TargetUnit:
             bend=bend,
             least=least,
             most=most,
-            factor=float(plain["factor"]),
             shifts_proportions=bool(plain["shifts_proportions"]),
         )
 
@@ -111,9 +108,10 @@ def find_unit(
     import numpy as np
 
     values = np.asarray(target, dtype=np.float64)
-    middle = float(np.median(values))
-    largest = float(np.abs(values - middle).max()) or 1.0
-    spread = largest * float(np.std((values - middle) / largest))  # squares of the largest floats are none
+    middle = _middle(values)
+    halved = 0.5 * values - 0.5 * middle  # the difference of the largest floats is infinite, and their squares are, too
+    largest = float(np.abs(halved).max()) or 1.0
+    spread = min(2.0 * (largest * float(np.std(halved / largest))), sys.float_info.max)
     far = abs(middle) > FAR * spread
     if bend and not far and values.min() > BENDS[bend]:
         bent = _bent(values, bend)
@@ -128,20 +126,6 @@ def find_unit(
     return TargetUnit(centre=middle, scale=_power_of_two(spread), shifts_proportions=proportional)
 
 
-def find_factor(
-    target: NDArray[np.float64], predicted: NDArray[np.float64], weight: NDArray[np.float64] | None
-) -> float:
-    """The factor that makes positive predictions ``(rows,)`` best by the gamma deviance: the weighted mean of value over
-    prediction (as in the smearing of Duan 1983, JASA 78, which corrects means of logarithms so).
-    """
-    import numpy as np
-
-    if len(target) < LEAST_ROWS or (weight is not None and not weight.sum() > 0):
-        return 1.0
-    found = float(np.average(target / predicted, weights=weight))
-    return min(max(found, 1.0 / MOST_FACTOR), MOST_FACTOR) if math.isfinite(found) else 1.0
-
-
 def _bent(values: NDArray[np.float64], bend: str) -> NDArray[np.float64]:
     import numpy as np
 
@@ -150,6 +134,13 @@ def _bent(values: NDArray[np.float64], bend: str) -> NDArray[np.float64]:
     return np.log(values) if bend == "log" else np.log1p(values)
 
 
+def _middle(values: NDArray[np.float64]) -> float:
+    """The median, also of the largest floats, whose sum is infinite."""
+    import numpy as np
+
+    return 2.0 * float(np.median(0.5 * values))
+
+
 def _power_of_two(spread: float) -> float:
     """1 for no spread."""
-    return 2.0 ** round(math.log2(spread)) if spread > 0 else 1.0
+    return 2.0 ** min(round(math.log2(spread)), sys.float_info.max_exp - 1) if spread > 0 else 1.0

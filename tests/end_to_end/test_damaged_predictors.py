@@ -62,6 +62,17 @@ def without_sums(folder):
     (folder / "predictor.json").write_text(json.dumps(plain))
 
 
+@pytest.mark.parametrize(("version", "remedy"), [("0.0.1", "pip install 'automl-pluggy==0.0.1'"), (None, "fit again")])
+def test_a_predictor_of_another_format_tells_what_to_do(predictor, version, remedy):
+    without_sums(predictor)
+    plain = json.loads((predictor / "predictor.json").read_text())
+    plain |= {"format": plain["format"] - 1, "version": version or plain["version"]}
+    (predictor / "predictor.json").write_text(json.dumps(plain))
+
+    with pytest.raises(PredictorError, match=rf"this version reads {plain['format'] + 1}: {remedy}"):
+        Predictor.load(predictor)
+
+
 class Bomb:
     def __reduce__(self):
         return (exec, ("raise SystemExit('code of a pickle ran')",))

@@ -1,5 +1,6 @@
 """Targets and splits that leave little to judge by: one-member classes, five rows, nothing to learn, no positives."""
 
+import signal
 import time
 from pathlib import Path
 
@@ -85,7 +86,7 @@ said_error.greater_is_better = True
 
 
 def profit(truth, prediction):
-    return float((truth * (prediction > 20)).sum())
+    return float(((truth - 20) * (prediction > 20)).sum())
 
 
 def bounded_profit(truth, prediction):
@@ -114,6 +115,32 @@ def slow(truth, prediction):
     return 0.0
 
 
+def slow_when_right(truth, prediction):
+    if (truth == prediction).all():
+        time.sleep(5)
+    return -float(abs(truth - prediction).mean())
+
+
+def corr_distance(truth, prediction):
+    """An error, in spite of what it says by saying nothing, that says nothing of constants."""
+    return 1.0 - correlation(truth, prediction)
+
+
+def tweedie(truth, prediction):
+    """Of power 1.5; of the truth itself rounding leaves a little less than 0."""
+    first = np.maximum(truth, 0.0) ** 0.5 / (-0.5 * 0.5)
+    return float(2 * (first - truth * prediction**-0.5 / -0.5 + prediction**0.5 / 0.5).mean() - 1e-12)
+
+
+tweedie.greater_is_better = False
+
+
+def timed(truth, prediction):
+    """Gives itself a second, which Python allows in the main thread only."""
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    return -float(abs(truth - prediction).mean())
+
+
 @pytest.mark.parametrize(
     ("metric", "told"),
     [
@@ -122,7 +149,11 @@ def slow(truth, prediction):
             r"gives 0 where the truth is predicted and 10 for a constant.*`mean_error.greater_is_better = False`",
         ),
         ("said_error", r"gives 10 for 40 rows, which is better than its best=1: write `said_error.best = ...`"),
-        ("profit", r"gives 570 for 40 rows, which is better than its best=1: write `profit.best = ...`"),
+        (
+            "corr_distance",
+            r"gives 0 where the truth is predicted and .* for the truth of other rows, so that less is better",
+        ),
+        ("profit", r"gives 190 for 40 rows, which is better than its best=1: write `profit.best = ...`"),
     ],
 )
 @pytest.mark.parametrize("start", [automl.check, automl.fit])
@@ -135,10 +166,12 @@ def test_a_metric_that_does_not_mean_what_it_says_is_refused(tmp_path, monkeypat
     assert [] == list(tmp_path.iterdir())
 
 
-def test_a_metric_whose_best_is_never_passed_is_taken(monkeypatch):
+@pytest.mark.parametrize("metric", ["bounded_profit", "tweedie", "timed", "slow_when_right"])
+def test_a_metric_with_which_nothing_is_wrong_is_taken(monkeypatch, metric):
     monkeypatch.syspath_prepend(Path(__file__).parent)
+    monkeypatch.setattr("automl.ready.patience", lambda left: 2.0)
 
-    automl.check(frame(40, np.arange(40.0)), target="y", metric="test_odd_targets:bounded_profit")
+    automl.check(frame(40, 1.0 + np.arange(40.0)), target="y", metric=f"test_odd_targets:{metric}")
 
 
 def test_direction_is_looked_at_where_the_truth_itself_has_no_finite_score(monkeypatch):

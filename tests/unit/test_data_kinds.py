@@ -282,6 +282,18 @@ def test_unused_columns_are_told():
     ]
 
 
+@pytest.mark.parametrize(("lacking", "told"), [(80, [80]), (6, [6]), (5, []), (0, [])])
+def test_rows_without_group_are_told_where_they_are_many(lacking, told):
+    groups = [None if row < lacking else f"group {row % 4}" for row in range(100)]
+    table = read_table({"who": groups, "a": np.arange(100) / 7, "y": np.arange(100)})
+    _, findings = fit_schema(table, Roles(target="y", group="who"))
+
+    assert told == [one.count for one in findings if one.code == "rows-without-group"]
+    assert all(
+        one.level == "warning" and "each of them is taken as a group of its own" in one.message for one in findings
+    )
+
+
 # -- more digits than a fraction has --------------------------------------------------------------
 
 

@@ -248,13 +248,27 @@ def test_one_group_is_refused(explicit):
         group_splits(["a"] * 10, np.arange(10.0), problem_type="regression", folds=2, explicit=explicit, name="who")
 
 
-def test_rows_without_group_count_as_one_group():
-    groups = pa.array(["a", "b", None, None] * 5).dictionary_encode()
-    made = group_splits(groups, np.arange(20.0), problem_type="regression", folds=3, name="who")
+def test_rows_without_group_are_groups_of_their_own():
+    """Nothing says that they belong together; as one group they would all be judged by what is left."""
+    groups = pa.array(["a", "b", "c", "d", None, "", "NA", " ? "] * 10).dictionary_encode()
+    made = group_splits(groups, np.arange(80.0), problem_type="regression", folds=4, name="who")
+    names = np.array(groups.to_pylist(), dtype=object)
+    known = np.isin(names.astype(str), ["a", "b", "c", "d"])
 
-    assert "10 rows without a group count as one" in made.reason
-    lacking = np.array([value is None for value in groups.to_pylist()])
-    assert all(len(set(lacking[split.valid])) == 1 for split in made.splits)
+    assert (
+        "4 folds of 4 groups of 'who': no group on both sides; 40 rows without a group count as groups of one"
+        in made.reason
+    )
+    assert [20] * 4 == [len(split.valid) for split in made.splits]
+    assert all(not set(names[split.train][known[split.train]]) & set(names[split.valid]) for split in made.splits)
+    assert 44 == len(np.unique(made.groups))
+
+
+@pytest.mark.parametrize("cells", [[None] * 10, ["", " NA"] * 5, [float("nan")] * 10])
+def test_a_group_column_without_groups_is_refused(cells):
+    groups = pa.array(cells, pa.float64() if cells[0] != cells[0] else pa.string())
+    with pytest.raises(DataError, match="group column 'who' is empty: none of the 10 rows has a group"):
+        group_splits(groups, np.arange(10.0), problem_type="regression", folds=2, name="who")
 
 
 def test_one_large_group_leaves_the_others_together():
