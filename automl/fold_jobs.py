@@ -30,6 +30,15 @@ if TYPE_CHECKING:
     from automl.task import Task
 
 JOB_CALL = "automl.evaluate:run_fold"
+CHOOSING_FOLDS = 3
+"""Where few rows judge a fold, so many folds of a trial choose by their own rows how long to train; the others train as long
+as these did on average. Best moments chosen on some hundred rows flatter those who choose: of random targets, boosting
+that stopped by the rows that judged it had an AUC of .53, and models that choose nothing .50. On seven tables of 203 to
+2,627 rows, following three folds left the test error of boosting as it was and took the flattery from five of eight folds.
+"""
+FEW_JUDGING_ROWS = 500
+SIMILAR = 0.8
+"""Folds follow where the smallest has at least this share of the largest one's training rows."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -150,13 +159,35 @@ def full_training(context: RunContext, spec: ModelSpec) -> dict[str, float]:
     return {one.name: one.high for one in own if one.name not in engine}
 
 
-def make_fold_job(context: RunContext, trial: Trial, fold: int, soft: float | None) -> FoldJob:
-    """What a worker is told to fit one fold of a trial."""
+def follows(context: RunContext, trial: Trial, fold: int) -> bool:
+    """Whether this fold trains as long as the first `CHOOSING_FOLDS` of its trial did, instead of choosing for itself."""
+    splits = context.splits
+    if fold < CHOOSING_FOLDS or len(splits) < CHOOSING_FOLDS + 2 or trial.parent is not None:
+        return False
+    if not partial_training(context, trial.candidate.model, trial.budget).whole:
+        return False
+    judging = sum(len(split.valid) for split in splits) / len(splits)
+    training = [len(split.train) for split in splits]
+    return judging < FEW_JUDGING_ROWS and min(training) >= SIMILAR * max(training)
+
+
+def own_lengths(spec: ModelSpec, facts: Mapping[str, float]) -> dict[str, float]:
+    """How long a model trained, of what it reported: values of its own fidelities."""
+    own = {one if isinstance(one, str) else one.name for one in spec.fidelities}
+    return {name: float(value) for name, value in facts.items() if name in own}
+
+
+def make_fold_job(
+    context: RunContext, trial: Trial, fold: int, soft: float | None, led: Mapping[str, float] | None = None
+) -> FoldJob:
+    """What a worker is told to fit one fold of a trial; `led`: the facts of those that it follows, as a refit does."""
     spec = context.models[trial.candidate.model]
     partial = partial_training(context, spec.name, trial.budget)
     checkpoint = None
     if trial.parent is not None and partial.resumable:
         checkpoint = fold_folder(context.folder, trial.parent, fold) / MODEL_FOLDER
+    lengths = own_lengths(spec, led or {})
+    full = full_training(context, spec)
     return FoldJob(
         run_folder=context.folder,
         run_id=context.run_id,
@@ -169,8 +200,10 @@ def make_fold_job(context: RunContext, trial: Trial, fold: int, soft: float | No
         metric=context.metric,
         fold=fold,
         seed=derive_seed(context.seed, trial.candidate.id, fold),
-        fidelity=partial.values,
-        full=full_training(context, spec),
+        fidelity=lengths or partial.values,
+        full={**full, **lengths},  # schedules end where the training ends
+        facts=dict(led or {}) if lengths else {},
+        led=bool(lengths),
         rows_share=partial.rows_share,
         soft_seconds=soft,
         end=context.clock.search_end,
