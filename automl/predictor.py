@@ -210,7 +210,9 @@ class Predictor:
         from automl.data.read import read_table
         from automl.data.records import RawTable as Raw
 
-        return data if isinstance(data, Raw) else read_table(self._row_as_table(data), dedupe=True)
+        if isinstance(data, Raw):
+            return data
+        return read_table(self._row_as_table(data), dedupe=True, text=self.schema.text_names)
 
     def _row_as_table(self, data: Any) -> Any:
         """A row of a pandas table, which is labelled by columns, as a dict; anything else as it is."""

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 KINDS: tuple[Kind, ...] = ("number", "integer_code", "boolean", "category", "date", "text", "id", "constant")
 DATE_ORDERS = ("date:dayfirst", "date:monthfirst")
 """What a user may say besides, of a date such as 01/02/2023."""
+TEXT_KINDS = ("category", "text")
+"""Kinds of which the text of a cell tells all."""
 USED_KINDS = frozenset({"number", "integer_code", "boolean", "category", "date", "text"})
 
 
@@ -77,6 +79,11 @@ class Schema:
             levels=tuple(levels for _, levels in categories),
             texts=tuple(column.name for column in used if column.kind == "text"),
         )
+
+    @property
+    def text_names(self) -> frozenset[str]:
+        """Columns whose cells must stay as a text table writes them: a number among words is read as it is among numbers."""
+        return frozenset(column.name for column in self.columns if column.used and column.kind in TEXT_KINDS)
 
     def encode(self, table: pa.Table, *, allow_missing: bool = False) -> tuple[TableData, tuple[Finding, ...]]:
         """Rows as numbers, codes and hashed text, with what was noticed on the way.
