@@ -37,11 +37,14 @@ def is_frame(features: Any) -> bool:
 
 def feature_table(features: Any) -> tuple[pa.Table, list[str]]:
     """An Arrow table, and the columns that are numbers because their array is one of numbers."""
+    from automl.data.column_faults import refuse_faults
     from automl.data.read import read_table
 
     with input_errors_as_value_errors():
         if is_frame(features):
-            return read_table(features).table, []
+            table = read_table(features).table
+            refuse_faults(table, table.column_names)
+            return table, []
         # The names that the engine itself gives to the columns of an array.
         names = [f"column_{place}" for place in range(1, features.shape[1] + 1)]
         columns = {name: features[:, place] for place, name in enumerate(names)}

@@ -17,6 +17,7 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from automl.data.column_faults import refuse_faults
 from automl.decisions import decided
 from automl.errors import DataError, PredictorError
 from automl.layers import layered_sum
@@ -123,6 +124,7 @@ class Predictor:
 
         raw = self.read(data)
         table = self._with_target(raw.table)
+        refuse_faults(table, [self.task.target])
         truth, usable = self.parts.coding.encode(table.column(self.task.target))
         rows = np.flatnonzero(usable)
         if not len(rows):
@@ -285,4 +287,5 @@ def _weights(table: Any, column: str) -> NDArray[np.float64]:
 
     if column not in table.column_names:
         raise DataError(f"the weight column {column!r} is not in the table")
+    refuse_faults(table, [column])
     return read_weights(table.column(column), column)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from automl.data.amount import ReadLimit
 from automl.data.checks import check_table, refuse_if_strict
+from automl.data.column_faults import refuse_faults
 from automl.data.nearest import nearest
 from automl.data.read import read_table
 from automl.data.records import Finding, ImageData, RawTable, TableData
@@ -156,6 +157,7 @@ def check_columns(raw: RawTable, settings: Settings) -> None:
         if name is not None and name not in names:
             raise DataError(f"{what} {name!r} is not in {raw.source or 'the table'}; {nearest(name, names)}")
     roles = [name for name in asked.values() if name is not None]
+    refuse_faults(raw.table, roles)
     for name in set(roles):
         if roles.count(name) > 1:
             raise SettingsError(f"column {name!r} was given two roles; choose one")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from automl.data.column_faults import column_or_fault, table_of
 from automl.data.columns import objects_to_arrow, whole_numbers
 from automl.data.records import Finding
 from automl.errors import DataError
@@ -14,8 +16,6 @@ if TYPE_CHECKING:
 
 def from_pandas(frame: Any) -> tuple[pa.Table, list[Any], list[Finding]]:
     """Table with columns by position, names as given, and findings. The index is left out."""
-    import pyarrow as pa
-
     if not hasattr(frame, "columns"):
         frame = frame.to_frame()
     findings: list[Finding] = []
@@ -29,8 +29,11 @@ def from_pandas(frame: Any) -> tuple[pa.Table, list[Any], list[Finding]]:
         names = [_joined(name) if isinstance(name, tuple) else name for name in names]
         message = f"column names of several levels are joined by _, such as {names[0]!r}"
         findings.append(Finding(level="repair", code="joined-names", message=message))
-    arrays = [_column(frame.iloc[:, place], str(name), findings) for place, name in enumerate(names)]
-    return pa.Table.from_arrays(arrays, [f"c{place}" for place in range(len(arrays))]), names, findings
+    arrays = [
+        column_or_fault(partial(_column, frame.iloc[:, place], str(name), findings), len(frame))
+        for place, name in enumerate(names)
+    ]
+    return table_of(arrays, [f"c{place}" for place in range(len(arrays))]), names, findings
 
 
 def _joined(name: tuple[Any, ...]) -> str:

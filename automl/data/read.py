@@ -77,15 +77,19 @@ def _from_memory(source: Any, limit: ReadLimit | None, seed: int) -> tuple[pa.Ta
 
     if limit is None:
         return *to_arrow(source), 1.0
-    from automl.data.thin_objects import thin_objects
+    from automl.data.column_faults import with_rows_of
+    from automl.data.thin_objects import drawn_rows, thin_objects
 
     thinned, share = thin_objects(source, limit, seed)
     try:
-        return *to_arrow(thinned), share
+        table, names, findings = to_arrow(thinned)
     except DataError:
         if thinned is source:
             raise
-    return *to_arrow(source), 1.0  # the same fault again, with the row number that it has in the whole
+        return *to_arrow(source), 1.0  # the same fault again, with the row number that it has in the whole
+    if thinned is not source:
+        table = with_rows_of(table, drawn_rows(source, limit, seed))
+    return table, names, findings, share
 
 
 def _read_stream(

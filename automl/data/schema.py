@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from automl.data.column_faults import refuse_faults
 from automl.data.distinct import Remembered
 from automl.data.records import Finding, Kind, RawTable, TableData, TableLayout
 from automl.errors import DataError, SettingsError
@@ -150,6 +151,7 @@ def fit_schema(raw: RawTable, roles: Roles, *, strict: bool = False) -> tuple[Sc
     _check_roles(roles, names)
     aside = {roles.target, roles.weight, roles.group, roles.time, roles.split, *roles.drop, *roles.ignore}
     features = [name for name in names if name not in aside or (name == roles.time and name in roles.columns)]
+    refuse_faults(raw.table, features, training=True)
     seen: dict[str, Distinct] = {}
     fitted = fit_columns(raw.table, features, roles.columns, seen)
     fitted = agree_on_order(fitted, raw, fit_column)
