@@ -21,6 +21,7 @@ from automl.estimator_input import (
     free_name,
     input_errors_as_value_errors,
     is_frame,
+    named,
     seed_of,
 )
 from automl.packed_predictor import PackedPredictor
@@ -210,8 +211,8 @@ class AutoEstimator(BaseEstimator):  # type: ignore[misc]
                 preset=self.preset,
                 max_latency_ms=self.max_latency_ms,
                 max_size_mb=self.max_size_mb,
-                columns={**(kinds or {}), **(self.columns or {})},
-                monotone=dict(self.monotone or {}),
+                columns={**(kinds or {}), **named(self.columns)},
+                monotone=named(self.monotone),
                 image_column=source.image_column,
                 image_side=self.image_side,
                 pretrained=None if self.pretrained is None else str(self.pretrained),

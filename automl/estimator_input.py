@@ -12,7 +12,7 @@ from sklearn.utils.validation import validate_data
 from automl.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     import pyarrow as pa
     from numpy.typing import NDArray
@@ -63,6 +63,11 @@ def checked_weight(sample_weight: Any, rows: int) -> NDArray[np.float64] | None:
     if not weight.any():
         raise ValueError("sample_weight is zero in every row; give some rows a weight above 0")
     return weight
+
+
+def named(values: Mapping[Any, Any] | None) -> dict[str, Any]:
+    """What parameters say of columns, by names as frames with numbers as names have them here."""
+    return {str(name): value for name, value in (values or {}).items()}
 
 
 def free_name(wanted: str, table: pa.Table) -> str:

@@ -97,7 +97,8 @@ def _from_array(source: Any) -> Found:
 
     array: Any = source.toarray() if hasattr(source, "toarray") else np.asanyarray(source)
     if array.dtype.names:
-        return _from_columns({name: np.ravel(array[name]) for name in array.dtype.names})
+        rows = np.ravel(array)
+        return _from_columns({name: rows[name] for name in array.dtype.names})
     if array.ndim != 2:
         raise DataError(f"an array of shape {array.shape} is not a table; give one of shape (rows, columns)")
     if array.dtype.kind == "c":

@@ -59,6 +59,9 @@ def _column(series: Any, name: str, findings: list[Finding]) -> Any:
         return pa.array(
             [None if gone else str(value) for value, gone in zip(series, missing, strict=True)], pa.string()
         )
+    if not getattr(series.dtype, "isnative", True):  # big-endian, as in FITS files
+        series = series.astype(series.dtype.newbyteorder("="))
+        kind = str(series.dtype)
     if kind in ("float96", "float128"):
         series = series.astype("float64")
         kind = "float64"
