@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from automl.data.column_faults import refuse_faults
+from automl.data.column_names import are_positions
 from automl.decisions import decided
 from automl.errors import DataError, PredictorError
 from automl.layers import layered_sum
@@ -214,14 +215,21 @@ class Predictor:
 
         if isinstance(data, Raw):
             return data
-        return read_table(self._row_as_table(data), dedupe=True, text=self.schema.text_names)
+        raw = read_table(self._row_as_table(data), dedupe=True, text=self.schema.text_names)
+        return self.schema.by_position(raw, self.task.target)
 
     def _row_as_table(self, data: Any) -> Any:
         """A row of a pandas table, which is labelled by columns, as a dict; anything else as it is."""
         if getattr(data, "ndim", None) != 1 or not hasattr(data, "iloc"):
             return data
         names = {column.name for column in self.schema.columns if column.used}
-        return dict(data.items()) if names & set(data.index) else data
+        if not names & set(data.index):
+            # Its labels may be the numbers of columns, and those of the rows of one column.
+            widths = {len(order) for order in self.schema.orders(self.task.target)}
+            labels = list(data.index)
+            if len(labels) not in widths or not (are_positions(labels) or names & set(map(str, labels))):
+                return data
+        return dict(data.items())
 
     def _predict_table(self, data: Any, *, allow_missing: bool) -> NDArray[np.float64]:
         raw = self.read(data)

@@ -81,7 +81,7 @@ def prepare(raw: RawTable, settings: Settings, registry: Registry) -> Prepared:
         raise DataError(
             f"{raw.source or 'the table'} has {len(values)} usable rows; at least {LEAST_ROWS} are needed to train and judge"
         )
-    raw = RawTable(table=table, findings=raw.findings, source=raw.source)
+    raw = replace(raw, table=table, written={})
     schema, roles, found = _fit_schema(raw, settings)
     findings += found
     _check_monotone(settings, schema, coding)

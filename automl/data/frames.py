@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from automl.data.arrow_types import plain_types
 from automl.data.column_faults import Fault, column_or_fault, table_of
+from automl.data.column_names import NO_NAMES
 from automl.data.columns import column_to_arrow
 from automl.data.records import Finding
 from automl.errors import DataError
@@ -120,7 +121,7 @@ def _unmasked(array: Any) -> Any:
 
 def _no_names(what: str) -> Finding:
     message = f"{what} has no column names; they are called column_1 and so on, and are matched by position"
-    return Finding(level="warning", code="no-names", message=message)
+    return Finding(level="warning", code=NO_NAMES, message=message)
 
 
 def _from_dict(source: Mapping[Any, Any]) -> Found:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from automl.data.amount import SAMPLED, ReadLimit, thin_rows
-from automl.data.column_names import clean_names
+from automl.data.column_names import NO_NAMES, are_positions, clean_names
 from automl.data.records import Finding, RawTable
 from automl.data.spellings import take_spellings
 from automl.errors import DataError
@@ -68,7 +68,13 @@ def read_table(
 
     table, written = take_spellings(table, clean)
     table = plain_types(table.rename_columns(clean), clean)
-    return RawTable(table=table, findings=(*findings, *more), source=label, written=written)
+    return RawTable(
+        table=table,
+        findings=(*findings, *more),
+        source=label,
+        written=written,
+        positional=any(one.code == NO_NAMES for one in findings) or are_positions(names),
+    )
 
 
 def _from_memory(source: Any, limit: ReadLimit | None, seed: int) -> tuple[pa.Table, list[Any], list[Finding], float]:

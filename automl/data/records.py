@@ -55,6 +55,8 @@ class RawTable:
     """Path, or what kind of object it was."""
     written: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     """Of numbers and truth values of a text file: by column, how cells are written, as far as was seen, and how often."""
+    positional: bool = False
+    """Whether the table came without names: those of its columns are only their positions."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -68,6 +68,8 @@ class Schema:
     """Columns of the training table that are no features: the target, those with a role, those to drop."""
     _remembered: list[Remembered] = field(default_factory=list, compare=False, repr=False)
     """At most one, given away by `forget`."""
+    positions: tuple[str, ...] = ()
+    """All columns of the training table in their order, where it came without names."""
 
     @cached_property
     def layout(self) -> TableLayout:
@@ -85,6 +87,30 @@ class Schema:
     def text_names(self) -> frozenset[str]:
         """Columns whose cells must stay as a text table writes them: a number among words is read as it is among numbers."""
         return frozenset(column.name for column in self.columns if column.used and column.kind in TEXT_KINDS)
+
+    def orders(self, target: str) -> tuple[tuple[str, ...], ...]:
+        """The columns that a table without names may have, in order: all of the training table, all but the target, or the
+        features alone; none where the training table had names.
+        """
+        features = {column.name for column in self.columns}
+        without = tuple(name for name in self.positions if name != target)
+        return (self.positions, without, tuple(name for name in without if name in features)) if self.positions else ()
+
+    def by_position(self, raw: RawTable, target: str) -> RawTable:
+        """A table without names with those of the training table, which had none either; any other as it is.
+
+        DataError where its number of columns does not tell which they are.
+        """
+        if not self.positions or not raw.positional:
+            return raw
+        width = raw.table.num_columns
+        for names in self.orders(target):
+            if len(names) == width:
+                return replace(raw, table=raw.table.rename_columns(names))
+        raise DataError(
+            f"{raw.source or 'the table'} has {width} columns without names; the training table had {len(self.positions)}, "
+            f"of which {target!r} is the target: give all, those but the target, or columns with the names of the training table"
+        )
 
     def encode(self, table: pa.Table, *, allow_missing: bool = False) -> tuple[TableData, tuple[Finding, ...]]:
         """Rows as numbers, codes and hashed text, with what was noticed on the way.
@@ -117,7 +143,7 @@ class Schema:
             }
             for column in self.columns
         ]
-        return {"columns": columns, "aside": list(self.aside)}
+        return {"columns": columns, "aside": list(self.aside), "positions": list(self.positions)}
 
     @classmethod
     def from_dict(cls, plain: Mapping[str, Any]) -> Schema:
@@ -134,6 +160,7 @@ class Schema:
                 for column in plain["columns"]
             ),
             tuple(plain.get("aside", ())),
+            positions=tuple(plain.get("positions", ())),
         )
 
 
@@ -166,7 +193,8 @@ def fit_schema(raw: RawTable, roles: Roles, *, strict: bool = False) -> tuple[Sc
         )
     known = set(features)
     others = tuple(name for name in names if name not in known)
-    return Schema(columns, others, [Remembered(table=raw.table, columns=seen)]), tuple(findings)
+    positions = tuple(names) if raw.positional else ()
+    return Schema(columns, others, [Remembered(table=raw.table, columns=seen)], positions), tuple(findings)
 
 
 def _with_own_names(columns: list[Column], names: list[str]) -> tuple[Column, ...]:
