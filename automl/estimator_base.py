@@ -173,7 +173,7 @@ class AutoEstimator(BaseEstimator):  # type: ignore[misc]
             self._run(paired(features, target, weight, kept), task)
             return
         table, numeric = feature_table(features)
-        self._columns = list(table.column_names)
+        self._columns, self._named = list(table.column_names), is_frame(features)
         names = {"target": free_name("target", table), "weight": free_name("weight", table)}
         table = table.filter(kept).append_column(names["target"], [target])
         if weight is not None:
@@ -254,8 +254,9 @@ class AutoEstimator(BaseEstimator):  # type: ignore[misc]
             return as_given(features)
         features = checked_features(self, features, reset=False)
         table, _ = feature_table(features)
-        # What has no names is taken by position, as scikit-learn's own estimators do.
-        return table if is_frame(features) else table.rename_columns(self._columns)
+        # Where either has no names all is taken by position, as scikit-learn's own estimators do.
+        named = is_frame(features) and self._named and set(self._columns) <= set(table.column_names)
+        return table if named else table.rename_columns(self._columns)
 
     def _own_score(self, features: Any, metric: str) -> float:
         """The metric on data that hold their target."""

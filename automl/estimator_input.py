@@ -19,6 +19,15 @@ if TYPE_CHECKING:
     from sklearn.base import BaseEstimator
 
 
+_LABELS: tuple[tuple[tuple[type, ...], type], ...] = (
+    ((str,), str),
+    ((bool, np.bool_), bool),
+    ((int, np.integer), np.int64),
+    ((int, float, np.integer, np.floating), np.float64),
+)
+"""Types of labels among Python objects, and that of an array of them."""
+
+
 def checked_features(estimator: BaseEstimator, features: Any, target: Any = "no_validation", *, reset: bool) -> Any:
     """Names and number of columns compared with what was fitted; arrays made plain and checked."""
     if not is_frame(features):
@@ -63,6 +72,40 @@ def checked_weight(sample_weight: Any, rows: int) -> NDArray[np.float64] | None:
     if not weight.any():
         raise ValueError("sample_weight is zero in every row; give some rows a weight above 0")
     return weight
+
+
+def plain_labels(target: Any) -> Any:
+    """Labels, those of Python objects as an array of their own type; ValueError for missing and mixed ones."""
+    texts = isinstance(target, list | tuple) and any(isinstance(one, str) for one in target)
+    labels = np.array(target, dtype=object) if texts else np.asarray(target)
+    if labels.dtype.kind not in "Of" or not labels.size:
+        return target
+    fractions = labels.dtype.kind == "f"
+    missing = np.isnan(labels.ravel()) if fractions else np.array([_is_missing(one) for one in labels.flat])
+    if missing.any():
+        raise ValueError(
+            f"Input y contains NaN or None in {missing.sum():,} of {len(missing):,} rows, first in row {int(missing.argmax()) + 1:,}: "
+            "labels are missing there; drop these rows"
+        )
+    if fractions:
+        return target
+    kinds = {type(one) for one in labels.flat}
+    for wanted, dtype in _LABELS:
+        if all(issubclass(kind, wanted) and (dtype is bool or not issubclass(kind, bool)) for kind in kinds):
+            try:
+                return target if dtype is str else labels.astype(dtype)
+            except OverflowError as error:
+                raise ValueError("y holds whole numbers beyond 64 bits; give them as text") from error
+    told = " and ".join(sorted(kind.__name__ for kind in kinds))
+    raise ValueError(f"Unknown label type: y holds {told}; give all labels as text, whole numbers or truth values")
+
+
+def _is_missing(label: Any) -> bool:
+    return (
+        label is None
+        or (isinstance(label, float | np.floating) and np.isnan(label))
+        or type(label).__name__ in ("NAType", "NaTType")
+    )
 
 
 def named(values: Mapping[Any, Any] | None) -> dict[str, Any]:
