@@ -172,7 +172,7 @@ class AutoEstimator(BaseEstimator):  # type: ignore[misc]
         if holds_images(features):
             self._run(paired(features, target, weight, kept), task)
             return
-        table, numeric = feature_table(features)
+        table, kinds = feature_table(features)
         self._columns, self._named = list(table.column_names), is_frame(features)
         names = {"target": free_name("target", table), "weight": free_name("weight", table)}
         table = table.filter(kept).append_column(names["target"], [target])
@@ -184,7 +184,7 @@ class AutoEstimator(BaseEstimator):  # type: ignore[misc]
             weight=None if weight is None else names["weight"],
             image_column=self.image_column,
         )
-        self._run(source, task, dict.fromkeys(numeric, "number"))
+        self._run(source, task, kinds)
 
     def _run(self, source: Source, task: str, kinds: Mapping[str, str] | None = None) -> None:
         """Search with the parameters of this estimator; `kinds` are those of columns that are known already."""

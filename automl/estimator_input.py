@@ -44,20 +44,20 @@ def is_frame(features: Any) -> bool:
     return package in ("pandas", "polars", "pyarrow") and hasattr(features, "columns")
 
 
-def feature_table(features: Any) -> tuple[pa.Table, list[str]]:
-    """An Arrow table, and the columns that are numbers because their array is one of numbers."""
+def feature_table(features: Any) -> tuple[pa.Table, dict[str, str]]:
+    """An Arrow table, and the kinds of columns that are known: numbers of an array of numbers, and what a frame declares."""
     from automl.data.column_faults import refuse_faults
     from automl.data.read import read_table
 
     with input_errors_as_value_errors():
         if is_frame(features):
-            table = read_table(features).table
-            refuse_faults(table, table.column_names)
-            return table, []
+            raw = read_table(features)
+            refuse_faults(raw.table, raw.table.column_names)
+            return raw.table, raw.declared
         # The names that the engine itself gives to the columns of an array.
         names = [f"column_{place}" for place in range(1, features.shape[1] + 1)]
         columns = {name: features[:, place] for place, name in enumerate(names)}
-        return read_table(columns).table, names if features.dtype.kind in "iuf" else []
+        return read_table(columns).table, dict.fromkeys(names, "number") if features.dtype.kind in "iuf" else {}
 
 
 def checked_weight(sample_weight: Any, rows: int) -> NDArray[np.float64] | None:

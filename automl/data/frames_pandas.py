@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from automl.data.column_faults import column_or_fault, table_of
 from automl.data.columns import objects_to_arrow, whole_numbers
-from automl.data.records import Finding
+from automl.data.records import DECLARED, Finding
 from automl.errors import DataError
+from automl.scalars import writes_number
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -50,6 +51,9 @@ def _column(series: Any, name: str, findings: list[Finding]) -> Any:
     if kind == "object":
         return objects_to_arrow(series.to_numpy(), name, findings)
     if kind == "category":
+        if _are_codes(series):
+            message = f"column {name!r} is declared a category of numbers by its frame"
+            findings.append(Finding(level="info", code=DECLARED, column=name, message=message))
         labels = objects_to_arrow(series.cat.categories.astype(object).to_numpy(), name, findings)
         codes = series.cat.codes
         # Taken one by one: unused labels vanish, labels that are equal as text become one.
@@ -72,3 +76,11 @@ def _column(series: Any, name: str, findings: list[Finding]) -> Any:
     except (pa.ArrowException, TypeError, ValueError):
         return objects_to_arrow(series.astype(object).to_numpy(), name, findings)
     return whole_numbers(array) if kind == "float64" else array
+
+
+def _are_codes(series: Any) -> bool:
+    """Whether a categorical column has numbers or their texts as labels, in no order, that could repeat."""
+    labels = series.cat.categories
+    if series.cat.ordered or not 0 < len(labels) <= len(series) / 2:
+        return False
+    return labels.dtype.kind in "iu" or all(isinstance(label, str) and writes_number(label) for label in labels)

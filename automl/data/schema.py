@@ -180,7 +180,8 @@ def fit_schema(raw: RawTable, roles: Roles, *, strict: bool = False) -> tuple[Sc
     features = [name for name in names if name not in aside or (name == roles.time and name in roles.columns)]
     refuse_faults(raw.table, features, training=True)
     seen: dict[str, Distinct] = {}
-    fitted = fit_columns(raw.table, features, roles.columns, seen)
+    wanted = {**raw.declared, **roles.columns}
+    fitted = fit_columns(raw.table, features, wanted, seen)
     fitted = agree_on_order(fitted, raw, fit_column)
     fitted = agree_on_sign(fitted, raw)
     columns = _with_own_names([column for column, _ in fitted], names)

@@ -12,6 +12,7 @@ import pytest
 
 import automl
 from automl.data.read import read_table
+from automl.data.schema import Roles, fit_schema
 from automl.errors import DataError
 
 DATA = {"i": [1, 2, None], "f": [1.5, None, 2.5], "s": ["a", None, "b"], "b": [True, None, False]}
@@ -299,3 +300,29 @@ def test_columns_called_by_numbers_may_be_named_so_everywhere():
 
     assert [("0", "number"), ("1", "category")] == [(one.name, one.kind) for one in report.schema.columns]
     assert {"0": 1} == dict(report.task.monotone)
+
+
+@pytest.mark.parametrize("labels", [[1, 2, 7], ["1", "2", "7"], ["1.0", "02", "7"]])
+def test_a_frame_may_declare_numbers_a_category(labels):
+    values = pd.Categorical(labels * 30)
+    frame = pd.DataFrame(
+        {"a": values, "b": values, "ordered": pd.Categorical(labels * 30, categories=labels, ordered=True)}
+    )
+    raw = read_table(frame)
+    schema, _ = fit_schema(raw, Roles(target=None, columns={"b": "number"}))
+
+    assert ["category", "number", "number"] == [
+        one.kind if one.kind != "integer_code" else "number" for one in schema.columns
+    ]
+    assert [("info", "a"), ("info", "b")] == [
+        (one.level, one.column) for one in raw.findings if one.code == "declared-category"
+    ]
+    codes = schema.encode(raw.table)[0].codes[:, 0]
+    assert np.array_equal(codes, schema.encode(read_table(frame.astype(str)).table)[0].codes[:, 0])
+    assert 3 == len(np.unique(codes))
+
+
+def test_categories_that_hardly_repeat_are_what_they_look_like():
+    raw = read_table(pd.DataFrame({"a": pd.Categorical(np.arange(90))}))
+
+    assert {} == raw.declared
