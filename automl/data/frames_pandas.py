@@ -42,6 +42,7 @@ def _joined(name: tuple[Any, ...]) -> str:
 
 
 def _column(series: Any, name: str, findings: list[Finding]) -> Any:
+    import numpy as np
     import pyarrow as pa
 
     kind = str(series.dtype)
@@ -63,7 +64,7 @@ def _column(series: Any, name: str, findings: list[Finding]) -> Any:
         return pa.array(
             [None if gone else str(value) for value, gone in zip(series, missing, strict=True)], pa.string()
         )
-    if not getattr(series.dtype, "isnative", True):  # big-endian, as in FITS files
+    if isinstance(series.dtype, np.dtype) and not series.dtype.isnative:  # big-endian, as in FITS files
         series = series.astype(series.dtype.newbyteorder("="))
         kind = str(series.dtype)
     if kind in ("float96", "float128"):

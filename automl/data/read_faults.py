@@ -90,17 +90,17 @@ def swallowed_rows(table: pa.Table, dialect: Dialect, source: str) -> str | None
             continue
         long = pc.indices_nonzero(pc.fill_null(pc.match_substring(column, "\n"), fill_value=False))
         for row in long.slice(0, MOST_LOOKED_AT).to_pylist():
-            lines = [line.split(dialect.separator) for line in column[row].as_py().splitlines()[:-1]]
-            inner = lines[1:]
-            if len(inner) < LEAST_SWALLOWED or any(len(cells) != dialect.width for cells in inner):
-                continue
             # The first line is the rest of the row in which the quote was forgotten.
-            if len(lines[0]) == dialect.width - place and alike.are_rows(
-                [[*[None] * (place + 1), *lines[0][1:]], *inner]
-            ):
+            lines = column[row].as_py().splitlines()[:-1]
+            counts = [line.count(dialect.separator) for line in lines]
+            whole = [dialect.width - 1] * (len(lines) - 1)
+            if len(whole) < LEAST_SWALLOWED or counts != [dialect.width - 1 - place, *whole]:
+                continue
+            first, *inner = [line.split(dialect.separator) for line in lines]
+            if alike.are_rows([[*[None] * (place + 1), *first[1:]], *inner]):
                 return (
                     f"{source}, row {row + 1}: the cell of column {name!r} holds {len(inner)} whole rows, beginning with "
-                    f'{dialect.separator.join(inner[0])[:60]!r}; a quote (") that opens in it is closed much too late: mend that row'
+                    f'{lines[1][:60]!r}; a quote (") that opens in it is closed much too late: mend that row'
                 )
     return None
 
