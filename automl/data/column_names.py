@@ -50,8 +50,10 @@ def clean_names(names: Sequence[Any], *, dedupe: bool, source: str) -> tuple[lis
     return clean, findings
 
 
-def are_positions(names: Sequence[Any]) -> bool:
-    """Whether names are the numbers that frames call columns without names by: 0, 1, 2, ..."""
+def are_positions(names: Sequence[Any], *, polars: bool = False) -> bool:
+    """Whether names are those that frames give to columns without any: 0, 1, 2, ..., of `polars` column_0, column_1, ..."""
+    if polars:
+        return list(names) == [f"column_{place}" for place in range(len(names))]
     whole = all(isinstance(name, Integral) and not isinstance(name, bool) for name in names)
     return whole and list(names) == list(range(len(names)))
 

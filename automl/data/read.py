@@ -73,7 +73,8 @@ def read_table(
         findings=(*findings, *more),
         source=label,
         written=written,
-        positional=any(one.code == NO_NAMES for one in findings) or are_positions(names),
+        positional=any(one.code == NO_NAMES for one in findings)
+        or are_positions(names, polars=type(source).__module__.partition(".")[0] == "polars"),
     )
 
 

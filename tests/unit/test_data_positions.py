@@ -2,6 +2,7 @@
 
 import numpy as np
 import pandas as pd
+import polars as pl
 import pytest
 
 import automl
@@ -28,6 +29,7 @@ def predictor(request, tmp_path_factory):
         A[:, 1:].tolist,
         lambda: pd.DataFrame(A),
         lambda: pd.DataFrame(A[:, 1:]),
+        lambda: pl.DataFrame(A[:, 1:]),
     ],
 )
 def test_columns_are_found_with_and_without_the_target(predictor, make):
@@ -64,6 +66,9 @@ def test_names_that_are_no_positions_are_names():
     later = schema.by_position(read_table(frame.iloc[:, 1:]), "0")
 
     assert np.allclose(A[:, 1:], schema.encode(later.table)[0].numbers)
+    polars, _ = fit_schema(read_table(pl.DataFrame(A)), Roles(target="column_0"))
+    assert polars.positions
+    assert not read_table(pl.DataFrame(A).drop("column_0")).positional
     assert schema == Schema.from_dict(schema.to_dict())
     named, _ = fit_schema(read_table(frame.add_prefix("x")), Roles(target="x0"))
     assert () == named.positions
