@@ -32,7 +32,6 @@ _PLAIN_NUMBER = re.compile(r"[+-]?(0|[1-9]\d{0,14})(\.\d+)?")
 Unread = tuple[int, str, "NDArray[np.int64]"]
 """How many values could not be read, one of them, and their first row numbers from 1."""
 NOTHING: Unread = (0, "", np.zeros(0, dtype=np.int64))
-_WHOLE_FRACTION = re.compile(r"[+-]?\d+\.0+")
 Unseen = tuple[int, tuple[str, ...]]
 """How many values have unknown levels, and some of these."""
 
@@ -152,10 +151,7 @@ def to_codes(levels: Sequence[str], values: Any, seen: Distinct | None = None) -
     places = pc.index_in(labels, value_set=pa.array(levels, pa.string())).fill_null(len(levels))
     table = np.append(places.to_numpy(zero_copy_only=False), -1).astype(np.int32)
     table[:-1][labels.is_null().to_numpy(zero_copy_only=False)] = -1
-    if pa.types.is_string(seen.values.type):
-        _find_whole(table, levels, labels)
-    else:
-        _find_by_value(table, levels, seen.values)
+    _find_by_value(table, levels, seen.values)
     codes = table[seen.codes]
     new = np.flatnonzero(table[:-1] == len(levels))
     if not len(new):
@@ -199,22 +195,6 @@ def _find_by_value(table: NDArray[np.int32], levels: Sequence[str], values: Any)
         return
     for place, value in zip(open_places, wanted, strict=True):
         table[place] = known.get(value, len(levels))
-
-
-def _find_whole(table: NDArray[np.int32], levels: Sequence[str], labels: pa.Array) -> None:
-    """Levels such as "3" for texts such as "3.0", and the other way round; "03" is another level than "3"."""
-    import pyarrow as pa
-
-    open_places = np.flatnonzero(table[:-1] == len(levels))
-    if not len(open_places):
-        return
-    known = {_without_zeros(level): code for code, level in reversed(list(enumerate(levels)))}
-    for place, label in zip(open_places, labels.take(pa.array(open_places)).to_pylist(), strict=True):
-        table[place] = known.get(_without_zeros(label), len(levels))
-
-
-def _without_zeros(text: str) -> str:
-    return text.partition(".")[0] if _WHOLE_FRACTION.fullmatch(text) else text
 
 
 def whole_codes(levels: Sequence[str], values: Any) -> tuple[NDArray[Any], NDArray[np.int32]] | None:
