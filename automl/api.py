@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import operator
 import time
+from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -29,8 +30,6 @@ from automl.store import Store, writing
 from automl.workspace import Workspace, reserved_folder
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from automl.data.records import Finding
     from automl.data.schema import Schema
     from automl.outcome import FitOutcome
@@ -135,7 +134,11 @@ def make_settings(target: str, options: Mapping[str, Any]) -> Settings:
             values[name] = str(values[name])
     for name in ("target", "group", "time_column", "split_column", "weight", "image_column"):
         values[name] = _column_name(name, values.get(name))
-    values["drop"] = tuple(_column_name("drop", one) for one in values.get("drop", ()))
+    for name in ("drop", "ignore"):
+        values[name] = tuple(_column_name(name, one) for one in values.get(name) or ())
+    for name in ("columns", "monotone"):
+        if isinstance(values.get(name), Mapping):
+            values[name] = {_column_name(name, key): value for key, value in values[name].items()}
     return Settings(**values)
 
 

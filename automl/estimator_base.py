@@ -21,6 +21,7 @@ from automl.estimator_input import (
     free_name,
     input_errors_as_value_errors,
     is_frame,
+    named,
     seed_of,
 )
 from automl.packed_predictor import PackedPredictor
@@ -171,8 +172,8 @@ class AutoEstimator(BaseEstimator):  # type: ignore[misc]
         if holds_images(features):
             self._run(paired(features, target, weight, kept), task)
             return
-        table, numeric = feature_table(features)
-        self._columns = list(table.column_names)
+        table, kinds = feature_table(features)
+        self._columns, self._named = list(table.column_names), is_frame(features)
         names = {"target": free_name("target", table), "weight": free_name("weight", table)}
         table = table.filter(kept).append_column(names["target"], [target])
         if weight is not None:
@@ -183,7 +184,7 @@ class AutoEstimator(BaseEstimator):  # type: ignore[misc]
             weight=None if weight is None else names["weight"],
             image_column=self.image_column,
         )
-        self._run(source, task, dict.fromkeys(numeric, "number"))
+        self._run(source, task, kinds)
 
     def _run(self, source: Source, task: str, kinds: Mapping[str, str] | None = None) -> None:
         """Search with the parameters of this estimator; `kinds` are those of columns that are known already."""
@@ -210,8 +211,8 @@ class AutoEstimator(BaseEstimator):  # type: ignore[misc]
                 preset=self.preset,
                 max_latency_ms=self.max_latency_ms,
                 max_size_mb=self.max_size_mb,
-                columns={**(kinds or {}), **(self.columns or {})},
-                monotone=dict(self.monotone or {}),
+                columns={**(kinds or {}), **named(self.columns)},
+                monotone=named(self.monotone),
                 image_column=source.image_column,
                 image_side=self.image_side,
                 pretrained=None if self.pretrained is None else str(self.pretrained),
@@ -253,8 +254,9 @@ class AutoEstimator(BaseEstimator):  # type: ignore[misc]
             return as_given(features)
         features = checked_features(self, features, reset=False)
         table, _ = feature_table(features)
-        # What has no names is taken by position, as scikit-learn's own estimators do.
-        return table if is_frame(features) else table.rename_columns(self._columns)
+        # Where either has no names all is taken by position, as scikit-learn's own estimators do.
+        named = is_frame(features) and self._named and set(self._columns) <= set(table.column_names)
+        return table if named else table.rename_columns(self._columns)
 
     def _own_score(self, features: Any, metric: str) -> float:
         """The metric on data that hold their target."""

@@ -12,11 +12,20 @@ from sklearn.utils.validation import validate_data
 from automl.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     import pyarrow as pa
     from numpy.typing import NDArray
     from sklearn.base import BaseEstimator
+
+
+_LABELS: tuple[tuple[tuple[type, ...], type], ...] = (
+    ((str,), str),
+    ((bool, np.bool_), bool),
+    ((int, np.integer), np.int64),
+    ((int, float, np.integer, np.floating), np.float64),
+)
+"""Types of labels among Python objects, and that of an array of them."""
 
 
 def checked_features(estimator: BaseEstimator, features: Any, target: Any = "no_validation", *, reset: bool) -> Any:
@@ -35,17 +44,20 @@ def is_frame(features: Any) -> bool:
     return package in ("pandas", "polars", "pyarrow") and hasattr(features, "columns")
 
 
-def feature_table(features: Any) -> tuple[pa.Table, list[str]]:
-    """An Arrow table, and the columns that are numbers because their array is one of numbers."""
+def feature_table(features: Any) -> tuple[pa.Table, dict[str, str]]:
+    """An Arrow table, and the kinds of columns that are known: numbers of an array of numbers, and what a frame declares."""
+    from automl.data.column_faults import refuse_faults
     from automl.data.read import read_table
 
     with input_errors_as_value_errors():
         if is_frame(features):
-            return read_table(features).table, []
+            raw = read_table(features)
+            refuse_faults(raw.table, raw.table.column_names)
+            return raw.table, raw.declared
         # The names that the engine itself gives to the columns of an array.
         names = [f"column_{place}" for place in range(1, features.shape[1] + 1)]
         columns = {name: features[:, place] for place, name in enumerate(names)}
-        return read_table(columns).table, names if features.dtype.kind in "iuf" else []
+        return read_table(columns).table, dict.fromkeys(names, "number") if features.dtype.kind in "iuf" else {}
 
 
 def checked_weight(sample_weight: Any, rows: int) -> NDArray[np.float64] | None:
@@ -60,6 +72,45 @@ def checked_weight(sample_weight: Any, rows: int) -> NDArray[np.float64] | None:
     if not weight.any():
         raise ValueError("sample_weight is zero in every row; give some rows a weight above 0")
     return weight
+
+
+def plain_labels(target: Any) -> Any:
+    """Labels, those of Python objects as an array of their own type; ValueError for missing and mixed ones."""
+    texts = isinstance(target, list | tuple) and any(isinstance(one, str) for one in target)
+    labels = np.array(target, dtype=object) if texts else np.asarray(target)
+    if labels.dtype.kind not in "Of" or not labels.size:
+        return target
+    fractions = labels.dtype.kind == "f"
+    missing = np.isnan(labels.ravel()) if fractions else np.array([_is_missing(one) for one in labels.flat])
+    if missing.any():
+        raise ValueError(
+            f"Input y contains NaN or None in {missing.sum():,} of {len(missing):,} rows, first in row {int(missing.argmax()) + 1:,}: "
+            "labels are missing there; drop these rows"
+        )
+    if fractions:
+        return target
+    kinds = {type(one) for one in labels.flat}
+    for wanted, dtype in _LABELS:
+        if all(issubclass(kind, wanted) and (dtype is bool or not issubclass(kind, bool)) for kind in kinds):
+            try:
+                return target if dtype is str else labels.astype(dtype)
+            except OverflowError as error:
+                raise ValueError("y holds whole numbers beyond 64 bits; give them as text") from error
+    told = " and ".join(sorted(kind.__name__ for kind in kinds))
+    raise ValueError(f"Unknown label type: y holds {told}; give all labels as text, whole numbers or truth values")
+
+
+def _is_missing(label: Any) -> bool:
+    return (
+        label is None
+        or (isinstance(label, float | np.floating) and np.isnan(label))
+        or type(label).__name__ in ("NAType", "NaTType")
+    )
+
+
+def named(values: Mapping[Any, Any] | None) -> dict[str, Any]:
+    """What parameters say of columns, by names as frames with numbers as names have them here."""
+    return {str(name): value for name, value in (values or {}).items()}
 
 
 def free_name(wanted: str, table: pa.Table) -> str:

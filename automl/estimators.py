@@ -15,7 +15,7 @@ from sklearn.utils.multiclass import check_classification_targets
 
 from automl.estimator_base import AutoEstimator
 from automl.estimator_images import holds_images, own_target
-from automl.estimator_input import input_errors_as_value_errors
+from automl.estimator_input import input_errors_as_value_errors, plain_labels
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -48,7 +48,7 @@ class AutoClassifier(ClassifierMixin, AutoEstimator):  # type: ignore[misc]
             self._run(own_target(X, sample_weight), "classification")
             self.classes_, self._coded = np.array(self.predictor_.classes), False
             return self
-        X = self._features(X, y)
+        X, y = self._features(X, y), plain_labels(y)
         check_classification_targets(y)
         labels = column_or_1d(y, warn=True)
         if labels.dtype.kind == "f":

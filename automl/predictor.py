@@ -17,6 +17,8 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from automl.data.column_faults import refuse_faults
+from automl.data.column_names import are_positions
 from automl.decisions import decided
 from automl.errors import DataError, PredictorError
 from automl.layers import layered_sum
@@ -123,6 +125,7 @@ class Predictor:
 
         raw = self.read(data)
         table = self._with_target(raw.table)
+        refuse_faults(table, [self.task.target])
         truth, usable = self.parts.coding.encode(table.column(self.task.target))
         rows = np.flatnonzero(usable)
         if not len(rows):
@@ -210,14 +213,23 @@ class Predictor:
         from automl.data.read import read_table
         from automl.data.records import RawTable as Raw
 
-        return data if isinstance(data, Raw) else read_table(self._row_as_table(data), dedupe=True)
+        if isinstance(data, Raw):
+            return data
+        raw = read_table(self._row_as_table(data), dedupe=True, text=self.schema.text_names)
+        return self.schema.by_position(raw, self.task.target)
 
     def _row_as_table(self, data: Any) -> Any:
         """A row of a pandas table, which is labelled by columns, as a dict; anything else as it is."""
         if getattr(data, "ndim", None) != 1 or not hasattr(data, "iloc"):
             return data
         names = {column.name for column in self.schema.columns if column.used}
-        return dict(data.items()) if names & set(data.index) else data
+        if not names & set(data.index):
+            # Its labels may be the numbers of columns, and those of the rows of one column.
+            widths = {len(order) for order in self.schema.orders(self.task.target)}
+            labels = list(data.index)
+            if len(labels) not in widths or not (are_positions(labels) or names & set(map(str, labels))):
+                return data
+        return dict(data.items())
 
     def _predict_table(self, data: Any, *, allow_missing: bool) -> NDArray[np.float64]:
         raw = self.read(data)
@@ -283,4 +295,5 @@ def _weights(table: Any, column: str) -> NDArray[np.float64]:
 
     if column not in table.column_names:
         raise DataError(f"the weight column {column!r} is not in the table")
+    refuse_faults(table, [column])
     return read_weights(table.column(column), column)

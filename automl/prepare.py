@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from automl.data.amount import ReadLimit
 from automl.data.checks import check_table, refuse_if_strict
+from automl.data.column_faults import refuse_faults
 from automl.data.nearest import nearest
 from automl.data.read import read_table
 from automl.data.records import Finding, ImageData, RawTable, TableData
-from automl.data.schema import Roles, Schema, fit_schema
+from automl.data.schema import TEXT_KINDS, Roles, Schema, fit_schema
 from automl.data.target import TargetCoding, fit_target
 from automl.data.weights import read_weights
 from automl.errors import DataError, SettingsError
@@ -53,16 +54,18 @@ class Prepared:
     """How images become pixels; None for tables."""
 
 
-def read_training(source: Any, settings: Settings) -> RawTable:
-    """The training table, as much of it as the time allows; DataError for what cannot be read."""
+def read_training(source: Any, settings: Settings, schema: Schema | None = None) -> RawTable:
+    """The training table, or with its `schema` one beside it, as much as the time allows; DataError for what cannot be read."""
     seconds = settings.budget_seconds
     limit = None if seconds is None else ReadLimit(seconds=seconds)
-    return read_table(source, dedupe=settings.dedupe, limit=limit, seed=settings.seed)
+    text = (
+        {name for name, kind in settings.columns.items() if kind in TEXT_KINDS} if schema is None else schema.text_names
+    )
+    return read_table(source, dedupe=settings.dedupe, limit=limit, seed=settings.seed, text=text)
 
 
 def prepare(raw: RawTable, settings: Settings, registry: Registry) -> Prepared:
     """Check and encode the training table; DataError or SettingsError for what cannot be used."""
-    validation = None if settings.validation is None else read_training(settings.validation, settings)
     check_columns(raw, settings)
     metric = None if settings.metric is None else load_metric(settings.metric, registry)
     coding, found = fit_target(
@@ -78,14 +81,15 @@ def prepare(raw: RawTable, settings: Settings, registry: Registry) -> Prepared:
         raise DataError(
             f"{raw.source or 'the table'} has {len(values)} usable rows; at least {LEAST_ROWS} are needed to train and judge"
         )
-    raw = RawTable(table=table, findings=raw.findings, source=raw.source)
+    raw = replace(raw, table=table, written={})
     schema, roles, found = _fit_schema(raw, settings)
     findings += found
     _check_monotone(settings, schema, coding)
     data, found = schema.encode(table)
     findings += found
     rows = Rows(data=data, values=values, table=table)
-    if validation is not None:
+    if settings.validation is not None:
+        validation = read_training(settings.validation, settings, schema)
         rows, found = with_validation(rows, validation, schema, coding, settings)
         findings += found
     weight = None if settings.weight is None else read_weights(rows.table.column(settings.weight), settings.weight)
@@ -153,6 +157,7 @@ def check_columns(raw: RawTable, settings: Settings) -> None:
         if name is not None and name not in names:
             raise DataError(f"{what} {name!r} is not in {raw.source or 'the table'}; {nearest(name, names)}")
     roles = [name for name in asked.values() if name is not None]
+    refuse_faults(raw.table, roles)
     for name in set(roles):
         if roles.count(name) > 1:
             raise SettingsError(f"column {name!r} was given two roles; choose one")

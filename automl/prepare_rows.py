@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from automl.data.column_faults import refuse_faults
 from automl.errors import DataError
 
 if TYPE_CHECKING:
@@ -71,6 +72,7 @@ def _check_columns(validation: RawTable, schema: Schema, settings: Settings) -> 
     """DataError naming the columns that a validation file lacks."""
     there = set(validation.table.column_names)
     needed = [settings.target, *(column.name for column in schema.columns if column.used)]
+    refuse_faults(validation.table, [*needed, *([] if settings.weight is None else [settings.weight])])
     absent = [name for name in needed if name not in there]
     if absent:
         shown = ", ".join(repr(name) for name in absent[:10])

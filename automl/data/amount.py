@@ -125,7 +125,7 @@ def thin_text(content: Content, dialect: Dialect, limit: ReadLimit, fault: Calla
             block = coding.decoded(place, block)
         part = _whole_rows(block, dialect, look, at_start=number == 0)
         # With several whole lines to look at and no quotes, no line of this block fits the header.
-        if not part and b'"' not in block and block[:look].count(b"\n") > 2:
+        if not part and b'"' not in block and b'"' not in head and block[:look].count(b"\n") > 2:
             raise DataError(fault())
         parts.append(part)
         used += len(part) * size // max(len(block), 1)
@@ -148,20 +148,73 @@ def _are_words(cells: Sequence[str | None]) -> bool:
 
 def _whole_rows(part: bytes, dialect: Dialect, look: int, *, at_start: bool) -> bytes:
     """The rows that lie in a block as a whole; nothing if none does. Its first `look` bytes tell where one starts."""
-    place = 0 if at_start else part.find(b"\n") + 1
-    while not at_start:
-        text = part[place : place + look].decode(errors="replace")
-        records = parse_records(text[: text.rfind("\n") + 1], dialect.separator, complete=True)
-        if records and all(len(cells) == dialect.width for _, _, cells in records[:-1] or records):
-            break
-        following = part.find(b"\n", place) + 1
-        if not following or following > look:
-            return b""
-        place = following
-    end = part.rfind(b"\n")
-    while end >= place and part.count(b'"', place, end) % 2:  # that line end is inside quotes
-        end = part.rfind(b"\n", place, end)
-    return part[place : end + 1] if end >= place else b""
+    ways, rows = _row_ends(part, dialect.separator, at_start=at_start), b""
+    for ends in ways:
+        stop = int(ends[-1]) + 1 if len(ends) else 0
+        places = (ends + 1)[ends < min(look, stop - 1)].tolist()
+        for place in [0] if at_start else places[: 1 if len(ways) > 1 else None]:
+            text = part[place : min(place + look, stop)].decode(errors="replace")
+            records = parse_records(text[: text.rfind("\n") + 1], dialect.separator, complete=True)
+            if at_start or (records and all(len(cells) == dialect.width for _, _, cells in records[:-1] or records)):
+                rows = max(rows, part[place:stop], key=len)
+                break
+    return rows
+
+
+def _row_ends(part: bytes, separator: str, *, at_start: bool) -> list[NDArray[np.int64]]:
+    """Places of the line ends of a block that end rows, as if it began outside of quotes and as if inside of some.
+
+    Only those that may be true: where quotes open and close where they may all over the block, or else, as a reader takes
+    them one by one, where far fewer are out of place; where that does not tell, those that end rows either way.
+    """
+    import numpy as np
+
+    block = np.frombuffer(part, dtype=np.uint8)
+    lines, quotes = np.flatnonzero(block == ord("\n")), np.flatnonzero(block == ord('"'))
+    if not len(quotes) or not len(lines):
+        return [lines]
+    around = np.zeros(256, dtype=bool)
+    around[[*b'\r\n"', *separator.encode()]] = True
+    may_open = (quotes == 0) | around[block[quotes - 1]]
+    may_close = (quotes == len(block) - 1) | around[block[np.minimum(quotes + 1, len(block) - 1)]]
+    odd_lines = np.searchsorted(quotes, lines) % 2
+    found = []
+    for inside in (0,) if at_start else (0, 1):
+        opens = (np.arange(len(quotes)) + inside) % 2 == 0
+        if np.where(opens, may_open, may_close).all():
+            found.append(lines[odd_lines == inside])
+    if found:
+        return found
+    if (odd_lines == odd_lines[0]).all():  # quotes are parts of words, and no cell has several lines
+        return [lines]
+    ways = [_bounds(quotes, may_open, may_close, inside=inside) for inside in ((False,) if at_start else (False, True))]
+    outside = [lines[(np.searchsorted(bounds, lines) + number) % 2 == 0] for number, (bounds, _) in enumerate(ways)]
+    odd = [count for _, count in ways]
+    if at_start or odd[0] * 2 <= odd[1]:
+        return outside[:1]
+    return outside[1:] if odd[1] * 2 <= odd[0] else [np.intersect1d(*outside)]
+
+
+def _bounds(
+    quotes: NDArray[np.int64], may_open: NDArray[np.bool_], may_close: NDArray[np.bool_], *, inside: bool
+) -> tuple[NDArray[np.int64], int]:
+    """Quotes that begin and end cells, as a reader takes them one by one, and how many others are out of place."""
+    import numpy as np
+
+    bounds, odd, skipped = [], 0, -1
+    following = [*quotes[1:].tolist(), -1]
+    for place, after, opens, closes in zip(
+        quotes.tolist(), following, may_open.tolist(), may_close.tolist(), strict=True
+    ):
+        if place == skipped:
+            continue
+        odd += not (closes if inside else opens)
+        if inside and after == place + 1:  # two of them stand for one in the cell
+            skipped = after
+        elif inside or opens:
+            bounds.append(place)
+            inside = not inside
+    return np.array(bounds, dtype=np.int64), odd
 
 
 def _is_text(kind: pa.DataType) -> bool:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from automl.data.column_faults import Fault, column_or_fault, fault_of, table_of
 from automl.errors import DataError
 
 if TYPE_CHECKING:
@@ -16,25 +18,35 @@ _CHUNK_TEXT_BYTES = 1 << 30
 def plain_types(table: pa.Table, names: list[str]) -> pa.Table:
     """Arrow types brought down to a few: int64 (uint64 beyond), floats, bool, string, timestamp, date, null.
 
-    Dictionaries, durations (seconds), decimals, times of day (text) are converted; NaN becomes missing. Raises
-    DataError naming the column for nested values and for bytes that are no text.
+    Dictionaries, durations (seconds), decimals, times of day (text) are converted; NaN becomes missing. Nested values and
+    bytes that are no text are marked as a fault of their column; DataError where no other column is left.
     """
-    import pyarrow as pa
-
-    columns, changed = table.columns, False
+    columns: list[Any] = table.columns
+    changed = False
     for place, name in enumerate(names):
         column = columns[place]
-        try:
-            plain = _plain_column(column, name)
-        except (pa.ArrowException, UnicodeError) as error:
-            raise DataError(
-                f"column {name!r} of type {column.type} cannot be read as numbers, text or dates "
-                f"({str(error).splitlines()[0]}); convert it first"
-            ) from error
+        told = fault_of(table.schema.field(place))
+        plain = (
+            column_or_fault(partial(_sound_column, column, name), len(column))
+            if told is None
+            else Fault(message=told, rows=len(column))
+        )
         if plain is not column:
             columns[place], changed = plain, True
     # Setting columns one by one would copy the list of all each time.
-    return pa.Table.from_arrays(columns, names) if changed else table
+    return table_of(columns, names) if changed else table
+
+
+def _sound_column(column: Any, name: str) -> Any:
+    import pyarrow as pa
+
+    try:
+        return _plain_column(column, name)
+    except (pa.ArrowException, UnicodeError) as error:
+        raise DataError(
+            f"column {name!r} of type {column.type} cannot be read as numbers, text or dates "
+            f"({str(error).splitlines()[0]}); convert it first"
+        ) from error
 
 
 def _plain_column(column: Any, name: str) -> Any:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 _CODE = re.compile(r"0\d+|0[xX][0-9a-fA-F]+")
 _WHOLE = re.compile(r"[+-]?\d+|0[xX][0-9a-fA-F]+")
 _TIME = re.compile(r"\d\d:\d\d(:\d\d(\.\d+)?)?")
-_PERHAPS_TEXT = re.compile(r"^\s*(0[\dxX]|\d\d:)", re.MULTILINE)
+_PERHAPS_TEXT = re.compile(r"^[^\S\n]*(0[\dxX]|\d\d:)", re.MULTILINE)
 _PERHAPS_LONG = re.compile(r"\d{18}")
 """What a column must hold somewhere to be of interest: looked for in all its cells at once."""
 WIDE = 200

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
 from automl.data.records import Finding
@@ -9,6 +10,10 @@ from automl.errors import DataError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+
+NO_NAMES = "no-names"
+"""Code of the finding that says that a table came without."""
 
 
 def clean_names(names: Sequence[Any], *, dedupe: bool, source: str) -> tuple[list[str], list[Finding]]:
@@ -43,6 +48,14 @@ def clean_names(names: Sequence[Any], *, dedupe: bool, source: str) -> tuple[lis
         message = f"a second column {name!r} at position {place} is called {new!r}"
         findings.append(Finding(level="repair", code="duplicate-name", column=new, message=message))
     return clean, findings
+
+
+def are_positions(names: Sequence[Any], *, polars: bool = False) -> bool:
+    """Whether names are those that frames give to columns without any: 0, 1, 2, ..., of `polars` column_0, column_1, ..."""
+    if polars:
+        return list(names) == [f"column_{place}" for place in range(len(names))]
+    whole = all(isinstance(name, Integral) and not isinstance(name, bool) for name in names)
+    return whole and list(names) == list(range(len(names)))
 
 
 def _text(name: Any) -> str:

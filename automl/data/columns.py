@@ -12,8 +12,10 @@ from automl.errors import DataError
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    from numpy.typing import NDArray
 
 LARGEST_FLOAT_BYTES = 8
+_ARROW_UNITS = {"M": ("D", "s", "ms", "us", "ns"), "m": ("s", "ms", "us", "ns")}
 _ARROW_KNOWS = (str, bool, date, time, timedelta)
 
 
@@ -36,6 +38,8 @@ def column_to_arrow(values: Any, name: str, findings: list[Finding]) -> Any:
         values = values.to_numpy() if arrow is None else arrow()
         if isinstance(values, pa.Array | pa.ChunkedArray):
             return values
+    if isinstance(values, np.ndarray):
+        values = native(values)
     if isinstance(values, np.ma.MaskedArray):
         return pa.array(np.asarray(values.data), mask=np.ma.getmaskarray(values))
     if isinstance(values, np.ndarray) and values.ndim != 1:
@@ -48,6 +52,18 @@ def column_to_arrow(values: Any, name: str, findings: list[Finding]) -> Any:
         array = pa.array(np.ascontiguousarray(values), from_pandas=True)
         return whole_numbers(array) if values.dtype == np.float64 else array
     return objects_to_arrow(values if isinstance(values, np.ndarray) else list(values), name, findings)
+
+
+def native(values: NDArray[Any]) -> NDArray[Any]:
+    """An array in the byte order of this machine, and moments and durations in a unit that Arrow has."""
+    import numpy as np
+
+    kind = values.dtype
+    if kind.kind in "mM":
+        unit, count = np.datetime_data(kind)
+        if count != 1 or unit not in _ARROW_UNITS[kind.kind]:
+            return values.astype(f"{kind.kind}8[{'ns' if unit in ('ps', 'fs', 'as') else 's'}]")
+    return values if kind.isnative else values.astype(kind.newbyteorder("="))
 
 
 def whole_numbers(array: pa.Array) -> pa.Array:

@@ -49,6 +49,8 @@ class Dialect:
     header_lines: int
     """Lines up to the end of the header; the first data row starts after them."""
     findings: tuple[Finding, ...] = ()
+    texts: frozenset[int] = frozenset()
+    """Places of columns that stay text, whatever their cells look like."""
 
 
 def find_dialect(head: bytes, source: str, *, complete: bool) -> Dialect:

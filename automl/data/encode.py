@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from automl.data.column_faults import refuse_faults
 from automl.data.dates import CATEGORY_PARTS, date_parts
 from automl.data.encode_findings import QUIET, Noticed, extra_columns, findings_of, missing_columns, no_longer_constant
 from automl.data.fitted import LARGEST
@@ -36,6 +37,7 @@ def encode_table(schema: Schema, table: pa.Table, *, allow_missing: bool) -> tup
     import pyarrow as pa
 
     used = [column for column in schema.columns if column.used]
+    refuse_faults(table, [column.name for column in used])
     findings = [*missing_columns(used, table, allow_missing=allow_missing), *extra_columns(schema, table)]
     rows, layout = table.num_rows, schema.layout
     numbers = np.empty((rows, len(layout.numbers)), dtype=np.float32)

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from automl.data.arrow_types import plain_types
+from automl.data.column_faults import Fault, column_or_fault, table_of
+from automl.data.column_names import NO_NAMES
 from automl.data.columns import column_to_arrow
 from automl.data.records import Finding
 from automl.errors import DataError
@@ -61,15 +64,23 @@ def _from_polars(source: Any) -> Found:
         source = source.collect()
     if not hasattr(source, "columns"):
         source = source.to_frame()
-    for name, kind in source.schema.items():
-        if str(kind) == "Object":
-            raise DataError(f"column {name!r} holds Python objects; give one number, text or date in each cell")
     import pyarrow as pa
 
+    faults: dict[Any, Any] = {
+        name: Fault(
+            message=f"column {name!r} holds Python objects; give one number, text or date in each cell",
+            rows=source.height,
+        )
+        for name, kind in source.schema.items()
+        if str(kind) == "Object"
+    }
     try:
-        return _plain(source.to_arrow())
+        if not faults:
+            return _plain(source.to_arrow())
+        table, names = source.drop(list(faults)).to_arrow(), list(source.columns)
+        return table_of([faults[name] if name in faults else table.column(name) for name in names], names), names, []
     except pa.ArrowException:  # types that Arrow does not have, such as whole numbers of 128 bits
-        return _from_columns({name: source[name].to_list() for name in source.columns})
+        return _from_columns({name: faults.get(name) or source[name].to_list() for name in source.columns})
 
 
 def _from_rows(rows: Sequence[Sequence[Any]]) -> Found:
@@ -87,7 +98,8 @@ def _from_array(source: Any) -> Found:
 
     array: Any = source.toarray() if hasattr(source, "toarray") else np.asanyarray(source)
     if array.dtype.names:
-        return _from_columns({name: np.ravel(array[name]) for name in array.dtype.names})
+        rows = np.ravel(array)
+        return _from_columns({name: rows[name] for name in array.dtype.names})
     if array.ndim != 2:
         raise DataError(f"an array of shape {array.shape} is not a table; give one of shape (rows, columns)")
     if array.dtype.kind == "c":
@@ -109,19 +121,27 @@ def _unmasked(array: Any) -> Any:
 
 def _no_names(what: str) -> Finding:
     message = f"{what} has no column names; they are called column_1 and so on, and are matched by position"
-    return Finding(level="warning", code="no-names", message=message)
+    return Finding(level="warning", code=NO_NAMES, message=message)
 
 
 def _from_dict(source: Mapping[Any, Any]) -> Found:
-    for name, value in source.items():
-        if isinstance(value, Mapping | set | frozenset):
-            raise DataError(f"column {str(name)!r} is a {type(value).__name__}; give a list or an array of its values")
+    nested = {name: value for name, value in source.items() if isinstance(value, Mapping | set | frozenset)}
     scalars = [name for name, value in source.items() if _is_scalar(value)]
-    if scalars and len(scalars) < len(source):
+    if scalars and len(scalars) + len(nested) < len(source):
         raise DataError(
             f"a dict mixes single values ({scalars[0]!r}) and columns; give one row of values, or columns only"
         )
-    return _from_columns({name: [value] for name, value in source.items()} if scalars else source)
+    if scalars:
+        return _from_columns({name: [value] for name, value in source.items()})
+    rows = next((len(value) for name, value in source.items() if name not in nested), 0)
+    faults = {
+        name: Fault(
+            message=f"column {str(name)!r} is a {type(value).__name__}; give a list or an array of its values",
+            rows=rows,
+        )
+        for name, value in nested.items()
+    }
+    return _from_columns({**source, **faults})
 
 
 def _is_scalar(value: Any) -> bool:
@@ -129,14 +149,21 @@ def _is_scalar(value: Any) -> bool:
 
 
 def _from_columns(columns: Mapping[Any, Any]) -> Found:
-    import pyarrow as pa
-
-    lengths = {name: len(values) for name, values in columns.items()}
+    lengths = {name: _length(values) for name, values in columns.items()}
     if len(set(lengths.values())) > 1:
         shortest, longest = min(lengths, key=lengths.__getitem__), max(lengths, key=lengths.__getitem__)
         raise DataError(
             f"columns differ in length: {shortest!r} has {lengths[shortest]} rows, {longest!r} has {lengths[longest]}"
         )
     findings: list[Finding] = []
-    arrays = [column_to_arrow(values, str(name), findings) for name, values in columns.items()]
-    return pa.Table.from_arrays(arrays, [f"c{place}" for place in range(len(arrays))]), list(columns), findings
+    arrays = [
+        values
+        if isinstance(values, Fault)
+        else column_or_fault(partial(column_to_arrow, values, str(name), findings), lengths[name])
+        for name, values in columns.items()
+    ]
+    return table_of(arrays, [f"c{place}" for place in range(len(arrays))]), list(columns), findings
+
+
+def _length(values: Any) -> int:
+    return values.rows if isinstance(values, Fault) else len(values)

@@ -10,12 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from automl.data.amount import SAMPLED, ReadLimit, thin_rows
-from automl.data.column_names import clean_names
+from automl.data.column_names import NO_NAMES, are_positions, clean_names
 from automl.data.records import Finding, RawTable
 from automl.data.spellings import take_spellings
 from automl.errors import DataError
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     import pyarrow as pa
 
 TEXT_ENDINGS = (".csv", ".tsv", ".txt", ".tab", ".dat", ".data")
@@ -26,23 +28,32 @@ STDIN = "-"
 _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 
 
-def read_table(source: Any, *, dedupe: bool = False, limit: ReadLimit | None = None, seed: int = 0) -> RawTable:
+def read_table(
+    source: Any,
+    *,
+    dedupe: bool = False,
+    limit: ReadLimit | None = None,
+    seed: int = 0,
+    text: Collection[str] = (),
+) -> RawTable:
     """Read a table from a path, an open file, a pandas, polars or Arrow table, a dict, or a 2-D array.
 
     "-" is a text table from standard input. Column names come out as unique strings; `dedupe` renames the second
-    "x" to "x.2" instead of refusing it. A table larger than `limit` allows is sampled, with a finding. Raises DataError, with line or column, for what cannot be read.
+    "x" to "x.2" instead of refusing it. A table larger than `limit` allows is sampled, with a finding. Of text tables,
+    columns of a name in `text` stay text, so that a cell does not depend on what the others of its column look like.
+    Raises DataError, with line or column, for what cannot be read.
     """
     label, thinned = f"the given {type(source).__name__}", 1.0
     if isinstance(source, str) and source == STDIN:
-        table, names, findings = _read_stream(sys.stdin.buffer, "standard input", limit)
+        table, names, findings = _read_stream(sys.stdin.buffer, "standard input", limit, text)
         label = "standard input"
     elif isinstance(source, str | Path):
         _refuse_no_path(str(source))
-        table, names, findings = _read_path(Path(source).expanduser(), limit)
+        table, names, findings = _read_path(Path(source).expanduser(), limit, text)
         label = str(source)
     elif hasattr(source, "read"):
         label = str(getattr(source, "name", "the given file"))
-        table, names, findings = _read_stream(source, label, limit)
+        table, names, findings = _read_stream(source, label, limit, text)
     else:
         table, names, findings, thinned = _from_memory(source, limit, seed)
     if not len(names):
@@ -57,7 +68,14 @@ def read_table(source: Any, *, dedupe: bool = False, limit: ReadLimit | None = N
 
     table, written = take_spellings(table, clean)
     table = plain_types(table.rename_columns(clean), clean)
-    return RawTable(table=table, findings=(*findings, *more), source=label, written=written)
+    return RawTable(
+        table=table,
+        findings=(*findings, *more),
+        source=label,
+        written=written,
+        positional=any(one.code == NO_NAMES for one in findings)
+        or are_positions(names, polars=type(source).__module__.partition(".")[0] == "polars"),
+    )
 
 
 def _from_memory(source: Any, limit: ReadLimit | None, seed: int) -> tuple[pa.Table, list[Any], list[Finding], float]:
@@ -66,18 +84,24 @@ def _from_memory(source: Any, limit: ReadLimit | None, seed: int) -> tuple[pa.Ta
 
     if limit is None:
         return *to_arrow(source), 1.0
-    from automl.data.thin_objects import thin_objects
+    from automl.data.column_faults import with_rows_of
+    from automl.data.thin_objects import drawn_rows, thin_objects
 
     thinned, share = thin_objects(source, limit, seed)
     try:
-        return *to_arrow(thinned), share
+        table, names, findings = to_arrow(thinned)
     except DataError:
         if thinned is source:
             raise
-    return *to_arrow(source), 1.0  # the same fault again, with the row number that it has in the whole
+        return *to_arrow(source), 1.0  # the same fault again, with the row number that it has in the whole
+    if thinned is not source:
+        table = with_rows_of(table, drawn_rows(source, limit, seed))
+    return table, names, findings, share
 
 
-def _read_stream(stream: Any, label: str, limit: ReadLimit | None) -> tuple[pa.Table, list[str], list[Finding]]:
+def _read_stream(
+    stream: Any, label: str, limit: ReadLimit | None, text: Collection[str]
+) -> tuple[pa.Table, list[str], list[Finding]]:
     data = stream.read()
     if isinstance(data, str):
         data = data.encode(errors="replace")
@@ -87,7 +111,7 @@ def _read_stream(stream: Any, label: str, limit: ReadLimit | None) -> tuple[pa.T
         return _read_columnar(io.BytesIO(data), ARROW_ENDINGS[0], label)
     from automl.data.read_csv import parse_csv
 
-    return parse_csv(data, label, limit)
+    return parse_csv(data, label, limit, text)
 
 
 def _refuse_no_path(text: str) -> None:
@@ -100,7 +124,7 @@ def _refuse_no_path(text: str) -> None:
         raise DataError(f"{text} is an address; only files are read: download it first, and give its path")
 
 
-def _read_path(path: Path, limit: ReadLimit | None) -> tuple[pa.Table, list[str], list[Finding]]:
+def _read_path(path: Path, limit: ReadLimit | None, text: Collection[str]) -> tuple[pa.Table, list[str], list[Finding]]:
     try:
         if not path.exists():
             raise DataError(f"{path} does not exist{_nearest_file(path)}")
@@ -108,13 +132,13 @@ def _read_path(path: Path, limit: ReadLimit | None) -> tuple[pa.Table, list[str]
             raise DataError(f"{path} is a folder; give a table: CSV, TSV, gz or zip of them, Parquet or Feather")
         if path.is_file() and path.stat().st_size == 0:
             raise DataError(f"{path} is empty: 0 rows; give a table with a header and data")
-        return _read_file(path, limit)
+        return _read_file(path, limit, text)
     except OSError as error:
         reason = error.strerror or str(error)
         raise DataError(f"{path} cannot be read: {reason}; check the path and your rights to it") from error
 
 
-def _read_file(path: Path, limit: ReadLimit | None) -> tuple[pa.Table, list[str], list[Finding]]:
+def _read_file(path: Path, limit: ReadLimit | None, text: Collection[str]) -> tuple[pa.Table, list[str], list[Finding]]:
     last = path.suffix.lower()
     inner = Path(path.stem).suffix.lower() if last in PACKED_ENDINGS else ""
     if inner in PARQUET_ENDINGS or inner in ARROW_ENDINGS:
@@ -123,11 +147,11 @@ def _read_file(path: Path, limit: ReadLimit | None) -> tuple[pa.Table, list[str]
         return _read_columnar(path, last, str(path))
     if not path.is_file():  # a pipe, such as the shell's <(...): it can be read once only
         with path.open("rb") as stream:
-            return _read_stream(stream, str(path), limit)
+            return _read_stream(stream, str(path), limit, text)
     if last in TEXT_ENDINGS or last in PACKED_ENDINGS or not last:
         from automl.data.read_csv import read_csv
 
-        return read_csv(path, limit)
+        return read_csv(path, limit, text)
     sheet = "save the sheet as CSV; " if last in (".xlsx", ".xls", ".ods", ".xlsm") else ""
     raise DataError(
         f"{path} ends in {last!r}, which is not known; {sheet}use .csv, .tsv, .txt (also .gz, .zip), .parquet or .feather"

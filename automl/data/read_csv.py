@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from automl.data.amount import thin_text
 from automl.data.column_guess import beyond_64_bits, fraction_columns, text_columns
+from automl.data.column_names import clean_names
 from automl.data.csv_codes import plain_whole_numbers, with_codes
 from automl.data.dialect import SPACES, Dialect, find_dialect
 from automl.data.encoding import UTF8, WIDE_CODINGS, fallback_encoding, to_utf8
@@ -16,7 +17,7 @@ from automl.data.text_content import Content
 from automl.errors import DataError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
     from pathlib import Path
 
     import pyarrow as pa
@@ -30,29 +31,32 @@ VERY_WIDE = 1000
 _GROUPED = r"^\s*[+-]?(0|[1-9]\d{0,2}(\.\d{3})*)(,\d+)?\s*$"
 
 
-def read_csv(path: Path, limit: ReadLimit | None = None) -> Read:
+def read_csv(path: Path, limit: ReadLimit | None = None, text: Collection[str] = ()) -> Read:
     """Table with columns by position, their names as written, and findings; with a `limit`, rows from all over it.
 
-    Raises DataError, which names the line.
+    Columns of a name in `text` stay text, whatever their cells look like. Raises DataError, which names the line.
     """
     if path.suffix.lower() in (".gz", ".zip"):
         from automl.data.read_packed import unpack
 
         data, inside, share = unpack(path, None if limit is None else limit.unpacked_bytes)
         label = path.name if path.suffix.lower() == ".gz" else f"{path.name}, {inside}"
-        return _parse(Content.of_bytes(data), label, limit, share)
-    return _parse(Content.of_path(path), path.name, limit)
+        return _parse(Content.of_bytes(data), label, limit, text, share)
+    return _parse(Content.of_path(path), path.name, limit, text)
 
 
-def parse_csv(data: bytes, source: str, limit: ReadLimit | None = None) -> Read:
+def parse_csv(data: bytes, source: str, limit: ReadLimit | None = None, text: Collection[str] = ()) -> Read:
     """The same for bytes in memory."""
-    return _parse(Content.of_bytes(data), source, limit)
+    return _parse(Content.of_bytes(data), source, limit, text)
 
 
-def _parse(content: Content, source: str, limit: ReadLimit | None, share: float = 1.0) -> Read:
+def _parse(content: Content, source: str, limit: ReadLimit | None, text: Collection[str], share: float = 1.0) -> Read:
     """`share` is how much of the table the content is."""
     head, complete = content.head()
     dialect = find_dialect(head, source, complete=complete)
+    if text:
+        names, _ = clean_names(dialect.names, dedupe=True, source=source)
+        dialect = replace(dialect, texts=frozenset(place for place, name in enumerate(names) if name in text))
     found = _read(content, dialect, source, limit, share)
     if found is None:
         encoding, finding = fallback_encoding(content.whole())
@@ -111,7 +115,7 @@ def _with_arrow(
     start = content.after_lines(dialect.header_lines)
     quotes, zeros = content.scan(start, source, dialect.separator)
     windows = content.windows(dialect, start)
-    types = {names[place]: pa.string() for place in text_columns(dialect, windows)}
+    types = {names[place]: pa.string() for place in (*dialect.texts, *text_columns(dialect, windows))}
     long = [names[place] for place in beyond_64_bits(dialect, windows) if names[place] not in types]
     types |= dict.fromkeys(long, pa.string())
     fractions = {
@@ -147,19 +151,22 @@ def _with_arrow(
         swallowed = swallowed_rows(table, dialect, source)
         if swallowed is not None:
             raise DataError(swallowed)
-    if zeros:
 
-        def as_text(columns: list[str]) -> pa.Table:
-            more = dict.fromkeys(columns, pa.string())
-            stream = content.stream(start)
-            return _arrow_table(stream, dialect, types | more, quotes=quotes, block=block, only=columns)
+    def as_text(columns: list[str]) -> pa.Table:
+        more = dict.fromkeys(columns, pa.string())
+        stream = content.stream(start)
+        return _arrow_table(stream, dialect, types | more, quotes=quotes, block=block, only=columns)
 
-        table = with_codes(table, zeros, as_text)
+    # Cells such as "None" and "-" alone: what they mean depends on what other rows, perhaps of another file, hold.
+    nothing = [field.name for field in table.schema if pa.types.is_null(field.type)]
+    for name, column in zip(nothing, as_text(nothing).columns if nothing else (), strict=True):
+        table = table.set_column(table.schema.get_field_index(name), name, column)
+    table = with_codes(table, zeros, as_text) if zeros else table
     for name in long:
         place = table.schema.get_field_index(name)
         table = table.set_column(place, name, plain_whole_numbers(table.column(place)))
     table = _empty_as_null(table)
-    table = _grouped_by_points(table) if dialect.decimal == "," else table
+    table = _grouped_by_points(table, dialect.texts) if dialect.decimal == "," else table
     return with_spellings(table, dialect, windows)
 
 
@@ -252,8 +259,8 @@ def _masked_where_empty(chunk: Any) -> Any:
     return pa.Array.from_buffers(pa.string(), len(chunk), [known, offsets, text])
 
 
-def _grouped_by_points(table: pa.Table) -> pa.Table:
-    """Columns of "1.234,5" and "1.000" as numbers, in a table whose decimal sign is the comma.
+def _grouped_by_points(table: pa.Table, texts: Collection[int]) -> pa.Table:
+    """Columns of "1.234,5" and "1.000" as numbers, in a table whose decimal sign is the comma; `texts` are left alone.
 
     Only the table as a whole tells that "1.000" is a thousand: nobody further on could know.
     """
@@ -261,7 +268,7 @@ def _grouped_by_points(table: pa.Table) -> pa.Table:
     import pyarrow.compute as pc
 
     for place, field in enumerate(table.schema):
-        if not pa.types.is_string(field.type):
+        if not pa.types.is_string(field.type) or place in texts:
             continue
         column = table.column(place)
         column = pc.if_else(pc.is_in(column, pa.array(MISSING_TOKENS)), pa.scalar(None, pa.string()), column)

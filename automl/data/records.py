@@ -29,6 +29,9 @@ MISSING_TOKENS = (
 """Cells that mean "missing" in a number, date or boolean column (compared after stripping), those of failed
 spreadsheet formulas too."""
 
+DECLARED = "declared-category"
+"""Code of the finding that a frame declares numbers to be a category."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
@@ -57,6 +60,14 @@ class RawTable:
     """Path, or what kind of object it was."""
     written: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     """Of numbers and truth values of a text file: by column, how cells are written, as far as was seen, and how often."""
+    positional: bool = False
+    """Whether the table came without names: those of its columns are only their positions."""
+
+    @property
+    def declared(self) -> dict[str, str]:
+        """Kinds of columns of which the table itself tells more than their values do."""
+        told = {one.column for one in self.findings if one.code == DECLARED}
+        return {name: "category" for name in self.table.column_names if name in told} if told else {}
 
 
 @dataclass(frozen=True, kw_only=True)

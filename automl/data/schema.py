@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from automl.data.column_faults import refuse_faults
 from automl.data.distinct import Remembered
 from automl.data.records import Finding, Kind, RawTable, TableData, TableLayout
 from automl.errors import DataError, SettingsError
@@ -27,6 +28,8 @@ DATE_ORDERS = ("date:dayfirst", "date:monthfirst")
 LACKING_SHARE = 0.05
 """Share of the rows without a group from which on that is told."""
 _GIVEN = re.compile(r"column_(\d{1,9})(\.\d+)?")
+TEXT_KINDS = ("category", "text")
+"""Kinds of which the text of a cell tells all."""
 USED_KINDS = frozenset({"number", "integer_code", "boolean", "category", "date", "text"})
 
 
@@ -69,6 +72,8 @@ class Schema:
     """Columns of the training table that are no features: the target, those with a role, those to drop."""
     _remembered: list[Remembered] = field(default_factory=list, compare=False, repr=False)
     """At most one, given away by `forget`."""
+    positions: tuple[str, ...] = ()
+    """All columns of the training table in their order, where it came without names."""
 
     @cached_property
     def layout(self) -> TableLayout:
@@ -80,6 +85,35 @@ class Schema:
             categories=tuple(name for name, _ in categories),
             levels=tuple(levels for _, levels in categories),
             texts=tuple(column.name for column in used if column.kind == "text"),
+        )
+
+    @property
+    def text_names(self) -> frozenset[str]:
+        """Columns whose cells must stay as a text table writes them: a number among words is read as it is among numbers."""
+        return frozenset(column.name for column in self.columns if column.used and column.kind in TEXT_KINDS)
+
+    def orders(self, target: str) -> tuple[tuple[str, ...], ...]:
+        """The columns that a table without names may have, in order: all of the training table, all but the target, or the
+        features alone; none where the training table had names.
+        """
+        features = {column.name for column in self.columns}
+        without = tuple(name for name in self.positions if name != target)
+        return (self.positions, without, tuple(name for name in without if name in features)) if self.positions else ()
+
+    def by_position(self, raw: RawTable, target: str) -> RawTable:
+        """A table without names with those of the training table, which had none either; any other as it is.
+
+        DataError where its number of columns does not tell which they are.
+        """
+        if not self.positions or not raw.positional:
+            return raw
+        width = raw.table.num_columns
+        for names in self.orders(target):
+            if len(names) == width:
+                return replace(raw, table=raw.table.rename_columns(names))
+        raise DataError(
+            f"{raw.source or 'the table'} has {width} columns without names; the training table had {len(self.positions)}, "
+            f"of which {target!r} is the target: give all, those but the target, or columns with the names of the training table"
         )
 
     def encode(self, table: pa.Table, *, allow_missing: bool = False) -> tuple[TableData, tuple[Finding, ...]]:
@@ -113,7 +147,7 @@ class Schema:
             }
             for column in self.columns
         ]
-        return {"columns": columns, "aside": list(self.aside)}
+        return {"columns": columns, "aside": list(self.aside), "positions": list(self.positions)}
 
     @classmethod
     def from_dict(cls, plain: Mapping[str, Any]) -> Schema:
@@ -130,6 +164,7 @@ class Schema:
                 for column in plain["columns"]
             ),
             tuple(plain.get("aside", ())),
+            positions=tuple(plain.get("positions", ())),
         )
 
 
@@ -147,8 +182,10 @@ def fit_schema(raw: RawTable, roles: Roles, *, strict: bool = False) -> tuple[Sc
     _check_roles(roles, names)
     aside = {roles.target, roles.weight, roles.group, roles.time, roles.split, *roles.drop, *roles.ignore}
     features = [name for name in names if name not in aside or (name == roles.time and name in roles.columns)]
+    refuse_faults(raw.table, features, training=True)
     seen: dict[str, Distinct] = {}
-    fitted = fit_columns(raw.table, features, roles.columns, seen, unnamed=_without_name(raw))
+    wanted = {**raw.declared, **roles.columns}
+    fitted = fit_columns(raw.table, features, wanted, seen, unnamed=_without_name(raw))
     fitted = [(_with_zone(column, raw.table), found) for column, found in fitted]
     fitted = agree_on_order(fitted, raw, fit_column)
     fitted = agree_on_sign(fitted, raw)
@@ -164,7 +201,8 @@ def fit_schema(raw: RawTable, roles: Roles, *, strict: bool = False) -> tuple[Sc
         )
     known = set(features)
     others = tuple(name for name in names if name not in known)
-    return Schema(columns, others, [Remembered(table=raw.table, columns=seen)]), tuple(findings)
+    positions = tuple(names) if raw.positional else ()
+    return Schema(columns, others, [Remembered(table=raw.table, columns=seen)], positions), tuple(findings)
 
 
 def _with_zone(column: Column, table: pa.Table) -> Column:

@@ -18,16 +18,22 @@ def thin_objects(source: Any, limit: ReadLimit, seed: int) -> tuple[Any, float]:
     """Rows drawn from all over a pandas frame, a dict of columns, a list of rows or a 2-D array, in their order, and
     their share of it; what is something else, small enough or uneven comes back as it is.
     """
+    places = drawn_rows(source, limit, seed)
+    if places is None:
+        return source, 1.0
+    share = len(places) / _shape(source)[0]
+    if hasattr(source, "iloc"):
+        return source.iloc[places], share
+    if isinstance(source, Mapping):
+        return {name: _taken(values, places) for name, values in source.items()}, share
+    return _taken(source, places), share
+
+
+def drawn_rows(source: Any, limit: ReadLimit, seed: int) -> NDArray[np.int64] | None:
+    """The numbers of the rows that are drawn; None where all are taken."""
     rows, columns = _shape(source)
     most = limit.rows(columns)
-    if rows <= most:
-        return source, 1.0
-    places = some_rows(rows, most, seed)
-    if hasattr(source, "iloc"):
-        return source.iloc[places], most / rows
-    if isinstance(source, Mapping):
-        return {name: _taken(values, places) for name, values in source.items()}, most / rows
-    return _taken(source, places), most / rows
+    return some_rows(rows, most, seed) if rows > most else None
 
 
 def _shape(source: Any) -> tuple[int, int]:

@@ -26,10 +26,12 @@ if TYPE_CHECKING:
 
 TRUE_WORDS = frozenset({"true", "yes", "y", "t", "on"})
 FALSE_WORDS = frozenset({"false", "no", "n", "f", "off"})
+_TRUTH = ("true", "false")
+_PLAIN_NUMBER = re.compile(r"[+-]?(0|[1-9]\d{0,14})(\.\d+)?")
+"""Numbers that a text table holds where it holds nothing else: those with a leading zero are codes."""
 Unread = tuple[int, str, "NDArray[np.int64]"]
 """How many values could not be read, one of them, and their first row numbers from 1."""
 NOTHING: Unread = (0, "", np.zeros(0, dtype=np.int64))
-_WHOLE_FRACTION = re.compile(r"[+-]?\d+\.0+")
 Unseen = tuple[int, tuple[str, ...]]
 """How many values have unknown levels, and some of these."""
 
@@ -149,10 +151,7 @@ def to_codes(levels: Sequence[str], values: Any, seen: Distinct | None = None) -
     places = pc.index_in(labels, value_set=pa.array(levels, pa.string())).fill_null(len(levels))
     table = np.append(places.to_numpy(zero_copy_only=False), -1).astype(np.int32)
     table[:-1][labels.is_null().to_numpy(zero_copy_only=False)] = -1
-    if pa.types.is_string(seen.values.type):
-        _find_whole(table, levels, labels)
-    else:
-        _find_by_value(table, levels, seen.values)
+    _find_by_value(table, levels, seen.values)
     codes = table[seen.codes]
     new = np.flatnonzero(table[:-1] == len(levels))
     if not len(new):
@@ -161,18 +160,33 @@ def to_codes(levels: Sequence[str], values: Any, seen: Distinct | None = None) -
 
 
 def _find_by_value(table: NDArray[np.int32], levels: Sequence[str], values: Any) -> None:
-    """Levels that were text in training, such as "1.0" or "True", for values that are none here.
+    """Levels that were written otherwise in training, such as "1.0" or "True" for 1 and true.
 
-    A file in which a column has no text reads as numbers or truth values what was text in the training table.
+    A file in which a column has no text reads as numbers or truth values what was text in the training table, and what
+    was none there may be text here. Where all levels are numbers, what means "missing" among numbers does so.
     """
     import pyarrow as pa
 
+    known: dict[Any, int]
+    wanted: list[Any]
     open_places = np.flatnonzero(table[:-1] == len(levels))
     if not len(open_places):
         return
-    if pa.types.is_boolean(values.type):
-        known: dict[Any, int] = {level.lower(): code for code, level in reversed(list(enumerate(levels)))}
-        wanted: list[Any] = [str(value.as_py()).lower() for value in values.take(pa.array(open_places))]
+    if pa.types.is_string(values.type):
+        texts = [text.strip() for text in values.take(pa.array(open_places)).to_pylist()]
+        plain = [level if _PLAIN_NUMBER.fullmatch(level) else None for level in levels]
+        known = {level.lower(): code for code, level in reversed(list(enumerate(levels))) if level.lower() in _TRUTH}
+        known |= {float(level): code for code, level in reversed(list(enumerate(plain))) if level is not None}
+        known |= dict.fromkeys(MISSING_TOKENS, -1) if None not in plain else {}
+        if not known:
+            return
+        wanted = [
+            float(text) if _PLAIN_NUMBER.fullmatch(text) else text.lower() if text.lower() in _TRUTH else text
+            for text in texts
+        ]
+    elif pa.types.is_boolean(values.type):
+        known = {level.lower(): code for code, level in reversed(list(enumerate(levels)))}
+        wanted = [str(value.as_py()).lower() for value in values.take(pa.array(open_places))]
     elif pa.types.is_integer(values.type) or pa.types.is_floating(values.type):
         numbers = parse_numbers(pa.array(levels, pa.string()))
         known = {number: code for code, number in reversed(list(enumerate(numbers.tolist())))}
@@ -181,22 +195,6 @@ def _find_by_value(table: NDArray[np.int32], levels: Sequence[str], values: Any)
         return
     for place, value in zip(open_places, wanted, strict=True):
         table[place] = known.get(value, len(levels))
-
-
-def _find_whole(table: NDArray[np.int32], levels: Sequence[str], labels: pa.Array) -> None:
-    """Levels such as "3" for texts such as "3.0", and the other way round; "03" is another level than "3"."""
-    import pyarrow as pa
-
-    open_places = np.flatnonzero(table[:-1] == len(levels))
-    if not len(open_places):
-        return
-    known = {_without_zeros(level): code for code, level in reversed(list(enumerate(levels)))}
-    for place, label in zip(open_places, labels.take(pa.array(open_places)).to_pylist(), strict=True):
-        table[place] = known.get(_without_zeros(label), len(levels))
-
-
-def _without_zeros(text: str) -> str:
-    return text.partition(".")[0] if _WHOLE_FRACTION.fullmatch(text) else text
 
 
 def whole_codes(levels: Sequence[str], values: Any) -> tuple[NDArray[Any], NDArray[np.int32]] | None:

@@ -203,3 +203,45 @@ def test_stored_configurations_are_where_a_search_starts():
     model = AutoRegressor(**{**QUICK, "trials": 2}, baselines=given).fit(data.data, data.target)
 
     assert {"default", "baseline:given#1"} == {row["origin"] for row in model.leaderboard_ if row["model"] == "linear"}
+
+
+@pytest.mark.parametrize("names", [["left", "right"], [0, 1], [5, 7]])
+def test_a_frame_is_taken_by_position_where_an_array_was_fitted(names):
+    """And an array, or another frame, where the fitted frame had names that scikit-learn does not count as such."""
+    X = np.random.default_rng(0).normal(size=(120, 2))
+    y = X[:, 0] - 3 * X[:, 1]
+    of_array, of_frame = AutoRegressor(**QUICK).fit(X, y), AutoRegressor(**QUICK).fit(pd.DataFrame(X), y)
+    frame = pd.DataFrame(X, columns=names)
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        found = [model.predict(frame) for model in (of_array, of_frame)]
+
+    assert ("left" in names) == any("feature names" in str(one.message) for one in told)
+    assert np.array_equal(of_array.predict(X), found[0])
+    assert np.array_equal(of_frame.predict(X), found[1])
+
+
+@pytest.mark.parametrize("labels", [[True, False], [1, 5], ["a", "b"], [1.0, 2.0], [np.int8(1), 2]])
+def test_labels_of_python_objects_are_labels(labels):
+    X = np.random.default_rng(0).normal(size=(80, 1))
+    y = np.array([labels[int(value > 0)] for value in X[:, 0]], dtype=object)
+    model = AutoClassifier(**QUICK).fit(X, y)
+
+    assert sorted(labels) == list(model.classes_)
+    assert (model.predict(X) == y).mean() > 0.9
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        (np.array(["a", np.nan, "b", None] * 10, dtype=object), "NaN or None in 20 of 40 rows, first in row 2"),
+        (["a", "b", "a", float("nan")] * 10, "NaN or None in 10 of 40 rows, first in row 4"),
+        (pd.Series(["a", "b", "a", None] * 10), "NaN or None in 10 of 40 rows"),
+        (np.array([True, "b"] * 20, dtype=object), "y holds bool and str; give all labels as text"),
+        (np.array([2**70, 1] * 20, dtype=object), "beyond 64 bits"),
+        (np.array([1.0, np.nan] * 20), "contains NaN"),
+    ],
+)
+def test_labels_that_cannot_be_learned_are_refused_in_words(labels, message):
+    with pytest.raises(ValueError, match=message):
+        AutoClassifier(**QUICK).fit(np.arange(40.0).reshape(-1, 1), labels)

@@ -130,3 +130,39 @@ def test_free_text_in_a_file_counts_by_its_words():
     read = read_table(io.BytesIO(f"number,text\n{rows}\n".encode()), limit=limit)
 
     assert 0.5 * limit.words_bytes < read.table.num_rows * 50 < 1.2 * limit.words_bytes < limit.text_bytes
+
+
+@pytest.mark.parametrize(
+    ("row", "text"),
+    [
+        ('"one line\nand another line without separators",{row}', "one line\nand another line without separators"),
+        ('"\none, two\n",{row}', "\none, two\n"),
+        ('"he said ""no"",\nthen left",{row}', 'he said "no",\nthen left'),
+        ('5" pipe of steel,{row}', '5" pipe of steel'),
+        ('pipe of 5",{row}', 'pipe of 5"'),
+        ('pipe "x" of steel,{row}', 'pipe "x" of steel'),
+        ('"a ""pipe""\nof 5"" steel","{row}"', 'a "pipe"\nof 5" steel'),
+    ],
+)
+def test_blocks_begin_and_end_with_whole_rows_wherever_quotes_stand(row, text):
+    rows = "\n".join(row.format(row=number) for number in range(60_000))
+    read = read_table(io.BytesIO(f"text,y\n{rows}\n".encode()), limit=limit_for(20_000, columns=2))
+
+    numbers = read.table.column("y").to_pylist()
+    assert {text} == set(read.table.column("text").to_pylist())
+    assert 1_000 < len(numbers) < 50_000
+    assert numbers == sorted(set(numbers))
+    assert numbers[-1] > 55_000
+
+
+def test_a_stray_quote_among_quoted_cells_is_no_fault():
+    rows = "\n".join(
+        f'stray 5" {number},{number}' if number % 997 == 0 else f'"quoted\ntext, {number}",{number}'
+        for number in range(60_000)
+    )
+    read = read_table(io.BytesIO(f"text,y\n{rows}\n".encode()), limit=limit_for(20_000, columns=2))
+
+    texts, numbers = (read.table.column(name).to_pylist() for name in ("text", "y"))
+    assert all(str(number) in text for text, number in zip(texts, numbers, strict=True))
+    assert 1_000 < len(numbers) < 50_000
+    assert numbers == sorted(set(numbers))

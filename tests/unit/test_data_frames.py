@@ -10,7 +10,9 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
+import automl
 from automl.data.read import read_table
+from automl.data.schema import Roles, fit_schema
 from automl.errors import DataError
 
 DATA = {"i": [1, 2, None], "f": [1.5, None, 2.5], "s": ["a", None, "b"], "b": [True, None, False]}
@@ -264,3 +266,63 @@ def test_a_frame_class_made_from_pandas():
     Special.__module__ = "elsewhere.frames"
 
     assert read_table(Special({"a": [1, 2]})).table.to_pydict() == {"a": [1, 2]}
+
+
+def test_arrays_of_another_byte_order_are_read():
+    values = np.array([[1.5, 2.0], [np.nan, 4.0]])
+    records = np.array([(1, 2.5, [1.0, 2.0])], dtype=[("a", ">i4"), ("b", ">f8"), ("c", ">f8", (2,))])
+
+    assert {"column_1": [1.5, None], "column_2": [2.0, 4.0]} == read_table(values.astype(">f8")).table.to_pydict()
+    assert {"a": [1.5, None], "b": [2.0, 4.0]} == read_table(
+        pd.DataFrame(values.astype(">f8"), columns=["a", "b"])
+    ).table.to_pydict()
+    assert [None, 2] == column(np.ma.array([1.0, 2.0], mask=[True, False], dtype=">f4")).to_pylist()
+    assert [{"a": 1, "b": 2.5, "c": None}] == read_table(records).table.to_pylist()
+
+
+@pytest.mark.parametrize("unit", ["Y", "M", "W", "D", "h", "m", "s", "ms", "us", "ns", "25s"])
+def test_moments_and_durations_of_any_unit_are_read(unit):
+    moments = np.array(["2020-01-06", "NaT"], f"datetime64[{unit}]")
+    spans = np.array([2, "NaT"], f"timedelta64[{unit}]")
+
+    assert [moments[0].astype("datetime64[D]").item(), None] == [
+        one and (one.date() if isinstance(one, dt.datetime) else one) for one in column(moments).to_pylist()
+    ]
+    assert [
+        spans[0] / np.timedelta64(1, "s") if unit not in "YM" else 2 * {"Y": 31556952.0, "M": 2629746.0}[unit],
+        None,
+    ] == (column(spans).to_pylist())
+
+
+def test_columns_called_by_numbers_may_be_named_so_everywhere():
+    frame = pd.DataFrame({0: np.arange(60) / 7, 1: [1, 2, 3] * 20, 2: np.arange(60) % 7, 3: ["a", "b"] * 30})
+    report = automl.check(frame, target=3, columns={1: "category"}, monotone={0: 1}, ignore=[2])
+
+    assert [("0", "number"), ("1", "category")] == [(one.name, one.kind) for one in report.schema.columns]
+    assert {"0": 1} == dict(report.task.monotone)
+
+
+@pytest.mark.parametrize("labels", [[1, 2, 7], ["1", "2", "7"], ["1.0", "02", "7"]])
+def test_a_frame_may_declare_numbers_a_category(labels):
+    values = pd.Categorical(labels * 30)
+    frame = pd.DataFrame(
+        {"a": values, "b": values, "ordered": pd.Categorical(labels * 30, categories=labels, ordered=True)}
+    )
+    raw = read_table(frame)
+    schema, _ = fit_schema(raw, Roles(target=None, columns={"b": "number"}))
+
+    assert ["category", "number", "number"] == [
+        one.kind if one.kind != "integer_code" else "number" for one in schema.columns
+    ]
+    assert [("info", "a"), ("info", "b")] == [
+        (one.level, one.column) for one in raw.findings if one.code == "declared-category"
+    ]
+    codes = schema.encode(raw.table)[0].codes[:, 0]
+    assert np.array_equal(codes, schema.encode(read_table(frame.astype(str)).table)[0].codes[:, 0])
+    assert 3 == len(np.unique(codes))
+
+
+def test_categories_that_hardly_repeat_are_what_they_look_like():
+    raw = read_table(pd.DataFrame({"a": pd.Categorical(np.arange(90))}))
+
+    assert {} == raw.declared

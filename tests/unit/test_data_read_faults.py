@@ -3,6 +3,7 @@
 import gzip
 import zipfile
 
+import pandas as pd
 import pyarrow as pa
 import pytest
 from pyarrow import parquet
@@ -67,6 +68,32 @@ def test_a_quote_that_swallows_rows(refused):
     rows = "".join(f"{number},word,{number}\n" for number in range(5))
     told = refused(f'a,b,c\n{rows}7,"lost,7\n{rows}8,"found",8\n{rows}')
     assert "row 6: the cell of column 'b' holds 5 whole rows, beginning with '0,word,0'; a quote" in told
+
+
+def test_a_quote_that_swallows_rows_of_texts_and_of_numbers(refused):
+    texts = [
+        "".join(f"text {number} of {part},{('bad', 'good')[number % 2]}\n" for number in range(30)) for part in range(3)
+    ]
+    told = refused(f'text,y\n{texts[0]}"forgotten,good\n{texts[1]}"found at last",good\n{texts[2]}')
+    assert "row 31: the cell of column 'text' holds 30 whole rows" in told
+    numbers = "".join(f"{number}.5,{number}\n" for number in range(30))
+    assert "'z' holds 30 whole rows" in refused(f'y,z\n{numbers}7,"8\n{numbers}7,"8"\n{numbers}')
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Dear Sir,\nI live at 5 Oak Road, Leeds\nI bought a lamp, it broke\nI want money back, please\nRegards",
+        "to buy:\n" + "".join(f"screws of {size}, {size}\n" for size in range(20)),
+        "one, 5\ntwo, 6\nthree, 7\nfour",
+    ],
+)
+@pytest.mark.parametrize("target", [["bad", "good"], [1, 2]])
+def test_lines_with_the_separators_of_rows_are_no_rows_unless_they_look_alike(tmp_path, text, target):
+    frame = pd.DataFrame({"text": [text, *["All good\nthanks"] * 19], "y": target * 10})
+    for columns in (["text", "y"], ["y", "text"]):
+        frame[columns].to_csv(tmp_path / "letters.csv", index=False)
+        assert frame["text"].tolist() == read_table(tmp_path / "letters.csv").table.column("text").to_pylist()
 
 
 def test_texts_of_several_lines_are_no_rows(tmp_path):
