@@ -126,6 +126,9 @@ def picky(truth, prediction):
     return float(np.abs(truth - prediction).mean())
 
 
+picky.greater_is_better = False
+
+
 def test_a_baseline_that_cannot_be_judged_by_fewer_folds_fails_alone(tmp_path, monkeypatch):
     """The run goes on, as when a trial cannot be judged at first."""
     monkeypatch.setattr("automl.admission.Admission.usual_seconds", lambda *_: 1000.0)

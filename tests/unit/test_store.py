@@ -11,7 +11,7 @@ from automl import Candidate, RunError, Trial
 from automl.run_folder import check_new_folder
 from automl.run_lock import who_works
 from automl.run_reader import open_run
-from automl.store import Store
+from automl.store import SCHEMA_VERSION, Store
 
 
 def _trial(number, **changes):
@@ -55,7 +55,9 @@ def test_what_another_version_began_is_left_alone(tmp_path):
     store.trial_started(_trial(1))
     store.set_facts({"schema_version": 2})
     store.close()
-    with pytest.raises(RunError, match="has schema 2, this version of automl writes 6; finish it with the version"):
+    with pytest.raises(
+        RunError, match=f"has schema 2, this version of automl writes {SCHEMA_VERSION}; finish it with the version"
+    ):
         Store.reopen(tmp_path)
 
     assert who_works(tmp_path) is None
