@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import zlib
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from automl.evaluate import FoldJob
@@ -37,6 +38,7 @@ that stopped by the rows that judged it had an AUC of .53, and models that choos
 2,627 rows, following three folds left the test error of boosting as it was and took the flattery from five of eight folds.
 """
 FEW_JUDGING_ROWS = 500
+"""Fewer are few (`RunContext.judging_rows`)."""
 SIMILAR = 0.8
 """Folds follow where the smallest has at least this share of the largest one's training rows."""
 
@@ -81,6 +83,19 @@ class RunContext:
     fidelity: str | None = None
     """The fidelity that partial budgets scale where a model has it; None: each model's default."""
     goals: Goals = field(default_factory=Goals)
+
+    @cached_property
+    def judging_rows(self) -> float:
+        """Rows that judge a fold, on average. Where classes are not equally frequent, rows of equally frequent ones that would tell
+        as much: how surely models are told apart hangs on the rows of the rare one.
+        """
+        import numpy as np
+
+        rows = sum(len(split.valid) for split in self.splits) / len(self.splits)
+        if not self.task.is_classification:
+            return rows
+        shares = np.bincount(self.target.astype(np.int64)) / len(self.target)
+        return rows * float(1.0 - (shares**2).sum()) / (1.0 - 1.0 / self.task.class_count)
 
 
 def derive_seed(seed: int, *parts: object) -> int:
@@ -166,9 +181,8 @@ def follows(context: RunContext, trial: Trial, fold: int) -> bool:
         return False
     if not partial_training(context, trial.candidate.model, trial.budget).whole:
         return False
-    judging = sum(len(split.valid) for split in splits) / len(splits)
     training = [len(split.train) for split in splits]
-    return judging < FEW_JUDGING_ROWS and min(training) >= SIMILAR * max(training)
+    return context.judging_rows < FEW_JUDGING_ROWS and min(training) >= SIMILAR * max(training)
 
 
 def own_lengths(spec: ModelSpec, facts: Mapping[str, float]) -> dict[str, float]:

@@ -9,6 +9,7 @@ import pytest
 import automl
 from automl import Candidate, Trial
 from automl.api import fit_run, make_settings
+from automl.fold_jobs import RunContext
 from automl.open_trials import OpenTrials
 from automl.registry import load_registry
 from automl.run_reader import open_run
@@ -75,10 +76,21 @@ def test_every_fold_chooses_for_itself_where_following_is_of_no_use(tmp_path, ro
     assert {1.0} == {one["saw"] for one in facts}
 
 
+@pytest.mark.parametrize(("rare", "rows"), [(500, 1000.0), (50, 190.0)])
+def test_rows_of_a_rare_class_are_what_judges(rare, rows):
+    context = RunContext(
+        folder=None, run_id="", metric=None, models={}, fidelities={}, weight=None, clock=None, seed=0,
+        task=SimpleNamespace(is_classification=True, class_count=2), splits=[SimpleNamespace(valid=range(1000))],
+        target=np.repeat([0, 1], [1000 - rare, rare]),
+    )  # fmt: skip
+
+    assert rows == pytest.approx(context.judging_rows)
+
+
 def running(executor, folds=8):
     splits = [SimpleNamespace(train=range(90), valid=range(10))] * folds
     spec = toy_spec("m")
-    context = SimpleNamespace(splits=splits, models={"m": spec}, fidelities={}, fidelity=None)
+    context = SimpleNamespace(splits=splits, models={"m": spec}, fidelities={}, fidelity=None, judging_rows=10)
     return OpenTrials(context, executor, None)
 
 
