@@ -57,9 +57,7 @@ class FoldJob:
     fidelity: Mapping[str, float] = field(default_factory=dict)
     full: Mapping[str, float] = field(default_factory=dict)
     facts: Mapping[str, float] = field(default_factory=dict)
-    """Of the trial, when it is refitted; of the folds that this one follows."""
-    led: bool = False
-    """Whether other folds say how long to train: then the model does not see the rows that judge it."""
+    """Of the trial, when it is refitted."""
     rows_share: float = 1.0
     soft_seconds: float | None = None
     """Seconds after which `fit` should return with what it has; None: no limit."""
@@ -175,7 +173,7 @@ def run_fold(job: FoldJob) -> FoldResult:
         task=job.task,
         seed=job.seed,
         train=train,
-        valid=None if job.led else valid,
+        valid=valid,
         effort=effort,
         encoder=encoder,
         unit=_unit(job, train),

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import zlib
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import TYPE_CHECKING
 
 from automl.evaluate import FoldJob
@@ -31,16 +30,6 @@ if TYPE_CHECKING:
     from automl.task import Task
 
 JOB_CALL = "automl.evaluate:run_fold"
-CHOOSING_FOLDS = 3
-"""Where few rows judge a fold, so many folds of a trial choose by their own rows how long to train; the others train as long
-as these did on average. Best moments chosen on some hundred rows flatter those who choose: of random targets, boosting
-that stopped by the rows that judged it had an AUC of .53, and models that choose nothing .50. On seven tables of 203 to
-2,627 rows, following three folds left the test error of boosting as it was and took the flattery from five of eight folds.
-"""
-FEW_JUDGING_ROWS = 500
-"""Fewer are few (`RunContext.judging_rows`)."""
-SIMILAR = 0.8
-"""Folds follow where the smallest has at least this share of the largest one's training rows."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,19 +72,6 @@ class RunContext:
     fidelity: str | None = None
     """The fidelity that partial budgets scale where a model has it; None: each model's default."""
     goals: Goals = field(default_factory=Goals)
-
-    @cached_property
-    def judging_rows(self) -> float:
-        """Rows that judge a fold, on average. Where classes are not equally frequent, rows of equally frequent ones that would tell
-        as much: how surely models are told apart hangs on the rows of the rare one.
-        """
-        import numpy as np
-
-        rows = sum(len(split.valid) for split in self.splits) / len(self.splits)
-        if not self.task.is_classification:
-            return rows
-        shares = np.bincount(self.target.astype(np.int64)) / len(self.target)
-        return rows * float(1.0 - (shares**2).sum()) / (1.0 - 1.0 / self.task.class_count)
 
 
 def derive_seed(seed: int, *parts: object) -> int:
@@ -174,34 +150,13 @@ def full_training(context: RunContext, spec: ModelSpec) -> dict[str, float]:
     return {one.name: one.high for one in own if one.name not in engine}
 
 
-def follows(context: RunContext, trial: Trial, fold: int) -> bool:
-    """Whether this fold trains as long as the first `CHOOSING_FOLDS` of its trial did, instead of choosing for itself."""
-    splits = context.splits
-    if fold < CHOOSING_FOLDS or len(splits) < CHOOSING_FOLDS + 2 or trial.parent is not None:
-        return False
-    if not partial_training(context, trial.candidate.model, trial.budget).whole:
-        return False
-    training = [len(split.train) for split in splits]
-    return context.judging_rows < FEW_JUDGING_ROWS and min(training) >= SIMILAR * max(training)
-
-
-def own_lengths(spec: ModelSpec, facts: Mapping[str, float]) -> dict[str, float]:
-    """How long a model trained, of what it reported: values of its own fidelities."""
-    own = {one if isinstance(one, str) else one.name for one in spec.fidelities}
-    return {name: float(value) for name, value in facts.items() if name in own}
-
-
-def make_fold_job(
-    context: RunContext, trial: Trial, fold: int, soft: float | None, led: Mapping[str, float] | None = None
-) -> FoldJob:
-    """What a worker is told to fit one fold of a trial; `led`: the facts of those that it follows, as a refit does."""
+def make_fold_job(context: RunContext, trial: Trial, fold: int, soft: float | None) -> FoldJob:
+    """What a worker is told to fit one fold of a trial."""
     spec = context.models[trial.candidate.model]
     partial = partial_training(context, spec.name, trial.budget)
     checkpoint = None
     if trial.parent is not None and partial.resumable:
         checkpoint = fold_folder(context.folder, trial.parent, fold) / MODEL_FOLDER
-    lengths = own_lengths(spec, led or {})
-    full = full_training(context, spec)
     return FoldJob(
         run_folder=context.folder,
         run_id=context.run_id,
@@ -214,10 +169,8 @@ def make_fold_job(
         metric=context.metric,
         fold=fold,
         seed=derive_seed(context.seed, trial.candidate.id, fold),
-        fidelity=lengths or partial.values,
-        full={**full, **lengths},  # schedules end where the training ends
-        facts=dict(led or {}) if lengths else {},
-        led=bool(lengths),
+        fidelity=partial.values,
+        full=full_training(context, spec),
         rows_share=partial.rows_share,
         soft_seconds=soft,
         end=context.clock.search_end,

@@ -6,7 +6,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from automl.fold_jobs import CHOOSING_FOLDS, JOB_CALL, RunContext, follows, make_fold_job
+from automl.fold_jobs import JOB_CALL, RunContext, make_fold_job
 from automl.protocols import Executor, Job
 
 if TYPE_CHECKING:
@@ -36,10 +36,10 @@ class OpenTrial:
         """Whether all its folds are done."""
         return len(self.folds) == self.wanted
 
-    def mean_facts(self, first: int | None = None) -> dict[str, float]:
-        """What the folds (or the `first` so many) reported, averaged over those that reported it."""
+    def mean_facts(self) -> dict[str, float]:
+        """What the folds reported, averaged over those that reported it."""
         named: dict[str, list[float]] = {}
-        for fold in sorted(self.folds)[:first]:
+        for fold in sorted(self.folds):
             for name, value in self.folds[fold].facts.items():
                 named.setdefault(name, []).append(value)
         return {name: sum(values) / len(values) for name, values in sorted(named.items())}
@@ -79,17 +79,6 @@ class OpenTrials:
         """Jobs that were not submitted yet."""
         return len(self._pending)
 
-    @property
-    def ready(self) -> bool:
-        """Whether one of these can be submitted."""
-        return any(self._is_ready(*item) for item in self._pending)
-
-    def _is_ready(self, trial_id: int, fold: int) -> bool:
-        """Folds that follow others wait for those to be back."""
-        active = self._open[trial_id]
-        led_by = range(CHOOSING_FOLDS)
-        return all(one in active.folds for one in led_by) or not follows(self._context, active.trial, fold)
-
     def open(self, trial: Trial, wanted: int) -> OpenTrial:
         """Begin to keep track of a trial."""
         self._open[trial.id] = OpenTrial(trial=trial, wanted=wanted)
@@ -100,12 +89,9 @@ class OpenTrials:
         self._pending.extend((trial_id, fold) for fold in folds)
 
     def submit_next(self) -> None:
-        """Send the job that waits longest of those that are `ready`."""
-        trial_id, fold = next(item for item in self._pending if self._is_ready(*item))
-        self._pending.remove((trial_id, fold))
-        active = self._open[trial_id]
-        trial = active.trial
-        led = active.mean_facts(CHOOSING_FOLDS) if follows(self._context, trial, fold) else None
+        """Send the job that waits longest."""
+        trial_id, fold = self._pending.popleft()
+        trial = self._open[trial_id].trial
         others = sum(owner != trial_id for owner, _ in self._jobs.values())
         soft = self._admission.soft_seconds(trial, len(self._pending) + 1 + self.running - others, others)
         number, self._next_job = self._next_job, self._next_job + 1
@@ -114,7 +100,7 @@ class OpenTrials:
             Job(
                 id=number,
                 call=JOB_CALL,
-                argument=make_fold_job(self._context, trial, fold, soft, led),
+                argument=make_fold_job(self._context, trial, fold, soft),
                 seconds=self._admission.hard_seconds(trial.candidate.model, soft),
                 memory_bytes=self._context.memory_bytes,
             )

@@ -41,8 +41,8 @@ class Effort:
     device: str = "cpu"
     """``cpu``, or one of the kinds that the spec names, perhaps with a number: ``cuda:1``."""
     facts: Mapping[str, float] = field(default_factory=dict)
-    """What the folds reported, on average, when a trial is refitted on all rows, and what its first folds reported, for those
-    that follow them: a model that chose something while it was fitted reports it, and takes it from here. Empty otherwise."""
+    """What the folds reported, on average, when a trial is refitted on all rows: a model that chose something while it
+    was fitted reports it, and takes it from here. Empty otherwise."""
     checkpoint: Path | None = None
     """Folder that `save` of the same configuration and fold wrote at a lower budget: continue from it. The rows are the
     same; what was fitted on their target (target means) must be fitted again out of fold, as it was the first time."""
@@ -60,8 +60,7 @@ class Model(Protocol):
 
     def fit(self, train: Any, valid: Any, effort: Effort) -> Mapping[str, float] | None:
         """Fit on `train`; `valid` is for early stopping only. Both are in the form the spec names
-        (`TableData`, `MatrixData` or `ImageData`); `valid` is None when a member is refitted on all rows, and in folds that
-        train as long as the first ones of their trial did, because few rows judge them.
+        (`TableData`, `MatrixData` or `ImageData`); `valid` is None when a member is refitted on all rows.
 
         Targets are int64 codes 0..class_count-1, every class present in `train`, or float64 values.
         Returns facts worth keeping, such as ``{"rounds": 240}``; ``rounds``, ``trees`` or ``epochs`` under

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from automl.admission import LONGEST_JOB_SECONDS
 from automl.fold_data import REFIT_FOLD
-from automl.fold_jobs import JOB_CALL, make_fold_job, own_lengths
+from automl.fold_jobs import JOB_CALL, make_fold_job
 from automl.protocols import Job
 from automl.run_folder import fold_folder
 
@@ -33,8 +33,9 @@ def refit_members(
     names: dict[int, Trial] = {}
     for number, trial in enumerate(sorted(trials, key=lambda one: -_weight(result, one)), start=1_000_000):
         spec = context.models[trial.candidate.model]
+        own = {fidelity if isinstance(fidelity, str) else fidelity.name for fidelity in spec.fidelities}
         base = make_fold_job(context, trial, 0, None)
-        values = own_lengths(spec, trial.facts)
+        values = {name: value for name, value in trial.facts.items() if name in own}
         job = replace(
             base,
             fold=REFIT_FOLD,

@@ -160,7 +160,7 @@ class Search:
     def _fill(self) -> None:
         in_flight = self.executor.workers + 1
         while self._open.running < in_flight and self.context.clock.search_left() > LEAST_SECONDS:
-            if self._open.ready:
+            if self._open.waiting:
                 self._open.submit_next()
             elif not self._start_trial():
                 return
