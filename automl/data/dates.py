@@ -35,6 +35,8 @@ FEWEST_OTHERS = 0.02
 """Share of values that must look like dates of other forms where the rest is eight digits."""
 _YEAR_LAST = r"^([A-Z][a-z][a-z]) ([A-Z][a-z][a-z]) +(\d+) (\d\d:\d\d:\d\d) ([A-Z]{3,5}|[+-]\d{4}) (\d{4})$"
 """As Unix and Twitter write: "Tue Mar 03 10:11:12 +0000 2020"."""
+_IDEOGRAPHS = "^(\\d{4})\u5e74\\s?(\\d{1,2})\u6708\\s?(\\d{1,2})\u65e5"
+"""Year, month and day as Chinese and Japanese write them: "2023\u5e745\u67087\u65e5"."""
 _YEAR_1000 = -30_610_224_000
 """Seconds since 1970: what Arrow reads as earlier was a year of fewer digits."""
 DAY = 86_400
@@ -52,6 +54,7 @@ def _clean(texts: pa.Array) -> pa.Array:
     cleaned = pc.utf8_trim_whitespace(texts)
     cleaned = pc.replace_substring_regex(cleaned, r"(:\d\d)[.,]\d+", r"\1")
     cleaned = pc.replace_substring_regex(cleaned, _YEAR_LAST, r"\1, \3 \2 \6 \4 \5")
+    cleaned = pc.replace_substring_regex(cleaned, _IDEOGRAPHS, r"\1-\2-\3")
     if pc.any(pc.or_(pc.ends_with(cleaned, "]"), pc.ends_with(cleaned, ")"))).as_py():
         cleaned = pc.replace_substring_regex(cleaned, r"(:\d\d.*[^ ])\s?(\[[\w/+:-]+\]|\([A-Za-z ]+\))$", r"\1")
     return cleaned
@@ -174,7 +177,7 @@ def looks_like_dates(texts: list[str]) -> bool:
     others = [text for text in some if not (len(text) == 8 and text.isdigit())]
     some = others if len(others) >= FEWEST_OTHERS * len(some) else some  # "20190305" between "5.3.2019" and the like
     good = [
-        6 <= len(text) <= 40 and any(char.isdigit() for char in text) and any(char in "-/.: ," for char in text)
+        6 <= len(text) <= 40 and any(char.isdigit() for char in text) and any(char in "-/.: ,\u5e74" for char in text)
         for text in some
     ]
     return bool(some) and sum(good) >= 0.8 * len(some)

@@ -131,8 +131,9 @@ def _with_unit(texts: Texts) -> Fitted | None:
     if judged is None or len(wrong) - int(wrong.sum()) < FEWEST_WITH_UNIT:
         return None
     name, example = texts.name, texts.first(~wrong)
-    what = (
-        "are scaled by what follows them" if unit["scaled"] else f"without {', '.join(unit['before'] + unit['after'])}"
+    left_out = ", ".join(unit["before"] + unit["after"])
+    what = " and ".join(
+        [f"without {left_out}"] * bool(left_out) + ["scaled by what follows them"] * bool(unit["scaled"])
     )
     params = {"as_text": True, "decimal_comma": sign.decimal_comma, "unit": unit, **judged.params}
     column = fitted.number(name, texts.column, f"{judged.rows:,} numbers with a unit, such as {example!r}", params)

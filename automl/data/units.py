@@ -43,6 +43,8 @@ _FORM = re.compile(
     r"[+\-\u2212]?\s?(?P<before>[^\d\s+\-\u2212.,()'][^\d\s+\-\u2212,()]{0,3})?(?P<gap>\s?)[+\-\u2212]?"
     r"(?P<number>\d(?:[\d.,'\u2019\u00a0\u202f ]*\d)?)(?P<blank>\s?)(?P<after>[^\d\s.,+\-][^\s]{0,19})?"
 )
+_COUNTER = re.compile("[\u3400-\u9fff]{1,2}")
+"""Chinese and Japanese words for what is counted, which stand without a blank."""
 _NOT_BARE = r"[%$€£¥₹]"
 _CODE = re.compile(r"0\d+")
 _SHARE = 0.8
@@ -91,7 +93,7 @@ def _parts(text: str) -> tuple[str, str] | None:
     if before and (not _is_currency(before, bool(form["gap"])) or (after and not scale)):
         return None
     is_word = bool(form["blank"]) and not any(char.isdigit() for char in after)
-    if after and not (scale or is_word or after in UNITS):
+    if after and not (scale or is_word or after in UNITS or _COUNTER.fullmatch(after)):
         return None
     return before, after
 

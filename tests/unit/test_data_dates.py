@@ -135,6 +135,7 @@ def test_zones_and_fractions(texts, hour):
         "%d %b %Y %H:%M", "%A, %B %d, %Y", "%a, %d %b %Y %H:%M:%S +0000", "%Y-%m-%d %H:%M:%S UTC",
         "%a %b %d %H:%M:%S UTC %Y", "%a %b %d %H:%M:%S +0000 %Y", "%a %b %d %H:%M:%S PDT %Y", "%b %d %Y %I:%M%p",
         "%m/%d/%Y %I:%M:%S %p UTC", "%m/%d/%y %I:%M%p",
+        "%Y年%m月%d日", "%Y年%m月%d日 %H:%M",
     ],
 )  # fmt: skip
 def test_common_spellings_are_dates_in_a_file_in_a_dict_and_in_a_row(form, tmp_path):

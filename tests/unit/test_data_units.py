@@ -50,6 +50,8 @@ def numbers_of(schema, texts):
         ("1\u2019{:03}.5", lambda place: 1000.5 + place),
         ("{}k", lambda place: 1000.0 * place),
         ("{} million", lambda place: 1e6 * place),
+        ("{}件", float),
+        ("¥{}.5", lambda place: place + 0.5),
     ],
 )
 def test_a_common_unit_is_no_information(form, number, tmp_path):
@@ -118,7 +120,7 @@ def test_thousands_and_millions_are_multiplied(before):
     schema, (finding,) = column_of(texts)
     expected = [(place + 0.5) * (1e6 if place % 2 else 1e3) if place % 5 else float(place) for place in PLACES]
 
-    assert "are scaled by what follows them" in finding.message
+    assert f"read as numbers {'without € and ' if before else ''}scaled by what follows them" in finding.message
     assert expected == pytest.approx(numbers_of(schema, texts)[0])
     assert [1.5e9, 2e3] == numbers_of(schema, [f"{before}1.5B", f"{before}2k"])[0]
 
