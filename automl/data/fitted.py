@@ -9,6 +9,7 @@ import numpy as np
 
 from automl.data.dates import CATEGORY_PARTS, DAY, PARTS, days_there, varying_parts
 from automl.data.distinct import Distinct, category_labels, distinct, merged, number_label
+from automl.data.level_order import in_order
 from automl.data.presence import is_worth_telling, one_value, there_or_not
 from automl.data.records import Finding, Kind
 from automl.data.schema import Column
@@ -197,7 +198,9 @@ def boolean(name: str, column: Any, reason: str) -> Column:
 
 
 def category(name: str, column: Any, reason: str, *, seen: Distinct | None = None) -> Fitted:
-    """Levels by how often they occur; `seen` may bring the distinct values of the column along."""
+    """The levels that occur most often, as they rise (`automl.data.level_order`); `seen` may bring the distinct values of the
+    column along.
+    """
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -211,6 +214,7 @@ def category(name: str, column: Any, reason: str, *, seen: Distinct | None = Non
         return unused(name, "constant", "all values are missing", value=None), []
     if len(levels) == 1:
         return one_value(name, levels[0], present=int(counts.sum()), rows=len(column)), []
+    levels = in_order(levels)
     params, categories = {"levels": levels}, ((name, len(levels)),)
     return (
         Column(name=name, kind="category", reason=reason, used=True, params=params, categories=categories),

@@ -32,11 +32,16 @@ class TargetEncoding:
     With `fit_transform` training rows are encoded out of fold; `transform` uses all training rows. Two classes
     give one output, more give one each (at most 10), a quantity gives one. `smoothing` is the number of rows that
     the overall mean counts for; None: estimated for each column and output.
+
+    Out of fold a level has several values, one for each part of the rows, and they rise where the part's own targets fall:
+    trees cut between them and learn the noise. `whole_from` is the number of rows from which a level has one value, that of
+    all its rows, in which a row's own target no longer counts for much; None: no level has.
     """
 
-    def __init__(self, seed: int = 0, smoothing: float | None = None) -> None:
+    def __init__(self, seed: int = 0, smoothing: float | None = None, whole_from: int | None = None) -> None:
         self.seed = seed
         self.smoothing = smoothing
+        self.whole_from = whole_from
         self._tables: list[NDArray[np.float64]] = []
         self._prior: NDArray[np.float64] | None = None
         self._spread: NDArray[np.float64] | None = None
@@ -64,7 +69,8 @@ class TargetEncoding:
         """Fit, and encode the training rows out of fold: ``(rows, columns * outputs)``.
 
         `codes` is ``(rows, columns)`` as in `TableData`, `levels` the number of levels of each column, `classes`
-        the number of classes, 0 for a quantity. With `groups` ``(rows,)`` no row is encoded by others of its group.
+        the number of classes, 0 for a quantity. With `groups` ``(rows,)`` no row is encoded by others of its group, and no
+        level by all its rows.
         """
         import numpy as np
 
@@ -82,6 +88,12 @@ class TargetEncoding:
                 table = self._table(codes[outside, place], goal[outside], count)
                 span = slice(place * self.outputs, (place + 1) * self.outputs)
                 encoded[inside, span] = table[self._places(codes[inside, place], count)]
+        if self.whole_from is not None and groups is None:
+            for place, count in enumerate(levels):
+                places = self._places(codes[:, place], count)
+                often = np.bincount(places, minlength=count + 2)[places] >= self.whole_from
+                span = slice(place * self.outputs, (place + 1) * self.outputs)
+                encoded[often, span] = self._tables[place][places[often]]
         return encoded
 
     def transform(self, codes: NDArray[np.int32]) -> NDArray[np.float32]:

@@ -6,7 +6,7 @@ import time
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
-from automl_plugins.trees.rows import crosses, crosses_of, monotone_signs
+from automl_plugins.trees.rows import categories, crosses, crosses_of, monotone_signs
 
 from automl import Config, Effort, PredictorError, TableData, Task, TreeColumns, read_arrays
 
@@ -21,7 +21,7 @@ FULL_TREES = 200
 MOST_LEAVES = 15_000
 """Leaves of one tree at most, as in AutoGluon: larger trees cost memory and hardly gain."""
 
-OWN = frozenset({"max_samples", "crosses"})
+OWN = frozenset({"max_samples", "categories", "crosses"})
 """Hyperparameters that are not scikit-learn's, or not as they are."""
 LEAF = -1
 """What scikit-learn writes for the children of a leaf."""
@@ -48,7 +48,7 @@ def random_forest_space(task: Task) -> ConfigurationSpace:
     )
     if task.is_classification:
         made.add(Categorical("criterion", ["gini", "entropy"], default="entropy"))
-    made.add(*crosses(task))
+    made.add(*categories(task, categories_by_default(task)), *crosses(task))
     return made
 
 
@@ -65,8 +65,15 @@ def extra_trees_space(task: Task) -> ConfigurationSpace:
     )
     if task.is_classification:
         made.add(Categorical("criterion", ["gini", "entropy"], default="entropy"))
-    made.add(*crosses(task))
+    made.add(*categories(task, categories_by_default(task)), *crosses(task))
     return made
+
+
+def categories_by_default(task: Task) -> str:
+    """How a forest sees categories: leaves of single rows remember the classes of rows that are alike, which the spread of
+    target means out of fold keeps them from; of values they take the mean anyway.
+    """
+    return "encoded" if task.is_classification else "ordered"
 
 
 class Forest:
@@ -77,7 +84,8 @@ class Forest:
 
     def __init__(self, config: Config, task: Task, seed: int) -> None:
         self._config, self._task, self._seed = dict(config), task, seed
-        self._columns = TreeColumns(task, seed, "encoded", crosses=crosses_of(self._config))
+        handling: Any = self._config.get("categories", categories_by_default(task))
+        self._columns = TreeColumns(task, seed, handling, crosses=crosses_of(self._config))
         self._trees: list[Any] = []
         self._width = 0
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-from automl_plugins.trees.rows import class_factors, monotone_signs, row_weights
+from automl_plugins.trees.rows import categories, class_factors, monotone_signs, row_weights
 
 from automl import Config, Effort, PredictorError, TableData, Task, TreeColumns, read_arrays
 
@@ -22,6 +22,7 @@ MOST_ROUNDS = 500
 PATIENCE = 30
 BINNING_ROWS = 200_000
 """Rows that scikit-learn samples to find the bins."""
+CATEGORIES: Literal["ordered"] = "ordered"
 ABSOLUTE = frozenset({"mae", "median_ae"})
 
 
@@ -37,6 +38,7 @@ def space(task: Task) -> ConfigurationSpace:
         Float("l2_regularization", (1e-10, 1.0), log=True, default=1e-10, meta={"limits": (0, None)}),
         Float("max_features", (0.4, 1.0), default=1.0, meta={"limits": (1e-12, 1)}),
     )
+    made.add(*categories(task, CATEGORIES))
     if task.is_classification:
         made.add(Categorical("class_weight", ["none", "balanced"], weights=[0.85, 0.15], default="none"))
     return made
@@ -47,7 +49,7 @@ class HistGradientBoosting:
 
     def __init__(self, config: Config, task: Task, seed: int) -> None:
         self._config, self._task, self._seed = dict(config), task, seed
-        self._columns = TreeColumns(task, seed, "encoded")
+        self._columns = TreeColumns(task, seed, self._config.pop("categories", CATEGORIES))
         self._trees: list[list[Any]] = []
         self._baseline: NDArray[np.float64] = np.zeros((1, 1))
         self._cut = False

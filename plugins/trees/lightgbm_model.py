@@ -51,7 +51,7 @@ def space(task: Task) -> ConfigurationSpace:
         Float("cat_l2", (0.005, 20.0), log=True, default=10.0, meta={"limits": (0, None)}),
         Float("cat_smooth", (1e-3, 100.0), log=True, default=10.0, meta={"limits": (0, None)}),
     )
-    handling = Categorical("categories", ["native", "encoded"], default="native")
+    handling = Categorical("categories", ["native", "encoded", "ordered"], default="native")
     native = [
         Integer("max_cat_to_onehot", (4, 100), log=True, default=8, meta={"limits": (1, None)}),
         Integer("min_data_per_group", (2, 100), log=True, default=100, meta={"limits": (1, None)}),

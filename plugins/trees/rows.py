@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from ConfigSpace import Integer
+    from ConfigSpace import Categorical, Integer
     from numpy.typing import NDArray
 
     from automl import Config, TableData, Task, TreeColumns
@@ -39,6 +39,15 @@ def monotone_signs(columns: TreeColumns, train: TableData, task: Task) -> list[i
         return None
     numbers = len(train.layout.numbers)
     return [task.monotone.get(name, 0) if place < numbers else 0 for place, name in enumerate(columns.names)]
+
+
+def categories(task: Task, default: str) -> list[Categorical]:
+    """How trees see categories as a hyperparameter (see `TreeColumns`); none where the table has no categories."""
+    from ConfigSpace import Categorical
+
+    if not task.categories:
+        return []
+    return [Categorical("categories", ["ordered", "one_hot", "encoded"], default=default)]
 
 
 MOST_CROSSES = 12

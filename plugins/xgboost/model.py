@@ -44,6 +44,8 @@ def space(task: Task) -> ConfigurationSpace:
         Float("reg_alpha", (1e-4, 5.0), log=True, default=1e-4, meta={"limits": (0, None)}),
         Float("reg_lambda", (1e-4, 30.0), log=True, default=1.0, meta={"limits": (0, None)}),
     )
+    if task.categories:
+        made.add(Categorical("categories", ["ordered", "one_hot", "encoded"], default="ordered"))
     policy = Categorical("grow_policy", ["depthwise", "lossguide"], default="depthwise")
     leaves = Integer("max_leaves", (8, 1024), log=True, default=256, meta={"limits": (2, None)})
     made.add(policy, leaves, EqualsCondition(leaves, policy, "lossguide"))
@@ -55,7 +57,7 @@ class XGBoost:
 
     def __init__(self, config: Config, task: Task, seed: int) -> None:
         self._config, self._task, self._seed = dict(config), task, seed
-        self._columns = TreeColumns(task, seed, "encoded")
+        self._columns = TreeColumns(task, seed, self._config.pop("categories", "ordered"))
         self._booster: Any = None
         self._rounds = 0
 

@@ -98,10 +98,12 @@ def test_many_levels_stay_a_category_and_are_bounded():
     assert "200 rarest of 100,200 levels" in findings[0].message
 
 
-def test_levels_are_ordered_by_frequency_then_name():
-    column, _ = column_of(["b"] * 3 + ["a"] * 3 + ["c"] * 9 + [" c"])
+def test_few_levels_are_in_their_own_order_many_by_frequency():
+    few, _ = column_of(["10-14"] * 9 + ["b", "5-9"] * 3 + [" 10-14"])
+    many, _ = column_of(["b"] * 3 + ["a"] * 3 + ["c"] * 900 + [f"x{place}" for place in range(200)])
 
-    assert ["c", "a", "b"] == column.params["levels"]
+    assert ["5-9", "10-14", "b"] == few.params["levels"]
+    assert ["c", "a", "b", "x0"] == many.params["levels"][:4]
 
 
 @pytest.mark.parametrize(

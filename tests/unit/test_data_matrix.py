@@ -396,6 +396,26 @@ def test_out_of_fold_encoding_does_not_know_the_own_target():
     assert np.unique(encoding.transform(codes)).size == 2
 
 
+def test_frequent_levels_have_one_value_where_that_is_wanted():
+    codes = np.repeat([0, 1, 2, -1], [120, 99, 3, 150]).astype(np.int32)[:, None]
+    target = np.random.default_rng(0).normal(size=len(codes))
+    encoding = TargetEncoding(0, whole_from=100)
+    encoded = encoding.fit_transform(codes, target, (3,), 0)[:, 0]
+
+    seen = encoding.transform(codes)[:, 0]
+    often = np.isin(codes[:, 0], [0, -1])
+    assert np.array_equal(seen[often], encoded[often])
+    assert len(np.unique(encoded[codes[:, 0] == 1])) == 5  # one for each part
+
+
+def test_rows_of_a_group_never_see_their_own_targets_in_frequent_levels():
+    codes, target = np.zeros((200, 1), np.int32), np.repeat([0.0, 1.0], 100)
+    encoded = TargetEncoding(0, whole_from=10).fit_transform(codes, target, (1,), 0, np.repeat([0, 1], 100))[:, 0]
+
+    assert encoded[:100].mean() > 0.9
+    assert encoded[100:].mean() < 0.1
+
+
 @pytest.mark.parametrize("rows", [1, 2, 5])
 def test_few_rows_can_be_encoded(rows):
     encoded = TargetEncoding(0).fit_transform(np.zeros((rows, 1), np.int32), np.arange(rows) * 1.0, (1,), 0)
@@ -539,3 +559,71 @@ def test_without_target_encoding_trees_see_codes_of_all_levels():
 
     assert codes[:, 0].tolist() == without.fit_transform(data)[:, 0].tolist()
     assert np.corrcoef(usual.fit_transform(data)[:, 0], data.target)[0, 1] > 0.95
+
+
+# -- categories for trees -------------------------------------------------------------------------
+
+
+def mixed_levels(rows=600):
+    """A column of 2, one of 8 and one of 40 levels; some rows of the second are missing."""
+    rng = np.random.default_rng(0)
+    codes = np.stack([rng.integers(0, levels, rows) for levels in (2, 8, 40)], axis=1)
+    codes[:30, 1] = -1
+    return table(numbers=rng.normal(size=(rows, 1)), codes=codes, levels=(2, 8, 40), target=rng.normal(size=rows))
+
+
+def test_ordered_categories_are_codes_and_target_means():
+    data = mixed_levels()
+    columns = TreeColumns(REGRESSION, 0, "ordered")
+    values = columns.fit_transform(data)
+
+    assert ["number 0", "category 0", "category 1", "category 2", "target mean 0", "target mean 1"] == columns.names
+    assert np.array_equal(np.where(data.codes < 0, np.nan, data.codes), values[:, 1:4], equal_nan=True)
+    assert not columns.categorical
+
+
+def test_one_hot_categories_have_a_column_for_each_level():
+    data = mixed_levels()
+    columns = TreeColumns(REGRESSION, 0, "one_hot")
+    values = columns.fit_transform(data)
+    unseen = columns.transform(table(numbers=[[0.0]], codes=[[1, 8, 3]], levels=(2, 8, 40)))
+
+    hot = [place for place, name in enumerate(columns.names) if name.startswith("category 1=")]
+    assert 8 == len(hot)
+    assert np.array_equal(values[:, hot].sum(axis=1), (data.codes[:, 1] >= 0).astype(float))
+    assert np.array_equal(values[:, hot].argmax(axis=1)[30:], data.codes[30:, 1])
+    assert ["number 0", "category 0", "category 2"] == columns.names[:3]
+    assert ["target mean 0"] == columns.names[-1:]
+    assert not unseen[0, hot].any()
+
+
+def test_without_target_means_many_levels_stay_codes():
+    task = replace(REGRESSION, target_encoding=False)
+    for handling, names in (
+        ("ordered", ["number 0", "category 0", "category 1", "category 2"]),
+        ("encoded", ["number 0", "category 0", "category 1", "category 2"]),
+        ("one_hot", ["number 0", "category 0", "category 2", *(f"category 1={level}" for level in range(8))]),
+    ):
+        columns = TreeColumns(task, 0, handling)
+        columns.fit_transform(mixed_levels())
+        assert names == columns.names
+
+
+def test_long_tables_have_no_column_for_each_level(monkeypatch):
+    monkeypatch.setattr("automl.data.tree_columns.MOST_CELLS", 600 * 7)
+    columns = TreeColumns(REGRESSION, 0, "one_hot")
+    columns.fit_transform(mixed_levels())
+
+    assert "category 1" in columns.names
+
+
+@pytest.mark.parametrize("handling", ["ordered", "one_hot"])
+def test_saved_columns_of_trees_give_the_same(tmp_path, handling):
+    data = mixed_levels()
+    columns = TreeColumns(REGRESSION, 0, handling)
+    columns.fit_transform(data)
+    columns.save(tmp_path)
+    again = TreeColumns.load(tmp_path, REGRESSION, 0)
+
+    assert columns.names == again.names
+    assert np.array_equal(columns.transform(data), again.transform(data), equal_nan=True)
