@@ -35,7 +35,7 @@ _INFINITE = {
     "infinity": float("inf"),
     "-infinity": float("-inf"),
 }
-_CURRENCY = "$€£¥₹"
+_CURRENCY = "$€£¥\uffe5₹"
 _SIMPLE_PLAIN = rf"^[+-]?[{_CURRENCY}]?\d+\.?\d*([eE][+-]?\d+)?(%|[{_CURRENCY}])?$"
 _SIMPLE = rf"^[+-]?[{_CURRENCY}]?(\d+\.?\d*([eE][+-]?\d+)?|[1-9]\d{{0,2}}(,\d{{3}})+(\.\d+)?)(%|[{_CURRENCY}])?$"
 """What Arrow can read after some signs are taken off, and `parse_number` reads alike."""
