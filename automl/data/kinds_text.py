@@ -11,7 +11,7 @@ import numpy as np
 from automl.data import fitted
 from automl.data.clock import minutes_and_seconds, parse_clock
 from automl.data.column_texts import NUMBER_SHARE, Judged, Texts
-from automl.data.date_order import order_finding, order_of, settle
+from automl.data.date_order import order_finding, order_of, settle, year_finding
 from automl.data.dates import DAY, find_formats, looks_like_dates, parse_with
 from automl.data.decimal_sign import sign_finding
 from automl.data.distinct import Distinct, among, distinct, merged, stripped
@@ -267,6 +267,7 @@ def _dates(texts: Texts) -> Fitted | None:
     order = order_of(formats)
     if undecided and order is not None:
         findings.append(order_finding(name, order, texts.first(~wrong)))
+    findings += year_finding(name, formats, texts.first(~wrong))
     findings += _moments_unread(texts, judged, "dates-unread", "date")
     if len(formats) > 1:
         message = f"column {name!r}: dates are written in {len(formats)} ways ({', '.join(formats)}), all are read"
