@@ -19,7 +19,7 @@ from automl.data.numbers_as_text import find_decimal_sign, parse_number, parse_n
 from automl.data.presence import one_value
 from automl.data.records import Finding
 from automl.data.text import words_and_letters
-from automl.data.units import find_unit, parse_with_unit, without_unit
+from automl.data.units import find_unit, mixed_currencies, parse_with_unit, without_unit
 from automl.data.values import FALSE_WORDS, TRUE_WORDS
 
 if TYPE_CHECKING:
@@ -102,8 +102,9 @@ def _numbers(texts: Texts) -> Fitted | None:
     finding = _as_text_finding(
         texts, judged, "numbers-as-text", f"such as {texts.first(~wrong)!r}, are read as numbers"
     )
-    marks = judged.findings(texts.name, "numbers")
-    return column, [finding, *marks, *sign_finding(texts.name, sign), *_mixed_percent(texts, ~wrong)]
+    findings = [finding, *judged.findings(texts.name, "numbers"), *sign_finding(texts.name, sign)]
+    findings += mixed_currencies(texts.name, texts.real, texts.counts, ~wrong)
+    return column, [*findings, *_mixed_percent(texts, ~wrong)]
 
 
 def _as_text_finding(texts: Texts, judged: Judged, code: str, told: str) -> Finding:

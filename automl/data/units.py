@@ -7,6 +7,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from automl.data.numbers_as_text import parse_number, parse_numbers
+from automl.data.records import Finding
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -58,6 +59,8 @@ _FORM = re.compile(
 )
 _COUNTER = re.compile("[\u3400-\u9fff]{1,2}")
 """Chinese and Japanese words for what is counted, which stand without a blank."""
+SIGNS = ("$", "€", "£", "¥", "₹")
+"""Currencies that are read wherever they stand."""
 _NOT_BARE = r"[%$€£¥\x{ffe5}₹]"
 _CODE = re.compile(r"0\d+")
 _SHARE = 0.8
@@ -186,3 +189,22 @@ def parse_with_unit(texts: pa.Array, unit: Mapping[str, Any], decimal_comma: boo
     parts = pc.extract_regex(_without_money(texts, unit), rf"(?i)\d{_BLANK}?(?P<scale>{_FACTOR_WORDS})\.?$")
     scales = pc.utf8_lower(pc.struct_field(parts, "scale")).fill_null("").to_pylist()
     return np.asarray(found * np.array([_FACTORS.get(scale, 1.0) for scale in scales]))
+
+
+def mixed_currencies(name: str, texts: pa.Array, counts: NDArray[np.int64], read: NDArray[np.bool_]) -> list[Finding]:
+    """A warning where numbers that were `read` have several currencies: 5 € are not what $5 are."""
+    import pyarrow.compute as pc
+
+    found = {}
+    for sign in SIGNS:
+        there = pc.match_substring(texts, sign).to_numpy(zero_copy_only=False).astype(bool) & read
+        if there.any():
+            found[sign] = int(counts[there].sum())
+    if len(found) < 2:
+        return []
+    shown = ", ".join(f"{sign} ({count:,} rows)" for sign, count in sorted(found.items(), key=lambda one: -one[1]))
+    message = (
+        f"column {name!r}: numbers have several currencies, {shown}; all are read as they are written: give the currency a "
+        "column of its own, or write all in one"
+    )
+    return [Finding(level="warning", code="mixed-currencies", column=name, message=message)]

@@ -238,3 +238,12 @@ def test_numbers_with_a_unit_may_be_asked_for(share):
     schema, _ = fit_schema(raw, Roles(target=None, columns={"x": "number"}))
 
     assert [place + 0.5 for place in PLACES] == numbers_of(schema, texts)[0]
+
+
+def test_several_currencies_are_told():
+    _, findings = column_of([f"{'€' if place % 4 else '$'}{place}.5" for place in PLACES])
+
+    (told,) = [one for one in findings if one.code == "mixed-currencies"]
+    assert ("warning", True) == (told.level, "several currencies, € (75 rows), $ (25 rows)" in told.message)
+    for one in ("€{}.5", "{}.5 €"):
+        assert "mixed-currencies" not in [one.code for one in column_of([one.format(place) for place in PLACES])[1]]
