@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from automl.data import fitted
-from automl.data.clock import minutes_and_seconds, parse_clock
+from automl.data.clock import are_worded, minutes_and_seconds, parse_clock
 from automl.data.date_order import order_finding, order_of, settle, with_order
 from automl.data.dates import DIGITS, find_formats, parse_with
 from automl.data.distinct import among, distinct, stripped
@@ -177,7 +177,7 @@ def _number_as_wanted(name: str, column: Any, wanted: str) -> tuple[dict[str, An
     import pyarrow as pa
 
     from automl.data.decimal_sign import sign_finding
-    from automl.data.kinds_text import clock_finding
+    from automl.data.kinds_text import clock_finding, clock_params
     from automl.data.units import find_unit, parse_with_unit, without_unit
 
     if pa.types.is_temporal(column.type):
@@ -197,10 +197,10 @@ def _number_as_wanted(name: str, column: Any, wanted: str) -> tuple[dict[str, An
                 params = {"as_text": True, "decimal_comma": of_unit.decimal_comma, "unit": unit}
                 return params, sign_finding(name, of_unit)
     if unread.all():
-        if not np.isnan(parse_clock(texts, days_alone=True)).all():
+        words = are_worded(texts.filter(pa.array(~among(texts))))
+        if not np.isnan(parse_clock(texts, days_alone=True, words=words)).all():
             minutes = minutes_and_seconds(texts)
-            params = {"as_text": True, "clock": True, **({"minutes": True} if minutes else {})}
-            return params, clock_finding(name, minutes)
+            return {"as_text": True, "clock": True, **clock_params(minutes, words)}, clock_finding(name, minutes)
         raise SettingsError(
             f"column {name!r} was asked to be a {wanted}, but no value reads as a number; use category or text"
         )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from automl.data import fitted
-from automl.data.clock import minutes_and_seconds, parse_clock
+from automl.data.clock import are_worded, minutes_and_seconds, parse_clock
 from automl.data.column_texts import NUMBER_SHARE, Judged, Texts
 from automl.data.date_order import order_finding, order_of, settle, year_finding
 from automl.data.dates import DAY, find_formats, looks_like_dates, parse_with
@@ -203,24 +203,30 @@ def _clock(texts: Texts) -> Fitted | None:
     import pyarrow as pa
 
     some = texts.some(FIRST_LOOK)
-    if sum(":" in text or text.endswith((" day", " days")) for text in some) < 0.8 * len(some):
+    words = are_worded(pa.array(some, pa.string()))
+    if not words and sum(":" in text or text.endswith((" day", " days")) for text in some) < 0.8 * len(some):
         return None
-    if np.isnan(parse_clock(pa.array(some, pa.string()), days_alone=True)).sum() > 0.3 * len(some):
+    if np.isnan(parse_clock(pa.array(some, pa.string()), days_alone=True, words=words)).sum() > 0.3 * len(some):
         return None
     minutes = minutes_and_seconds(texts.real)
-    seconds = parse_clock(texts.real, days_alone=True, minutes=bool(minutes))
+    seconds = parse_clock(texts.real, days_alone=True, minutes=bool(minutes), words=words)
     wrong = np.isnan(seconds)
     judged = texts.judged(wrong, FEWEST_MOMENTS)
     if judged is None:
         return None
     name, example = texts.name, texts.first(~wrong)
-    of_day = not minutes and np.nanmin(seconds) >= 0 and np.nanmax(seconds) < DAY
+    of_day = not (minutes or words) and np.nanmin(seconds) >= 0 and np.nanmax(seconds) < DAY
     what = "times of day" if of_day else "durations"
     findings = [*_moments_unread(texts, judged, "times-unread", what), *judged.findings(name, what)]
     findings += clock_finding(name, minutes)
     reason = f"{what}, such as {example!r}, in seconds"
-    params = {"as_text": True, "clock": True, **({"minutes": True} if minutes else {}), **judged.params}
+    params = {"as_text": True, "clock": True, **clock_params(minutes, words), **judged.params}
     return fitted.number(name, texts.column, reason, params), findings
+
+
+def clock_params(minutes: bool | None, words: bool) -> dict[str, Any]:
+    """What encoding needs to know of the manner of times, but for the usual one."""
+    return {name: True for name, so in (("minutes", minutes), ("words", words)) if so}
 
 
 def clock_finding(name: str, minutes: bool | None) -> list[Finding]:

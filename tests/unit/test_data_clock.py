@@ -286,3 +286,33 @@ def test_days_written_as_digits_may_be_asked_for_among_texts():
 
     assert ["%Y%m%d"] == schema.columns[0].params["formats"]
     assert 2 == schema.encode(table)[0].numbers[1:3, schema.layout.numbers.index("when month")][1]
+
+
+@pytest.mark.parametrize("asked", [{}, {"t": "number"}])
+@pytest.mark.parametrize(
+    ("long", "short"),
+    [
+        ("{}h {}m", "{}m"),
+        ("{} h {} min", "{} min"),
+        ("{} hrs {} mins", "{} min"),
+        ("PT{}H{}M", "PT{}M"),
+        ("{}h{}m", "{}m"),
+    ],
+)
+def test_durations_in_words(long, short, asked):
+    """As flights and films have them; the same in a single row."""
+    texts = [long.format(1 + place % 30, place % 60) if place % 4 else short.format(place % 60) for place in range(200)]
+    schema, findings, table = fitted({"t": texts, "z": np.arange(200) / 3}, **asked)
+    data, _ = schema.encode(table)
+    one, noticed = schema.encode(read_table({"t": [short.format(50)], "z": [0.0]}).table)
+
+    assert ("number", []) == (schema.columns[0].kind, [one.code for one in findings])
+    assert [0.0, 2 * 3600 + 60.0] == data.numbers[:2, 0].tolist()
+    assert ([3000.0], ()) == (one.numbers[:, 0].tolist(), noticed)
+
+
+@pytest.mark.parametrize("form", ["{}m", "{}h", "{} min", "{}d", "{} s"])
+def test_one_part_in_words_is_a_unit(form):
+    schema, _, _ = fitted({"t": [form.format(place) for place in range(100)], "z": np.arange(100) / 3})
+
+    assert "clock" not in schema.columns[0].params
