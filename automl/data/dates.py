@@ -134,6 +134,8 @@ def fallback_formats(known: Sequence[str]) -> list[str]:
 
     "01/02/2024" is read only the way round in which the training table wrote it.
     """
+    if not set(YEAR_FIRST).isdisjoint(known):  # "19-10-08" is no 19th of October where "19/10/08" is the 8th
+        return [form for form in (*FORMATS, *YEAR_FIRST) if form not in known and form[:2].lower() == "%y"]
     heads = {form[:5] for form in known}
     either_way = {"%d/%m", "%m/%d", "%m-%d", *(("%d-%m",) if "%m-%d" in heads else ())}
     return [form for form in FORMATS if form not in known and (form[:5] in heads or form[:5] not in either_way)]

@@ -476,3 +476,6 @@ def test_years_that_are_no_days_and_the_users_word_go_before():
 
         assert not set(YEAR_FIRST) & set(schema.columns[0].params["formats"])
     assert np.isnan(seconds(["32/01/05"], fallback_formats(["%d/%m/%Y"]))).all()
+    assert (
+        seconds(["2019-10-08"], ["%Y-%m-%d"]).tolist() == seconds(["19-10-08"], fallback_formats(["%y/%m/%d"])).tolist()
+    )
