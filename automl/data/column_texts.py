@@ -41,6 +41,18 @@ class Texts:
         step = max(1, len(self.real) // most)
         return [text.as_py() for text in self.real[::step]] if step > 1 else self.real.to_pylist()
 
+    def usual(self, most: int) -> list[str]:
+        """The most frequent texts, which together make up nearly all rows; none where these are more than `most`, or not few.
+
+        Rare texts, each of which somebody wrote once, are many among different texts and few among rows.
+        """
+        if self.rows < 2 * len(self.real):
+            return []
+        order = np.argsort(-self.counts, kind="stable")
+        share = np.cumsum(self.counts[order])
+        count = int(np.searchsorted(share, NUMBER_SHARE * self.rows)) + 1
+        return [] if count > most else [self.real[place].as_py() for place in order[:count].tolist()]
+
     def first(self, which: NDArray[np.bool_]) -> str:
         """The first of some of the texts."""
         return str(self.real[int(np.flatnonzero(which)[0])].as_py())

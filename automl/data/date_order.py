@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
-from automl.data.dates import FORMATS, parse_with
+from automl.data.dates import FORMATS, YEAR_FIRST, parse_with
 from automl.data.records import Finding
 
 if TYPE_CHECKING:
@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 Order = Literal["dayfirst", "monthfirst"]
 ORDERS: tuple[Order, ...] = ("dayfirst", "monthfirst")
 _HEADS: dict[str, Order] = {"%d/%m": "dayfirst", "%m/%d": "monthfirst", "%d-%m": "dayfirst", "%m-%d": "monthfirst"}
+_SHORT = r"^\s*(?P<first>\d\d)[./-]\d\d[./-](?P<last>\d\d)(?:\s|$)"
+SHARE = 0.95
+FIRST_DAYS, LAST_DAYS, MOST_DAYS = 3, 28, 20
+"""Days of the month that a column of days has: some up to the first, some from the second on, so many in all."""
 _WORDS = {"dayfirst": "day first", "monthfirst": "month first"}
 
 
@@ -43,6 +47,9 @@ def settle(texts: pa.Array, formats: list[str]) -> tuple[list[str], bool]:
     """The formats in the order that reads more of all these texts, and whether both orders read as many."""
     import numpy as np
 
+    turned = _with_year_first(texts, formats)
+    if turned is not None:
+        return turned, False
     order = order_of(formats)
     if order is None:
         return formats, False
@@ -51,6 +58,42 @@ def settle(texts: pa.Array, formats: list[str]) -> tuple[list[str], bool]:
         return formats, False
     as_found, as_turned = (int(np.isfinite(parse_with(texts, form)).sum()) for form in (formats, other))
     return (other if as_turned > as_found else formats), as_turned == as_found
+
+
+def _with_year_first(texts: pa.Array, formats: Sequence[str]) -> list[str] | None:
+    """Formats for "19/10/08" where the last part must be the days: it runs through a month, the first hardly changes.
+
+    As years these would be all from the first ones of a century to those to come.
+    """
+    import numpy as np
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    form = formats[0] if len(formats) == 1 else ""
+    turned = f"%y{form[2:3]}%m{form[2:3]}%d{form[8:]}"
+    if form[:5] not in (*_HEADS, "%d.%m") or form[5:8] != f"{form[2:3]}%Y" or turned not in YEAR_FIRST:
+        return None
+    parts = pc.drop_null(pc.extract_regex(texts, _SHORT))
+    if len(parts) < SHARE * len(texts):
+        return None
+    first, last = (pc.cast(pc.struct_field(parts, name), pa.int64()).to_numpy() for name in ("first", "last"))
+    days = np.unique(last)
+    runs = days[0] <= FIRST_DAYS and LAST_DAYS <= days[-1] <= 31 and len(days) >= MOST_DAYS
+    if not runs or 2 * len(np.unique(first)) > len(days):
+        return None
+    as_found, as_turned = (int(np.isfinite(parse_with(texts, [one])).sum()) for one in (form, turned))
+    return [turned] if as_turned >= as_found else None
+
+
+def year_finding(name: str, formats: Sequence[str], example: str) -> list[Finding]:
+    """A warning where years of two digits come first, with the way to overrule that."""
+    if not any(form in YEAR_FIRST for form in formats):
+        return []
+    message = (
+        f"column {name!r}: dates such as {example!r} are read with the year first; --column {name}=date:dayfirst or "
+        "date:monthfirst if it is the last part"
+    )
+    return [Finding(level="warning", code="year-first", column=name, message=message)]
 
 
 def order_finding(name: str, order: Order, example: str, why: str = "") -> Finding:

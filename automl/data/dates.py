@@ -6,6 +6,7 @@ import functools
 import re
 from typing import TYPE_CHECKING, Any
 
+from automl.data.date_texts import plain_dates
 from automl.data.records import MISSING_TOKENS
 from automl.data.zones import local_seconds, without_zone
 
@@ -27,16 +28,18 @@ FORMATS = (
     "%d %b %Y %H:%M:%S", "%d-%b-%Y %H:%M", "%d-%b-%Y %H:%M:%S", "%d/%b/%Y", "%d/%b/%Y:%H:%M:%S", "%a, %d %b %Y %H:%M:%S",
     "%a, %d %b %Y", "%A, %B %d, %Y", "%b %d, %Y %H:%M", "%b %d, %Y %I:%M %p", "%b %d, %Y %I:%M:%S %p", "%a %b %d %H:%M:%S %Y",
     "%b %d %Y", "%b %d %Y %I:%M %p", "%d %b, %Y", "%d-%b-%Y %I:%M:%S %p", "%a %d %b %Y",
+    "%Y-%m-%d %H", "%Y-%m-%dT%H", "%Y/%m/%d %I:%M:%S %p", "%Y/%m/%d %I:%M %p", "%Y-%b-%d", "%d%b%Y:%H:%M:%S",
 )  # fmt: skip
 """Formats that are tried, in this order on a tie. Years may have two digits where they come last."""
+YEAR_FIRST = tuple(f"%y{sign}%m{sign}%d{clock}" for sign in "/-." for clock in ("", " %H:%M", " %H:%M:%S"))
+"""Years of two digits that come first: tried after those, and never where training had others."""
 DIGITS = "%Y%m%d"
 """Of whole numbers such as 20190305, and beside other dates only: text of digits alone is a code or a number."""
 FEWEST_OTHERS = 0.02
 """Share of values that must look like dates of other forms where the rest is eight digits."""
-_YEAR_LAST = r"^([A-Z][a-z][a-z]) ([A-Z][a-z][a-z]) +(\d+) (\d\d:\d\d:\d\d) ([A-Z]{3,5}|[+-]\d{4}) (\d{4})$"
-"""As Unix and Twitter write: "Tue Mar 03 10:11:12 +0000 2020"."""
-_IDEOGRAPHS = "^(\\d{4})\u5e74\\s?(\\d{1,2})\u6708\\s?(\\d{1,2})\u65e5"
-"""Year, month and day as Chinese and Japanese write them: "2023\u5e745\u67087\u65e5"."""
+_JOINED = re.compile(r"\d{1,2}[A-Za-z]{3,9}\d{2,4}")
+"""As SAS writes: "01APR2020"."""
+_TWO_DIGITS = r"^[^ ]*\D\d\d( |$)|^\d{1,2} [A-Za-z]+ \d\d( |$)|^[A-Za-z]+ \d{1,2}, ?\d\d( |$)"
 _YEAR_1000 = -30_610_224_000
 """Seconds since 1970: what Arrow reads as earlier was a year of fewer digits."""
 DAY = 86_400
@@ -47,19 +50,6 @@ CATEGORY_PARTS = {"month": 12, "weekday": 7}
 """Parts that are also categories, with their number of levels."""
 
 
-def _clean(texts: pa.Array) -> pa.Array:
-    """Text without outer space, fractions of seconds and remarks on the zone, which comes last."""
-    import pyarrow.compute as pc
-
-    cleaned = pc.utf8_trim_whitespace(texts)
-    cleaned = pc.replace_substring_regex(cleaned, r"(:\d\d)[.,]\d+", r"\1")
-    cleaned = pc.replace_substring_regex(cleaned, _YEAR_LAST, r"\1, \3 \2 \6 \4 \5")
-    cleaned = pc.replace_substring_regex(cleaned, _IDEOGRAPHS, r"\1-\2-\3")
-    if pc.any(pc.or_(pc.ends_with(cleaned, "]"), pc.ends_with(cleaned, ")"))).as_py():
-        cleaned = pc.replace_substring_regex(cleaned, r"(:\d\d.*[^ ])\s?(\[[\w/+:-]+\]|\([A-Za-z ]+\))$", r"\1")
-    return cleaned
-
-
 def parse_with(texts: pa.Array, formats: Sequence[str], zone: str | None = None) -> NDArray[np.float64]:
     """Seconds since 1970 by the first format that fits each text; NaN where none does.
 
@@ -67,7 +57,7 @@ def parse_with(texts: pa.Array, formats: Sequence[str], zone: str | None = None)
     """
     import numpy as np
 
-    cleaned, ahead = without_zone(_clean(texts))
+    cleaned, ahead = without_zone(plain_dates(texts))
     found = _parse_clean(cleaned, formats)
     if ahead is None:
         return found
@@ -110,10 +100,12 @@ def _mend_short_years(texts: pa.Array, seconds: NDArray[np.float64], form: str) 
     if not len(short):
         return
     part = texts.take(pa.array(short))
-    seconds[short] = np.nan
-    if form.startswith("%Y"):
+    if form.startswith("%Y"):  # "0001-01-01" is what .NET writes where nothing is known, and Arrow's reader takes it
+        whole = pc.match_substring_regex(part, r"^\d{4}\D").to_numpy(zero_copy_only=False).astype(bool)
+        seconds[short[~whole]] = np.nan
         return
-    two = pc.match_substring_regex(part, r"^[^ ]*\D\d\d( |$)").to_numpy(zero_copy_only=False).astype(bool)
+    seconds[short] = np.nan
+    two = pc.match_substring_regex(part, _TWO_DIGITS).to_numpy(zero_copy_only=False).astype(bool)
     moments = pc.strptime(part.filter(pa.array(two)), format=form.replace("%Y", "%y"), unit="s", error_is_null=True)
     seconds[short[two]] = pc.cast(moments, pa.int64()).to_numpy(zero_copy_only=False).astype(np.float64)
 
@@ -131,7 +123,7 @@ def _days_beyond_the_month(texts: pa.Array, seconds: NDArray[np.float64], form: 
     read = _calendar(np.floor(seconds[known] / DAY))["day"] if len(known) else np.zeros(0)
     early = read <= 3
     pattern = re.escape(form).replace("\\-", "-").replace("\\ ", " ").replace("%d", r"(?P<day>\d{1,2})")
-    pattern = re.sub("%[bBaAp]", "[A-Za-z.]+", re.sub("%[YmHIMS]", r"\\d+", pattern)).replace(" ", " *")
+    pattern = re.sub("%[bBaAp]", "[A-Za-z.]+", re.sub("%[YymHIMS]", r"\\d+", pattern)).replace(" ", " *")
     found = pc.struct_field(pc.extract_regex(texts.take(pa.array(known[early])), pattern), "day")
     written = pc.cast(found, pa.float64()).to_numpy(zero_copy_only=False)
     return np.asarray(known[early][written != read[early]])
@@ -142,6 +134,8 @@ def fallback_formats(known: Sequence[str]) -> list[str]:
 
     "01/02/2024" is read only the way round in which the training table wrote it.
     """
+    if not set(YEAR_FIRST).isdisjoint(known):  # "19-10-08" is no 19th of October where "19/10/08" is the 8th
+        return [form for form in (*FORMATS, *YEAR_FIRST) if form not in known and form[:2].lower() == "%y"]
     heads = {form[:5] for form in known}
     either_way = {"%d/%m", "%m/%d", "%m-%d", *(("%d-%m",) if "%m-%d" in heads else ())}
     return [form for form in FORMATS if form not in known and (form[:5] in heads or form[:5] not in either_way)]
@@ -153,9 +147,9 @@ def find_formats(texts: pa.Array) -> tuple[list[str], float]:
 
     formats: list[str] = []
     read = np.zeros(len(texts), dtype=bool)
-    cleaned, _ = without_zone(_clean(texts))
+    cleaned, _ = without_zone(plain_dates(texts))
     masks: dict[str, NDArray[np.bool_]] = {}
-    for form in FORMATS:
+    for form in (*FORMATS, *YEAR_FIRST):
         masks[form] = ~np.isnan(_parse_clean(cleaned, [form]))
         if masks[form].all():  # later ones could read no more
             break
@@ -177,7 +171,9 @@ def looks_like_dates(texts: list[str]) -> bool:
     others = [text for text in some if not (len(text) == 8 and text.isdigit())]
     some = others if len(others) >= FEWEST_OTHERS * len(some) else some  # "20190305" between "5.3.2019" and the like
     good = [
-        6 <= len(text) <= 40 and any(char.isdigit() for char in text) and any(char in "-/.: ,\u5e74" for char in text)
+        6 <= len(text) <= 40
+        and any(char.isdigit() for char in text)
+        and (any(char in "-/.: ,\u5e74" for char in text) or _JOINED.fullmatch(text) is not None)
         for text in some
     ]
     return bool(some) and sum(good) >= 0.8 * len(some)

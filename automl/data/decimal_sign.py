@@ -6,7 +6,7 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from automl.data.numbers_as_text import find_decimal_sign
+from automl.data.numbers_as_text import are_grouped, find_decimal_sign
 from automl.data.records import Finding
 from automl.data.spellings import WIDE
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from automl.data.fitted import Fitted
     from automl.data.numbers_as_text import DecimalSign
     from automl.data.records import RawTable
-    from automl.data.schema import Schema
+    from automl.data.schema import Column, Schema
 
 OPEN = "grouped-thousands"
 MIXED = "mixed-decimal-signs"
@@ -35,7 +35,12 @@ def sign_finding(name: str, sign: DecimalSign) -> list[Finding]:
     if not told:
         return []
     return [
-        Finding(level="warning", code=OPEN if sign.is_open else MIXED, column=name, message=f"column {name!r}: {told}")
+        Finding(
+            level="warning",
+            code=OPEN if sign.is_open or sign.grouped else MIXED,
+            column=name,
+            message=f"column {name!r}: {told}",
+        )
     ]
 
 
@@ -80,12 +85,26 @@ def _signs(table: pa.Table) -> list[DecimalSign]:
     return found
 
 
+def _read_as_fractions(column: Column, raw: RawTable) -> list[Finding]:
+    """A warning where a file's numbers, which were read with a decimal point, look as if points grouped thousands."""
+    cells = raw.written.get(column.name, {}) if column.kind in ("number", "integer_code") else {}
+    if any(one.code == FILE_WITH_COMMAS for one in raw.findings) or not are_grouped(cells):
+        return []
+    example = next(cell for cell in cells if "." in cell)
+    message = (
+        f"column {column.name!r}: {example!r} is read with a decimal point, but numbers below 1,000 have none, and others end in 0: "
+        "if points group thousands, write the numbers without"
+    )
+    return [Finding(level="warning", code="points-as-decimals", column=column.name, message=message)]
+
+
 def agree_on_sign(found: Sequence[Fitted], raw: RawTable) -> list[Fitted]:
     """Columns that do not settle their decimal sign, read as the others are; numbers of a file with decimal commas
     are looked for with commas in later text, too.
     """
     from automl.data import fitted
 
+    found = [(column, [*findings, *_read_as_fractions(column, raw)]) for column, findings in found]
     whole_file = any(one.code == FILE_WITH_COMMAS for one in raw.findings)
     is_open = [any(one.code == OPEN for one in findings) for _, findings in found]
     comma = whole_file or (any(is_open) and has_decimal_comma(raw))

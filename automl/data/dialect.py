@@ -8,6 +8,7 @@ import re
 from dataclasses import dataclass
 
 from automl.data.encoding import decode_head, find_encoding
+from automl.data.numbers_as_text import are_grouped
 from automl.data.records import Finding
 from automl.errors import DataError
 from automl.scalars import writes_number
@@ -247,5 +248,7 @@ def _find_decimal(rows: tuple[tuple[str, ...], ...], separator: str) -> str:
     commas = [cell for cell in cells if _DECIMAL_COMMA.fullmatch(cell)]
     points = [cell for cell in cells if _DECIMAL_POINT.fullmatch(cell)]
     sure = [sum(not _EITHER_WAY.fullmatch(cell) for cell in some) for some in (commas, points)]
+    if points and not commas and not sure[1] and any(are_grouped(column) for column in zip(*rows, strict=True)):
+        return ","
     comma, point = sure if sure[0] != sure[1] else (len(commas), len(points))
     return "," if comma > point else "."

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from automl.data import fitted
-from automl.data.clock import parse_clock
+from automl.data.clock import are_worded, minutes_and_seconds, parse_clock
 from automl.data.date_order import order_finding, order_of, settle, with_order
 from automl.data.dates import DIGITS, find_formats, parse_with
-from automl.data.distinct import distinct, stripped
+from automl.data.distinct import among, distinct, stripped
 from automl.data.kinds_numbers import numeric_column
 from automl.data.numbers_as_text import find_decimal_sign, parse_numbers
 from automl.data.schema import USED_KINDS
@@ -160,6 +160,8 @@ def _formats_as_wanted(name: str, column: Any, order: str) -> tuple[list[str], l
         )
     texts = stripped(distinct(column).values)
     formats, share = find_formats(texts)
+    if not share and not np.isnan(parse_with(texts, [DIGITS])).all():
+        return [DIGITS], []
     if not share:
         raise SettingsError(
             f"column {name!r} was asked to be a date, but no value reads as one; write dates like 2024-12-31"
@@ -175,6 +177,8 @@ def _number_as_wanted(name: str, column: Any, wanted: str) -> tuple[dict[str, An
     import pyarrow as pa
 
     from automl.data.decimal_sign import sign_finding
+    from automl.data.kinds_text import clock_finding, clock_params
+    from automl.data.units import find_unit, parse_with_unit, without_unit
 
     if pa.types.is_temporal(column.type):
         return {"moments": True}, []
@@ -182,9 +186,21 @@ def _number_as_wanted(name: str, column: Any, wanted: str) -> tuple[dict[str, An
         return {}, []
     texts = stripped(distinct(column).values)
     sign = find_decimal_sign(texts.slice(0, fitted.SAMPLE).to_pylist())
-    if np.isnan(parse_numbers(texts, decimal_comma=sign.decimal_comma)).all():
-        if not np.isnan(parse_clock(texts)).all():
-            return {"as_text": True, "clock": True}, []
+    unread = np.isnan(parse_numbers(texts, decimal_comma=sign.decimal_comma))
+    if unread.any():
+        others = texts.filter(pa.array(unread & ~among(texts))).slice(0, fitted.SAMPLE).to_pylist()
+        unit = find_unit(others)
+        if unit is not None:
+            bare = without_unit(texts.slice(0, fitted.SAMPLE), unit)
+            of_unit = find_decimal_sign(bare.to_pylist())
+            if np.isnan(parse_with_unit(texts, unit, of_unit.decimal_comma)).sum() < unread.sum():
+                params = {"as_text": True, "decimal_comma": of_unit.decimal_comma, "unit": unit}
+                return params, sign_finding(name, of_unit)
+    if unread.all():
+        words = are_worded(texts.filter(pa.array(~among(texts))))
+        if not np.isnan(parse_clock(texts, days_alone=True, words=words)).all():
+            minutes = minutes_and_seconds(texts)
+            return {"as_text": True, "clock": True, **clock_params(minutes, words)}, clock_finding(name, minutes)
         raise SettingsError(
             f"column {name!r} was asked to be a {wanted}, but no value reads as a number; use category or text"
         )

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from automl.data import fitted
-from automl.data.clock import parse_clock
-from automl.data.column_texts import Judged, Texts
-from automl.data.date_order import order_finding, order_of, settle
+from automl.data.clock import are_worded, minutes_and_seconds, parse_clock
+from automl.data.column_texts import NUMBER_SHARE, Judged, Texts
+from automl.data.date_order import order_finding, order_of, settle, year_finding
 from automl.data.dates import DAY, find_formats, looks_like_dates, parse_with
 from automl.data.decimal_sign import sign_finding
 from automl.data.distinct import Distinct, among, distinct, merged, stripped
@@ -19,7 +19,7 @@ from automl.data.numbers_as_text import find_decimal_sign, parse_number, parse_n
 from automl.data.presence import one_value
 from automl.data.records import Finding
 from automl.data.text import words_and_letters
-from automl.data.units import find_unit, parse_with_unit, without_unit
+from automl.data.units import find_unit, mixed_currencies, parse_with_unit, without_unit
 from automl.data.values import FALSE_WORDS, TRUE_WORDS
 
 if TYPE_CHECKING:
@@ -34,6 +34,8 @@ FEWEST_WITH_UNIT = 5
 _BEYOND = re.compile(r"[+-]?\d{19,}")
 FIRST_LOOK = 500
 """So many texts rule out most columns of words at once."""
+SOME = 2000
+"""So many texts tell what others look like."""
 
 
 def text_column(name: str, column: Any, seen: Distinct | None = None) -> Fitted:
@@ -72,12 +74,11 @@ def _booleans(texts: Texts) -> Fitted | None:
 
 
 def _numbers(texts: Texts) -> Fitted | None:
-
-    if not _mostly_numbers(texts.some(FIRST_LOOK), 0.5):
-        return None
     some = texts.some(fitted.SAMPLE)
-    if not _mostly_numbers(some, 0.8):
-        return None
+    if not (_mostly_numbers(texts.some(FIRST_LOOK), 0.5) and _mostly_numbers(some, 0.8)):
+        usual = texts.usual(fitted.SAMPLE)
+        if len(usual) < FEWEST_NUMBERS or not _mostly_numbers(usual, 0.8):
+            return None
     sign = find_decimal_sign(some)
     comma = sign.decimal_comma
     wrong = np.isnan(parse_numbers(texts.real, decimal_comma=comma))
@@ -91,13 +92,19 @@ def _numbers(texts: Texts) -> Fitted | None:
         return column, [*findings, *sign_finding(texts.name, sign)]
     if any(map(_BEYOND.fullmatch, some)) and len(np.unique(parse_numbers(texts.real))) < len(texts.real):
         return None  # whole numbers beyond 64 bits, of which fractions would make some equal
+    if judged.unread:
+        unit = find_unit([texts.real[place].as_py() for place in np.flatnonzero(judged.wrong)[:SOME].tolist()])
+        more = None if unit is None else _with_unit(texts, unit, judged.unread)
+        if more is not None:
+            return more
     params = {"as_text": True, "decimal_comma": comma, **judged.params}
     column = fitted.number(texts.name, texts.column, f"{judged.rows:,} numbers written as text", params)
     finding = _as_text_finding(
         texts, judged, "numbers-as-text", f"such as {texts.first(~wrong)!r}, are read as numbers"
     )
-    marks = judged.findings(texts.name, "numbers")
-    return column, [finding, *marks, *sign_finding(texts.name, sign), *_mixed_percent(texts, ~wrong)]
+    findings = [finding, *judged.findings(texts.name, "numbers"), *sign_finding(texts.name, sign)]
+    findings += mixed_currencies(texts.name, texts.real, texts.counts, ~wrong)
+    return column, [*findings, *_mixed_percent(texts, ~wrong)]
 
 
 def _as_text_finding(texts: Texts, judged: Judged, code: str, told: str) -> Finding:
@@ -115,20 +122,22 @@ def _has_codes(texts: Texts) -> bool:
     return bool(pc.any(pc.match_substring_regex(texts.real, "^0[0-9]+$")).as_py())
 
 
-def _with_unit(texts: Texts) -> Fitted | None:
-    """Numbers that all have one unit or currency, such as "12.3 kg" and "USD 5"."""
+def _with_unit(texts: Texts, unit: dict[str, Any] | None = None, most: int | None = None) -> Fitted | None:
+    """Numbers that all have one unit or currency, such as "12.3 kg" and "USD 5".
+
+    `unit` where it is known; `most` rows may not be read then, less one.
+    """
     import pyarrow as pa
 
-    if find_unit(texts.some(FIRST_LOOK // 10)) is None:
-        return None
-    some = texts.some(2000)
-    unit = find_unit(some)
+    some = texts.some(SOME)
+    if unit is None and find_unit(texts.some(FIRST_LOOK // 10)) is not None:
+        unit = find_unit(some)
     if unit is None:
         return None
     sign = find_decimal_sign(without_unit(pa.array(some, pa.string()), unit).to_pylist())
     wrong = np.isnan(parse_with_unit(texts.real, unit, sign.decimal_comma))
     judged = texts.judged(wrong, FEWEST_NUMBERS)
-    if judged is None or len(wrong) - int(wrong.sum()) < FEWEST_WITH_UNIT:
+    if judged is None or len(wrong) - int(wrong.sum()) < FEWEST_WITH_UNIT or (most and judged.unread >= most):
         return None
     name, example = texts.name, texts.first(~wrong)
     left_out = ", ".join(unit["before"] + unit["after"])
@@ -158,12 +167,19 @@ def _mixed_percent(texts: Texts, read: NDArray[np.bool_]) -> list[Finding]:
 
 
 def _codes(texts: Texts) -> Fitted | None:
-    """Whole numbers of which one has a leading zero, such as postcodes, wherever it stands."""
+    """Whole numbers of which one has a leading zero, such as postcodes, wherever it stands, beside few other texts."""
+    import pyarrow as pa
     import pyarrow.compute as pc
 
-    if not texts.real[0].as_py().isdigit() or not pc.all(pc.utf8_is_digit(texts.real)).as_py():
+    if not any(text.isdigit() for text in texts.some(FIRST_LOOK // 10)):
         return None
-    leading = pc.match_substring_regex(texts.real, "^0[0-9]")
+    others = ~pc.utf8_is_digit(texts.real).to_numpy(zero_copy_only=False).astype(bool)
+    if others.any() and (
+        texts.counts[others].sum() > (1 - NUMBER_SHARE) * texts.rows
+        or not np.isnan(parse_numbers(texts.real.filter(pa.array(others)), decimal_comma=None)).all()
+    ):
+        return None
+    leading = pc.match_substring_regex(texts.real, "^0[0-9]+$")
     if not pc.any(leading).as_py():
         return None
     name, example = texts.name, texts.real.filter(leading)[0].as_py()
@@ -187,20 +203,45 @@ def _clock(texts: Texts) -> Fitted | None:
     import pyarrow as pa
 
     some = texts.some(FIRST_LOOK)
-    if sum(":" in text or text.endswith((" day", " days")) for text in some) < 0.8 * len(some):
+    words = are_worded(pa.array(some, pa.string()))
+    if not words and sum(":" in text or text.endswith((" day", " days")) for text in some) < 0.8 * len(some):
         return None
-    if np.isnan(parse_clock(pa.array(some, pa.string()), days_alone=True)).sum() > 0.3 * len(some):
+    if np.isnan(parse_clock(pa.array(some, pa.string()), days_alone=True, words=words)).sum() > 0.3 * len(some):
         return None
-    seconds = parse_clock(texts.real, days_alone=True)
+    minutes = minutes_and_seconds(texts.real)
+    seconds = parse_clock(texts.real, days_alone=True, minutes=bool(minutes), words=words)
     wrong = np.isnan(seconds)
     judged = texts.judged(wrong, FEWEST_MOMENTS)
     if judged is None:
         return None
     name, example = texts.name, texts.first(~wrong)
-    what = "times of day" if np.nanmin(seconds) >= 0 and np.nanmax(seconds) < DAY else "durations"
+    of_day = not (minutes or words) and np.nanmin(seconds) >= 0 and np.nanmax(seconds) < DAY
+    what = "times of day" if of_day else "durations"
     findings = [*_moments_unread(texts, judged, "times-unread", what), *judged.findings(name, what)]
+    findings += clock_finding(name, minutes)
     reason = f"{what}, such as {example!r}, in seconds"
-    return fitted.number(name, texts.column, reason, {"as_text": True, "clock": True, **judged.params}), findings
+    params = {"as_text": True, "clock": True, **clock_params(minutes, words), **judged.params}
+    return fitted.number(name, texts.column, reason, params), findings
+
+
+def clock_params(minutes: bool | None, words: bool) -> dict[str, Any]:
+    """What encoding needs to know of the manner of times, but for the usual one."""
+    return {name: True for name, so in (("minutes", minutes), ("words", words)) if so}
+
+
+def clock_finding(name: str, minutes: bool | None) -> list[Finding]:
+    """A word on times of two parts beside others of three, where they are not hours and minutes or nothing says so."""
+    if minutes is False:
+        return []
+    what, why = (
+        ("minutes and seconds", "as some have more than 23")
+        if minutes
+        else ("hours and minutes", "though nothing says so")
+    )
+    message = (
+        f"column {name!r}: times of two parts beside others of three are read as {what}, {why}; write all with three"
+    )
+    return [Finding(level="info" if minutes else "warning", code="mixed-times", column=name, message=message)]
 
 
 def _moments_unread(texts: Texts, judged: Judged, code: str, what: str) -> list[Finding]:
@@ -216,11 +257,13 @@ def _moments_unread(texts: Texts, judged: Judged, code: str, what: str) -> list[
 def _dates(texts: Texts) -> Fitted | None:
     import pyarrow as pa
 
-    some = texts.some(2000)
-    if not looks_like_dates(some[:: max(1, len(some) // 50)]):
-        return None
-    formats, share = find_formats(pa.array(some, pa.string()))
-    if share < 0.8:
+    for some in (texts.some(SOME), texts.usual(SOME)):
+        if not looks_like_dates(some[:: max(1, len(some) // 50)]):
+            continue
+        formats, share = find_formats(pa.array(some, pa.string()))
+        if share >= 0.8:
+            break
+    else:
         return None
     formats, undecided = settle(texts.real, formats)
     wrong = np.isnan(parse_with(texts.real, formats))
@@ -231,6 +274,7 @@ def _dates(texts: Texts) -> Fitted | None:
     order = order_of(formats)
     if undecided and order is not None:
         findings.append(order_finding(name, order, texts.first(~wrong)))
+    findings += year_finding(name, formats, texts.first(~wrong))
     findings += _moments_unread(texts, judged, "dates-unread", "date")
     if len(formats) > 1:
         message = f"column {name!r}: dates are written in {len(formats)} ways ({', '.join(formats)}), all are read"
@@ -242,7 +286,7 @@ def _dates(texts: Texts) -> Fitted | None:
 def _words(texts: Texts) -> Fitted:
     """Id, text or category: by how often values repeat and how many words they have."""
     name, count, rows = texts.name, len(texts.real), texts.rows
-    some = texts.some(2000)
+    some = texts.some(SOME)
     words, length = (sum(sizes) / len(some) for sizes in zip(*map(words_and_letters, some), strict=True))
     unique = count / rows
     figures = f"{count:,} different texts in {rows:,} rows, {words:.1f} words on average"

@@ -6,6 +6,8 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from automl.data.records import MISSING_TOKENS
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -24,10 +26,12 @@ _COMMA_SPACED = re.compile(r"[+-]?[1-9]\d{0,2}([ \u00a0\u202f'\u2019]\d{3})+(,\d
 """The same forms with a decimal comma."""
 _EITHER_WAY = re.compile(r"[+-]?[1-9]\d{0,2},\d{3}")
 """A thousand and more, or decimals after a comma: such a text alone does not tell."""
+GROUP = 1000
 FLOAT_DIGITS = 15
 """Whole numbers of so many digits are all different as float64; from 2**53 on, some are not."""
 _TRAILING_MINUS = re.compile(r"[\d.,]*[.,]\d{2,3}-")
 """As SAP writes: "5.20-". Without decimals it could be a grade or a range."""
+_POINTS = re.compile(r"([+-]?([1-9]\d{0,2}(\.\d{3})?|0))?")
 _INFINITE = {
     "inf": float("inf"),
     "+inf": float("inf"),
@@ -35,7 +39,7 @@ _INFINITE = {
     "infinity": float("inf"),
     "-infinity": float("-inf"),
 }
-_CURRENCY = "$€£¥₹"
+_CURRENCY = "$€£¥\uffe5₹"
 _SIMPLE_PLAIN = rf"^[+-]?[{_CURRENCY}]?\d+\.?\d*([eE][+-]?\d+)?(%|[{_CURRENCY}])?$"
 _SIMPLE = rf"^[+-]?[{_CURRENCY}]?(\d+\.?\d*([eE][+-]?\d+)?|[1-9]\d{{0,2}}(,\d{{3}})+(\.\d+)?)(%|[{_CURRENCY}])?$"
 """What Arrow can read after some signs are taken off, and `parse_number` reads alike."""
@@ -117,6 +121,8 @@ class DecimalSign:
     """One with a comma before three digits, which could be either: "1,234"."""
     more_commas: bool = False
     """Whether there are more of the first than of the second."""
+    grouped: bool = False
+    """Whether the first is one such as "1.230", and numbers below 1,000 have no point: no decimals are written like that."""
 
     @property
     def decimal_comma(self) -> bool | None:
@@ -137,6 +143,8 @@ class DecimalSign:
                 f"some numbers have a decimal comma ({self.comma!r}), others a decimal point ({self.point!r}): "
                 f"the {'comma' if self.more_commas else 'point'} is taken, as in most; write all of them alike"
             )
+        if self.grouped:
+            return f"the point in {self.comma!r} is taken to group thousands, as numbers below 1,000 have none"
         if self.is_open:
             return f"the comma in {self.open!r} is taken to group thousands, as no value tells; if not, write a point"
         return ""
@@ -148,6 +156,7 @@ NO_SIGN = DecimalSign()
 def find_decimal_sign(texts: Iterable[str]) -> DecimalSign:
     """What some stripped texts tell about the decimal sign of their column."""
     comma, point, either = [], [], ""
+    by_points, small, large = "", False, False
     for text in texts:
         with_comma, with_point = parse_number(text, decimal_comma=True), parse_number(text)
         if with_comma is None and with_point is not None:
@@ -156,9 +165,23 @@ def find_decimal_sign(texts: Iterable[str]) -> DecimalSign:
             comma.append(text)
         elif with_comma != with_point and not either and parse_number(text, decimal_comma=None) is None:
             either = text
+        elif with_comma is not None and with_point is not None and not either:
+            if with_comma == with_point:
+                small, large = small or abs(with_point) < GROUP, large or abs(with_point) >= GROUP
+            elif with_comma % 10 == 0:
+                by_points = by_points or text
+    if by_points and small and not (large or comma or point or either):
+        return DecimalSign(comma=by_points, more_commas=True, grouped=True)
     return DecimalSign(
         comma=comma[0] if comma else "",
         point=point[0] if point else "",
         open=either,
         more_commas=len(comma) > len(point),
     )
+
+
+def are_grouped(cells: Iterable[str]) -> bool:
+    """Whether the points of plain numbers group thousands, by those numbers alone: "950", "1.230"."""
+    known = [cell.strip() for cell in cells]
+    known = [cell for cell in known if cell not in MISSING_TOKENS]
+    return bool(known) and all(map(_POINTS.fullmatch, known)) and find_decimal_sign(known).grouped

@@ -112,22 +112,30 @@ def _example(labels: Labels) -> str:
     return f"values such as {texts[0] if texts else next(iter(labels.counts))!r}"
 
 
-def refuse_moments(name: str, labels: Labels) -> None:
-    """Dates and times written as text: each would become a class, though they are a quantity or no target at all."""
+def refuse_quantities(name: str, labels: Labels) -> None:
+    """Dates, times and numbers with a unit, written as text: each would become a class, though they are a quantity or no target at all."""
     texts = [label.strip() for label in labels.counts if isinstance(label, str)]
     if labels.kind != "text" or labels.numeric or len(texts) < MOMENTS_AT_LEAST:
         return
     import numpy as np
     import pyarrow as pa
 
-    from automl.data.clock import parse_clock
+    from automl.data.clock import are_worded, parse_clock
     from automl.data.dates import find_formats, looks_like_dates
+    from automl.data.numbers_as_text import find_decimal_sign
+    from automl.data.units import find_unit, parse_with_unit, without_unit
 
     some = pa.array(texts[:1000])
-    if np.isfinite(parse_clock(some)).mean() > MOMENTS_SHARE:
+    unit = find_unit(texts[:1000]) if len(texts) > MOST_INTEGER_CLASSES else None
+    if np.isfinite(parse_clock(some, words=are_worded(some))).mean() > MOMENTS_SHARE:
         what, number = "times", "minutes"
     elif looks_like_dates(texts) and find_formats(some)[1] > MOMENTS_SHARE:
         what, number = "dates", "days from a fixed day"
+    elif unit is not None:
+        comma = find_decimal_sign(without_unit(some, unit).to_pylist()).decimal_comma
+        if np.isfinite(parse_with_unit(some, unit, comma)).mean() <= MOMENTS_SHARE:
+            return
+        what, number = "numbers with a unit", "the number without it"
     else:
         return
     raise DataError(

@@ -11,7 +11,7 @@ from unicodedata import normalize
 
 from automl.data.decimal_sign import has_decimal_comma, sign_finding
 from automl.data.numbers_as_text import exact_number, parse_number
-from automl.data.problem_type import decide_problem_type, refuse_moments
+from automl.data.problem_type import decide_problem_type, refuse_quantities
 from automl.data.records import MISSING_TOKENS, Finding
 from automl.data.spellings import plain_spelling, spell, spelling_findings
 from automl.data.target_labels import (
@@ -146,7 +146,7 @@ def fit_target(
         labels = read_labels(column, beside=True)
     _refuse_unusable(name, labels)
     if task is None:
-        refuse_moments(name, labels)
+        refuse_quantities(name, labels)
     problem_type, why = decide_problem_type(name, labels, task, metric)
     findings = [*_missing_finding(name, labels), *sign_finding(name, labels.sign)]
     coding = TargetCoding(

@@ -106,10 +106,11 @@ def _text_moments(values: Any, name: str, asked: str, others: Sequence[str]) -> 
     from automl.data.dates import find_formats, parse_dates
 
     texts = pa.array(distinct(values)[0], pa.string())
-    formats, undecided = settle(texts, find_formats(texts)[0])
+    found = find_formats(texts)[0]
+    formats, undecided = settle(texts, found)
     wanted = next((order for order in ORDERS if asked.endswith(f":{order}")), order_of(others) if undecided else None)
     if wanted is not None:
-        formats, undecided = with_order(formats, wanted), False
+        formats, undecided = with_order(found if asked.endswith(wanted) else formats, wanted), False
     order = order_of(formats)
     note = f"; {order_finding(name, order, texts[0].as_py()).message}" if undecided and order else ""
     seconds, wrong = parse_dates(values, formats)

@@ -7,6 +7,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from automl.data.numbers_as_text import parse_number, parse_numbers
+from automl.data.records import Finding
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 _CURRENCIES = (
     "aed ars aud bgn brl cad chf clp cny cop czk dkk egp eur gbp hkd huf idr ils inr isk jpy krw kzt mad mxn myr ngn "
     "nok nzd pen php pkr pln qar ron rmb rsd rub sar sek sgd thb try twd uah usd uyu vnd zar "
-    "kr kr. rs rs. rp fr. sfr sfr. zł kč ft lei лв r$ us$ a$ c$ nz$ s$ hk$ nt$ mx$ ₽ ₩ ₺ ₫ ₴ ₪ ฿ ₦ ₱ ₸ ₡ ₲ ₵ ৳ $ € £ ¥ ₹"
+    "kr kr. rs rs. rp fr. sfr sfr. zł kč ft lei лв r$ us$ a$ c$ nz$ s$ hk$ nt$ mx$ ₽ ₩ ₺ ₫ ₴ ₪ ฿ ₦ ₱ ₸ ₡ ₲ ₵ ৳ $ € £ ¥ \uffe5 ₹"
 )
 CURRENCIES = frozenset(_CURRENCIES.split())
 """In lower case. Of all words before a number these alone make it a quantity: "Room 12" is a name."""
@@ -27,17 +28,30 @@ _UNITS = (
     "ft2 ft² ft3 sqm sqft ha ml ML cl dl l L gal h hr hrs min mins s sec secs ms ns d yr yrs y °C °F ° ℃ ℉ % ‰ kWh MWh Wh "
     "kW MW W V mV mA kV Ah mAh Hz kHz MHz GHz KB kB MB GB TB Kb Mb Gb Mbps Gbps hp HP PS bhp cc CC kmpl mpg MPG km/h kmh "
     "kph mph m/s rpm Nm Pa hPa kPa bar psi kcal cal kJ J dB px pt pts mm/h kg/m2 kg/m² kg/m3 g/cm3 km/kg l/100km ppm ppb "
-    "USD EUR GBP CHF SEK NOK DKK PLN CZK HUF kr zł Kč Ft"
+    "USD EUR GBP CHF SEK NOK DKK PLN CZK HUF kr zł Kč Ft cr Cr"
 )
 UNITS = frozenset(_UNITS.split())
 """What may follow a number without a blank; with one, any single word may."""
 SCALES = {
-    "k": 1e3, "thousand": 1e3, "lakh": 1e5, "m": 1e6, "mn": 1e6, "mio": 1e6, "million": 1e6, "crore": 1e7,
-    "b": 1e9, "bn": 1e9, "mrd": 1e9, "billion": 1e9,
+    "k": 1e3, "thousand": 1e3, "thousands": 1e3, "lac": 1e5, "lacs": 1e5, "lakh": 1e5, "lakhs": 1e5,
+    "m": 1e6, "mn": 1e6, "mio": 1e6, "million": 1e6, "millions": 1e6, "cr": 1e7, "crore": 1e7, "crores": 1e7,
+    "b": 1e9, "bn": 1e9, "mrd": 1e9, "billion": 1e9, "billions": 1e9, "tn": 1e12, "trillion": 1e12, "trillions": 1e12,
+    "\u5343": 1e3, "\u4e07": 1e4, "\u842c": 1e4, "\u4ebf": 1e8, "\u5104": 1e8,
 }  # fmt: skip
 """In lower case, without full stop."""
-_UNSURE = frozenset({"m", "b"})
-"""Metres, a flat 3b: millions and billions only beside others."""
+_YUAN_AND_YEN = ("\u5143", "\u5186")
+_FACTORS = SCALES | {
+    scale + money: factor
+    for scale, factor in [("", 1.0), *SCALES.items()]
+    for money in _YUAN_AND_YEN
+    if not scale.isascii() or not scale
+}
+"""With the currencies that stand right behind a scale: 5 and 50,000 yuan may stand in one column."""
+_FACTOR_WORDS = "|".join(sorted(_FACTORS, key=len, reverse=True))
+_UNSURE = frozenset({"m", "b", "cr", *_YUAN_AND_YEN})
+"""Metres, a flat 3b, credits: millions and billions only beside others, or with a currency."""
+_MONEY_LAST = re.compile(r"[^\W\d_]\.?(\s?[€$£¥\uffe5₹])$")
+"""A currency after a scale, as in "1,5 Mio. €"."""
 _BLANK = r"[\s\x{00a0}\x{202f}]"
 _FORM = re.compile(
     r"[+\-\u2212]?\s?(?P<before>[^\d\s+\-\u2212.,()'][^\d\s+\-\u2212,()]{0,3})?(?P<gap>\s?)[+\-\u2212]?"
@@ -45,7 +59,9 @@ _FORM = re.compile(
 )
 _COUNTER = re.compile("[\u3400-\u9fff]{1,2}")
 """Chinese and Japanese words for what is counted, which stand without a blank."""
-_NOT_BARE = r"[%$€£¥₹]"
+SIGNS = ("$", "€", "£", "¥", "₹")
+"""Currencies that are read wherever they stand."""
+_NOT_BARE = r"[%$€£¥\x{ffe5}₹]"
 _CODE = re.compile(r"0\d+")
 _SHARE = 0.8
 LONGEST = 60
@@ -85,11 +101,14 @@ def find_unit(some: Iterable[str]) -> dict[str, Any] | None:
 
 def _parts(text: str) -> tuple[str, str] | None:
     """Currency before and unit after a number; None where there is anything else."""
-    form = _FORM.fullmatch(text)
+    last = _MONEY_LAST.search(text)
+    form = _FORM.fullmatch(text if last is None else text[: last.start(1)])
     if form is None or _CODE.fullmatch(form["number"]):
         return None
     before, after = form["before"] or "", form["after"] or ""
-    scale = _folded(after).casefold() in SCALES
+    scale = _folded(after).casefold() in _FACTORS
+    if last is not None:
+        return None if before or not scale else (last[1].strip(), after)
     if before and (not _is_currency(before, bool(form["gap"])) or (after and not scale)):
         return None
     is_word = bool(form["blank"]) and not any(char.isdigit() for char in after)
@@ -117,10 +136,9 @@ def _folded(word: str) -> str:
 
 def _scaled(kinds: Mapping[tuple[str, str], int], worded: int) -> list[str] | None:
     """Currencies before numbers that are scaled by what follows; None where they are not."""
-    scales = {key: count for key, count in kinds.items() if key[1].casefold() in SCALES or not key[1]}
-    after = {key[1] for key in scales} - {""}
+    scales = {key: count for key, count in kinds.items() if key[1].casefold() in _FACTORS or not key[1]}
     before = {key[0] for key in scales} - {""}
-    sure = {one for one in after if one not in _UNSURE and one != "B"}
+    sure = [key for key in scales if key[1] and (key[0] or key[1] == "M" or key[1].casefold() not in _UNSURE)]
     if not sure or len(before) > 1 or sum(scales.values()) < _SHARE * worded:
         return None
     return sorted(before)
@@ -134,12 +152,22 @@ def without_unit(texts: pa.Array, unit: Mapping[str, Any]) -> pa.Array:
         words = "|".join(map(re.escape, unit["before"]))
         texts = pc.replace_substring_regex(texts, rf"(?i)^([+\-\x{{2212}}]?){_BLANK}?(?:{words}){_BLANK}?", r"\1")
     if unit["scaled"]:
-        words = "|".join(sorted(SCALES, key=len, reverse=True))
-        return pc.replace_substring_regex(texts, rf"(?i)(\d){_BLANK}?(?:{words})\.?$", r"\1")
+        return pc.replace_substring_regex(
+            _without_money(texts, unit), rf"(?i)(\d){_BLANK}?(?:{_FACTOR_WORDS})\.?$", r"\1"
+        )
     if unit["after"]:
         found = "|".join(map(re.escape, sorted({*unit["after"], *_numbers_of(unit["after"])}, key=len, reverse=True)))
         texts = pc.replace_substring_regex(texts, rf"(\d\.?){_BLANK}?(?:{found})$", r"\1")
     return texts
+
+
+def _without_money(texts: pa.Array, unit: Mapping[str, Any]) -> pa.Array:
+    """Texts without the currency of a scaled column at their end."""
+    import pyarrow.compute as pc
+
+    if not unit["before"]:
+        return texts
+    return pc.replace_substring_regex(texts, rf"(?i){_BLANK}?(?:{'|'.join(map(re.escape, unit['before']))})$", "")
 
 
 def _numbers_of(words: Iterable[str]) -> set[str]:
@@ -158,6 +186,25 @@ def parse_with_unit(texts: pa.Array, unit: Mapping[str, Any], decimal_comma: boo
     found[other.astype(bool)] = np.nan  # "5 %" is no weight
     if not unit["scaled"]:
         return found
-    parts = pc.extract_regex(texts, rf"(?i)\d{_BLANK}?(?P<scale>[a-z]+)\.?$")
+    parts = pc.extract_regex(_without_money(texts, unit), rf"(?i)\d{_BLANK}?(?P<scale>{_FACTOR_WORDS})\.?$")
     scales = pc.utf8_lower(pc.struct_field(parts, "scale")).fill_null("").to_pylist()
-    return np.asarray(found * np.array([SCALES.get(scale, 1.0) for scale in scales]))
+    return np.asarray(found * np.array([_FACTORS.get(scale, 1.0) for scale in scales]))
+
+
+def mixed_currencies(name: str, texts: pa.Array, counts: NDArray[np.int64], read: NDArray[np.bool_]) -> list[Finding]:
+    """A warning where numbers that were `read` have several currencies: 5 € are not what $5 are."""
+    import pyarrow.compute as pc
+
+    found = {}
+    for sign in SIGNS:
+        there = pc.match_substring(texts, sign).to_numpy(zero_copy_only=False).astype(bool) & read
+        if there.any():
+            found[sign] = int(counts[there].sum())
+    if len(found) < 2:
+        return []
+    shown = ", ".join(f"{sign} ({count:,} rows)" for sign, count in sorted(found.items(), key=lambda one: -one[1]))
+    message = (
+        f"column {name!r}: numbers have several currencies, {shown}; all are read as they are written: give the currency a "
+        "column of its own, or write all in one"
+    )
+    return [Finding(level="warning", code="mixed-currencies", column=name, message=message)]

@@ -48,7 +48,8 @@ def to_numbers(values: Any, params: Mapping[str, Any]) -> tuple[NDArray[np.float
     if pa.types.is_string(values.type):
         marks: Sequence[str] = params.get("marks", ())
         if params.get("clock"):
-            return _read_texts(values, lambda texts: parse_clock(texts, days_alone=True), marks)
+            manner = {name: bool(params.get(name)) for name in ("minutes", "words")}
+            return _read_texts(values, lambda texts: parse_clock(texts, days_alone=True, **manner), marks)
         comma: bool | None = params.get("decimal_comma")
         unit = params.get("unit")
         if unit is not None:

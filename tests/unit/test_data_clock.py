@@ -246,3 +246,73 @@ def test_years_of_two_digits(text, form, day):
     (found,) = parse_with(pa.array([text]), [form])
 
     assert found == pytest.approx(np.nan if day is None else float(np.datetime64(day, "s").astype(int)), nan_ok=True)
+
+
+def lengths(hours, most):
+    """Minutes and seconds up to `most` minutes, and every tenth text with hours."""
+    short = [f"{place * 7 % most}:{place * 13 % 60:02}" for place in range(200)]
+    return [f"{hours}:{text.zfill(5)}" if place % 10 == 0 else text for place, text in enumerate(short)]
+
+
+@pytest.mark.parametrize("asked", [{}, {"t": "number"}])
+def test_minutes_and_seconds_beside_hours(asked):
+    """As lengths of films: "59:30" is no two days and more."""
+    schema, findings, _ = fitted({"t": lengths(1, 60), "z": np.arange(200) / 3}, **asked)
+    data, _ = schema.encode(read_table({"t": ["59:30", "1:00:30", "3:05"], "z": [0.0, 0, 0]}).table)
+
+    assert [3570.0, 3630.0, 185.0] == data.numbers[:, 0].tolist()
+    (told,) = [one for one in findings if one.code == "mixed-times"]
+    assert "read as minutes and seconds, as some have more than 23" in told.message
+    assert asked or "durations, such as" in schema.columns[0].reason
+
+
+def test_times_of_two_and_three_parts_that_could_be_either():
+    _, findings, _ = fitted({"t": lengths(1, 20), "z": np.arange(200) / 3})
+
+    (told,) = [one for one in findings if one.code == "mixed-times"]
+    assert ("warning", True) == (told.level, "hours and minutes, though nothing says so" in told.message)
+
+
+@pytest.mark.parametrize("texts", [["36:15", "9:05"], ["36:15:00", "9:05:00"]])
+def test_times_of_as_many_parts_are_hours(texts):
+    _, findings, _ = fitted({"t": [f"{place % 50}{text[2:]}" for place in range(50) for text in texts[:1]]})
+
+    assert not [one for one in findings if one.code == "mixed-times"]
+
+
+def test_days_written_as_digits_may_be_asked_for_among_texts():
+    days = ["unknown", *(f"2019{1 + place % 12:02}{1 + place % 28:02}" for place in range(100))]
+    schema, _, table = fitted({"when": days}, when="date")
+
+    assert ["%Y%m%d"] == schema.columns[0].params["formats"]
+    assert 2 == schema.encode(table)[0].numbers[1:3, schema.layout.numbers.index("when month")][1]
+
+
+@pytest.mark.parametrize("asked", [{}, {"t": "number"}])
+@pytest.mark.parametrize(
+    ("long", "short"),
+    [
+        ("{}h {}m", "{}m"),
+        ("{} h {} min", "{} min"),
+        ("{} hrs {} mins", "{} min"),
+        ("PT{}H{}M", "PT{}M"),
+        ("{}h{}m", "{}m"),
+    ],
+)
+def test_durations_in_words(long, short, asked):
+    """As flights and films have them; the same in a single row."""
+    texts = [long.format(1 + place % 30, place % 60) if place % 4 else short.format(place % 60) for place in range(200)]
+    schema, findings, table = fitted({"t": texts, "z": np.arange(200) / 3}, **asked)
+    data, _ = schema.encode(table)
+    one, noticed = schema.encode(read_table({"t": [short.format(50)], "z": [0.0]}).table)
+
+    assert ("number", []) == (schema.columns[0].kind, [one.code for one in findings])
+    assert [0.0, 2 * 3600 + 60.0] == data.numbers[:2, 0].tolist()
+    assert ([3000.0], ()) == (one.numbers[:, 0].tolist(), noticed)
+
+
+@pytest.mark.parametrize("form", ["{}m", "{}h", "{} min", "{}d", "{} s"])
+def test_one_part_in_words_is_a_unit(form):
+    schema, _, _ = fitted({"t": [form.format(place) for place in range(100)], "z": np.arange(100) / 3})
+
+    assert "clock" not in schema.columns[0].params

@@ -2,6 +2,7 @@
 
 import dataclasses
 import datetime as dt
+import io
 
 import numpy as np
 import pandas as pd
@@ -11,10 +12,13 @@ import pytest
 from automl.data.dates import (
     FORMATS,
     PARTS,
+    YEAR_FIRST,
+    arrow_seconds,
     date_parts,
     days_there,
     fallback_formats,
     find_formats,
+    looks_like_dates,
     parse_with,
     varying_parts,
 )
@@ -396,3 +400,82 @@ def test_codes_of_eight_digits_between_words_are_no_dates():
     values = ["unknown" if place % 3 else day.strftime("%Y%m%d") for place, day in enumerate(DAYS)]
 
     assert "date" != fit(values)[0].columns[0].kind
+
+
+@pytest.mark.parametrize(
+    ("text", "moment"),
+    [
+        ("3/15/2020, 4:05:06 PM", "2020-03-15T16:05:06"),
+        ("15/03/2020, 16:05:06", "2020-03-15T16:05:06"),
+        ("15.3.2020, 16:05", "2020-03-15T16:05"),
+        ("15. 3. 2020", "2020-03-15"),
+        ("2020. 03. 15.", "2020-03-15"),
+        ("Sept. 15, 2020", "2020-09-15"),
+        ("Sept 15, 2020", "2020-09-15"),
+        ("15th March 2020", "2020-03-15"),
+        ("March 3rd, 2020", "2020-03-03"),
+        ("15 Mar 20", "2020-03-15"),
+        ("Mar 15, 20", "2020-03-15"),
+        ("15MAR2020", "2020-03-15"),
+        ("01MAR20", "2020-03-01"),
+        ("15MAR2020:16:05:06", "2020-03-15T16:05:06"),
+        ("2020-Mar-15", "2020-03-15"),
+        ("2020/03/15 4:05 PM", "2020-03-15T16:05"),
+        ("2020-03-15 16", "2020-03-15T16"),
+        ("2020-03-15T16", "2020-03-15T16"),
+        ("2020年3月", "2020-03-01"),
+        ("2020年3月5日16時5分", "2020-03-05T16:05"),
+        ("2020年3月5日 16时05分06秒", "2020-03-05T16:05:06"),
+        ("0001-01-01", "0001-01-01"),
+        ("0001-01-01 00:00:00", "0001-01-01"),
+    ],
+)
+def test_what_people_and_programs_write(text, moment):
+    formats, share = find_formats(pa.array([text]))
+
+    assert 1.0 == share
+    assert [float(np.datetime64(moment, "s").astype(int))] == seconds([text], formats).tolist()
+    assert looks_like_dates([text])
+
+
+@pytest.mark.parametrize(
+    "text", ["2020-03-15 16", "2020-03-15T16", "0001-01-01", "2020-03-15 16:05Z", "0900-01-01 10:00"]
+)
+def test_a_file_and_a_frame_have_the_same_moments(text):
+    """A file's reader takes ISO dates by itself, a frame's texts are read here."""
+    of_file = read_table(io.StringIO(f"x,z\n{text},1\n")).table.column("x")
+
+    assert pa.types.is_temporal(of_file.type)
+    assert arrow_seconds(of_file).tolist() == seconds([text], fallback_formats([])).tolist()
+
+
+EVERY_OTHER_DAY = [dt.date(2018, 12, 20) + dt.timedelta(days=place) for place in range(0, 400, 2)]
+
+
+@pytest.mark.parametrize(
+    "form", ["%y/%m/%d", "%y-%m-%d", "%y.%m.%d", "%y/%m/%d 10:30", "%d/%m/%y", "%d.%m.%y", "%m/%d/%y"]
+)
+def test_years_of_two_digits_stand_where_numbers_hardly_change(form):
+    """Read with the day first, days of 2019 would be those of the years 2001 to 2031."""
+    schema, findings = fit_schema(
+        read_table({"x": [day.strftime(form) for day in EVERY_OTHER_DAY]}), Roles(target=None)
+    )
+    data, _ = schema.encode(read_table({"x": [dt.date(2019, 3, 2).strftime(form)]}).table)
+    parts = dict(zip(schema.layout.numbers, data.numbers[0].tolist(), strict=True))
+
+    assert (2019, 3, 2) == tuple(parts[f"x {part}"] for part in ("year", "month", "day"))
+    assert form.startswith("%y") == ("year-first" in [one.code for one in findings])
+
+
+def test_years_that_are_no_days_and_the_users_word_go_before():
+    first_of_month = [f"01/{1 + place % 12:02}/{1 + place % 24:02}" for place in range(300)]
+    first_of_month.append("02/01/05")
+    days = [day.strftime("%y/%m/%d") for day in EVERY_OTHER_DAY]
+    for texts, columns in ((first_of_month, {}), (days, {"x": "date:dayfirst"})):
+        schema, _ = fit_schema(read_table({"x": texts}), Roles(target=None, columns=columns))
+
+        assert not set(YEAR_FIRST) & set(schema.columns[0].params["formats"])
+    assert np.isnan(seconds(["32/01/05"], fallback_formats(["%d/%m/%Y"]))).all()
+    assert (
+        seconds(["2019-10-08"], ["%Y-%m-%d"]).tolist() == seconds(["19-10-08"], fallback_formats(["%y/%m/%d"])).tolist()
+    )

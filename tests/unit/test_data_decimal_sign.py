@@ -183,3 +183,53 @@ def test_a_column_with_and_without_percent_signs_has_a_warning(values, told):
     _, findings, _ = fitted({"x": values * 20, "z": list(range(60))})
 
     assert told == (("mixed-percent", "x") in findings)
+
+
+GROUPED = [f"{place * 37 % 19_990:,}".replace(",", ".") for place in range(7, 300)]
+
+
+@pytest.mark.parametrize("form", ["{}", "{} €", "{} km", "-{}"])
+def test_points_that_group_thousands_beside_numbers_below_one_thousand(form):
+    """Read as 1.23, thousands would be less than 950."""
+    schema, findings, _ = fitted({"x": [form.format(text) for text in GROUPED]})
+    sign = -1 if form[0] == "-" else 1
+
+    assert ("grouped-thousands", "x") in findings
+    assert [sign * 950.0] == numbers_of(schema, {"x": form.format("950")})[0]
+    assert [sign * 1230.0] == numbers_of(schema, {"x": form.format("1.230")})[0]
+
+
+@pytest.mark.parametrize(
+    ("texts", "comma"),
+    [
+        (["950", "1.230"], True),
+        (["950", "1.234"], None),
+        (["1.230", "2.340"], None),
+        (["950", "1.230", "1.5"], False),
+        (["950", "1.230", "0.500"], False),
+        (["950", "1.230", "1234"], None),
+    ],
+)
+def test_only_a_last_zero_beside_small_numbers_tells_of_groups(texts, comma):
+    assert comma is find_decimal_sign(texts).decimal_comma
+
+
+@pytest.mark.parametrize("separator", [";", "\t", ","])
+def test_a_file_with_groups_of_thousands_is_read_so_or_told(separator, tmp_path):
+    path = tmp_path / "table.csv"
+    path.write_text(separator.join("xz") + "\n" + "".join(f"{text}{separator}{len(text)}\n" for text in GROUPED))
+    schema, findings, raw = fitted(path)
+    first = schema.encode(raw.table)[0].numbers[[0, 250], 0] + schema.columns[0].params["centre"]
+
+    assert (("points-as-decimals", "x") in findings) == (separator == ",")
+    assert [GROUPED[0], GROUPED[250]] == ["259", "9.509"]
+    assert pytest.approx([259, 9.509 if separator == "," else 9509]) == first.tolist()
+
+
+def test_files_with_decimal_points_stay_as_they_are(tmp_path):
+    path = tmp_path / "table.csv"
+    path.write_text("x;y\n" + "".join(f"{text};{place}.5\n" for place, text in enumerate(GROUPED)))
+    _, findings, raw = fitted(path)
+
+    assert 9.509 == raw.table.column("x")[250].as_py()
+    assert ("points-as-decimals", "x") in findings

@@ -337,3 +337,36 @@ def test_one_leading_zero_makes_codes_and_is_told():
     assert "category" == schema.columns[0].kind
     assert [("leading-zeros", 1)] == [(one.code, one.count) for one in findings]
     assert "--column zip=number" in findings[0].message
+
+
+@pytest.mark.parametrize("others", [["V27"], ["12345-6789"], ["E909", "V58", "?"]])
+def test_few_other_texts_leave_codes_with_leading_zeros_codes(others):
+    codes = [f"{place % 90:03}" for place in range(2000)]
+    column, (finding,) = column_of([*codes, *others * 20])
+
+    assert ("category", "leading-zeros") == (column.kind, finding.code)
+    assert {"008", others[0]} <= set(column.params["levels"])
+
+
+def test_fractions_with_leading_zeros_are_no_codes():
+    assert "number" == kind_of([f"{place % 90:03}" + (".5" if place % 40 == 0 else "") for place in range(2000)])
+
+
+@pytest.mark.parametrize(
+    ("form", "kind"),
+    [
+        ("{}", "number"),
+        ("2020-03-{:02}", "date"),
+    ],
+)
+def test_rare_texts_that_all_differ_do_not_make_a_category(form, kind):
+    """Remarks in one row of thirty are more different texts than there are numbers."""
+    texts = [f"see note {place}" if place % 30 == 0 else form.format(1 + place % 28) for place in range(3000)]
+    column, findings = column_of(texts)
+
+    assert kind == column.kind
+    assert 100 in [finding.count for finding in findings]
+
+
+def test_few_numbers_beside_rare_texts_stay_levels():
+    assert "category" == kind_of([f"see note {place}" if place % 30 == 0 else str(place % 7) for place in range(3000)])

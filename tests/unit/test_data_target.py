@@ -421,3 +421,27 @@ def test_values_that_are_one_float_are_told_before_training():
         fit_target(
             pa.chunked_array([[2**60 + number for number in range(50)]]), name="y", task="regression", metric=None
         )
+
+
+@pytest.mark.parametrize(
+    ("form", "what"),
+    [
+        ("{} kg", "numbers with a unit"),
+        ("${}.5B", "numbers with a unit"),
+        ("{},5 Mio. €", "numbers with a unit"),
+        ("{}h 5m", "times"),
+    ],
+)
+def test_a_quantity_in_words_is_no_class(form, what):
+    """Each weight would be a class of its own."""
+    texts = [form.format(place % 40) for place in range(400)]
+
+    with pytest.raises(
+        DataError, match=rf"target 'y' holds {what}, such as .*--task classification if they are classes"
+    ):
+        fit(texts)
+    assert "multiclass" == fit(texts, task="classification")[0].problem_type
+
+
+def test_few_sizes_with_a_unit_are_classes():
+    assert "multiclass" == fit(["250 ml", "500 ml", "750 ml"] * 100)[0].problem_type

@@ -179,3 +179,71 @@ def test_no_texts_have_no_unit():
     assert find_unit([]) is None
     assert find_unit(["1", "2.5"]) is None
     assert find_unit(["5 kg" * 30]) is None
+
+
+@pytest.mark.parametrize(
+    ("texts", "later", "numbers"),
+    [
+        ([f"{place}.5万" if place % 2 else f"{place}000" for place in PLACES], ["30.5万", "5000"], [305e3, 5e3]),
+        (
+            [f"{place}.5万元" if place % 2 else f"{place}000元" for place in PLACES],
+            ["3万元", "5元", "2亿元"],
+            [3e4, 5, 2e8],
+        ),
+        ([f"{place} Lac" if place % 3 else f"{place}.5 Cr" for place in PLACES], ["42 Lac", "1.4 Cr"], [42e5, 14e6]),
+        ([f"{place} lakhs" if place % 3 else f"{place} lakh" for place in PLACES], ["3 lakhs", "1 lakh"], [3e5, 1e5]),
+        ([f"${place}.5B" for place in PLACES], ["$2B", "$300M"], [2e9, 3e8]),
+        ([f"£{place}.5{'b' if place % 30 == 7 else 'm'}" for place in PLACES], ["£5m", "£1.5b"], [5e6, 1.5e9]),
+        (
+            [f"{place},5 Mio. €" if place % 3 else f"{place}.000 €" for place in PLACES],
+            ["1,5 Mio. €", "3.000 €"],
+            [1.5e6, 3e3],
+        ),
+        ([f"{place}.5M€" for place in PLACES], ["2M€", "3k€"], [2e6, 3e3]),
+        ([f"\uffe5{place + 1},000" for place in PLACES], ["\uffe57,000"], [7e3]),
+    ],
+)
+def test_every_scale_and_currency_is_counted(texts, later, numbers):
+    """A number without its scale beside plain ones would be wrong in silence."""
+    schema, _ = column_of(texts)
+
+    assert "number" == schema.columns[0].kind
+    assert numbers == pytest.approx(
+        (np.array(numbers_of(schema, later)[0]) + schema.columns[0].params["centre"]).tolist()
+    )
+
+
+@pytest.mark.parametrize("form", ["{}k", "{} kg", "{} pcs"])
+def test_a_unit_of_few_numbers_is_read(form):
+    """Those with a scale are the largest of their column: missing they would be lost."""
+    texts = [form.format(place) if place % 30 == 7 else str(place * 9) for place in PLACES]
+    schema, (finding,) = column_of(texts)
+
+    assert "numbers-with-unit" == finding.code
+    assert "missing" not in finding.message
+    assert [5000.0 if form == "{}k" else 5.0, 7.0] == numbers_of(schema, [form.format(5), "7"])[0]
+
+
+def test_credits_and_yuan_alone_are_units():
+    for unit in ("cr", "元"):
+        schema, _ = column_of([f"{place} {unit}" for place in PLACES])
+
+        assert [7.0, 8.0] == numbers_of(schema, [f"7 {unit}", "8"])[0]
+
+
+@pytest.mark.parametrize("share", [1, 3])
+def test_numbers_with_a_unit_may_be_asked_for(share):
+    texts = [f"{place}.5 kg" if place % share == 0 else f"{place}.5" for place in PLACES]
+    raw = read_table({"x": texts, "z": np.arange(100) / 3})
+    schema, _ = fit_schema(raw, Roles(target=None, columns={"x": "number"}))
+
+    assert [place + 0.5 for place in PLACES] == numbers_of(schema, texts)[0]
+
+
+def test_several_currencies_are_told():
+    _, findings = column_of([f"{'€' if place % 4 else '$'}{place}.5" for place in PLACES])
+
+    (told,) = [one for one in findings if one.code == "mixed-currencies"]
+    assert ("warning", True) == (told.level, "several currencies, € (75 rows), $ (25 rows)" in told.message)
+    for one in ("€{}.5", "{}.5 €"):
+        assert "mixed-currencies" not in [one.code for one in column_of([one.format(place) for place in PLACES])[1]]
