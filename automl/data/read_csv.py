@@ -278,9 +278,9 @@ def _grouped_by_points(table: pa.Table, texts: Collection[int]) -> pa.Table:
     for place, column in enumerate(columns):
         if not pa.types.is_string(column.type) or place in texts:
             continue
-        column = pc.if_else(pc.is_in(column, missing), pa.scalar(None, pa.string()), column)
-        if column.null_count == len(column) or not pc.all(pc.match_substring_regex(column, _GROUPED)).as_py():
+        known = pc.if_else(pc.is_in(column, missing), pa.scalar(None, pa.string()), column)
+        if known.null_count == len(known) or not pc.all(pc.match_substring_regex(known, _GROUPED)).as_py():
             continue
-        plain = pc.replace_substring(pc.replace_substring(pc.utf8_trim_whitespace(column), ".", ""), ",", ".")
+        plain = pc.replace_substring(pc.replace_substring(pc.utf8_trim_whitespace(known), ".", ""), ",", ".")
         columns[place] = pc.cast(plain, pa.float64())
     return pa.Table.from_arrays(columns, table.column_names)
