@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import count
 from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +35,7 @@ def clean_names(names: Sequence[Any], *, dedupe: bool, source: str) -> tuple[lis
         message = f"{len(empty)} {have} no name: called {', '.join(empty[:3])}" + (" ..." if len(empty) > 3 else "")
         findings.append(Finding(level="repair", code="empty-name", count=len(empty), message=message))
     first: dict[str, int] = {}
+    last: dict[str, int] = {}
     for place, name in enumerate(list(clean), start=1):
         if name not in first:
             first[name] = place
@@ -43,7 +45,9 @@ def clean_names(names: Sequence[Any], *, dedupe: bool, source: str) -> tuple[lis
                 f"{source} has two columns called {name!r}, at positions {first[name]} and {place}; "
                 "rename one, or use --dedupe (dedupe=True)"
             )
-        new = free_name(name, taken)
+        numbers = count(last.get(name, 1) + 1)  # from 2 on each time, thousands of one name would take minutes
+        last[name] = next(number for number in numbers if f"{name}.{number}" not in taken)
+        new = free_name(f"{name}.{last[name]}", taken)
         clean[place - 1] = new
         message = f"a second column {name!r} at position {place} is called {new!r}"
         findings.append(Finding(level="repair", code="duplicate-name", column=new, message=message))
@@ -51,9 +55,11 @@ def clean_names(names: Sequence[Any], *, dedupe: bool, source: str) -> tuple[lis
 
 
 def are_positions(names: Sequence[Any], *, polars: bool = False) -> bool:
-    """Whether names are those that frames give to columns without any: 0, 1, 2, ..., of `polars` column_0, column_1, ..."""
+    """Whether names are those that frames give to columns without any: 0, 1, 2, ..., of `polars` column_0, column_1, ...
+    for an array, and from column_1 on for a file without a header.
+    """
     if polars:
-        return list(names) == [f"column_{place}" for place in range(len(names))]
+        return any(list(names) == [f"column_{start + place}" for place in range(len(names))] for start in (0, 1))
     whole = all(isinstance(name, Integral) and not isinstance(name, bool) for name in names)
     return whole and list(names) == list(range(len(names)))
 
