@@ -11,7 +11,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from automl.data.column_faults import refuse_faults
-from automl.data.column_names import NO_NAMES
+from automl.data.column_names import NO_NAMES, free_name
 from automl.data.distinct import Remembered
 from automl.data.records import Finding, Kind, RawTable, TableData, TableLayout
 from automl.errors import DataError, SettingsError
@@ -230,8 +230,6 @@ def _without_name(raw: RawTable) -> frozenset[str]:
 
 def _with_own_names(columns: list[Column], names: list[str]) -> tuple[Column, ...]:
     """Names of derived columns, such as "sold year", that no other column has."""
-    from automl.data.column_names import free_name
-
     taken = set(names)
     found = []
     for column in columns:
