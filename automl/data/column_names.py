@@ -12,6 +12,8 @@ from automl.errors import DataError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import pyarrow as pa
+
 
 NO_NAMES = "no-names"
 """Code of the finding that says that a table came without."""
@@ -52,6 +54,24 @@ def clean_names(names: Sequence[Any], *, dedupe: bool, source: str) -> tuple[lis
         message = f"a second column {name!r} at position {place} is called {new!r}"
         findings.append(Finding(level="repair", code="duplicate-name", column=new, message=message))
     return clean, findings
+
+
+def behind_last_name(table: pa.Table, named: int) -> list[Finding]:
+    """A warning where the cells behind the last of the `named` columns are empty at the start of a table only."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    column = table.column(named)
+    if pa.types.is_string(column.type):
+        column = column.filter(pc.not_equal(pc.utf8_trim_whitespace(column), ""))
+    column = column.drop_null()
+    if not len(column):
+        return []
+    message = (
+        f"{len(column):,} rows hold something behind the last column, such as {str(column[0])!r}, where others end with a "
+        "separator: it is left out; give that column a name, or mend those rows"
+    )
+    return [Finding(level="warning", code="cells-without-name", count=len(column), message=message)]
 
 
 def are_positions(names: Sequence[Any], *, polars: bool = False) -> bool:

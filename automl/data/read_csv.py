@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from automl.data.amount import thin_text
 from automl.data.column_guess import beyond_64_bits, fraction_columns, text_columns
-from automl.data.column_names import clean_names
+from automl.data.column_names import behind_last_name, clean_names
 from automl.data.csv_codes import plain_whole_numbers, with_codes, with_columns
 from automl.data.dialect import SPACES, Dialect, find_dialect
 from automl.data.encoding import UTF8, WIDE_CODINGS, fallback_encoding, to_utf8
@@ -88,12 +88,13 @@ def _read(content: Content, dialect: Dialect, source: str, limit: ReadLimit | No
         if part is not content and dialect.encoding in WIDE_CODINGS:
             part_dialect = replace(dialect, encoding="utf-8")
     part, part_dialect = _converted(part, part_dialect)
-    table = _with_arrow(part, part_dialect, source, fault, open_quote)
-    if table is None:
+    found = _with_arrow(part, part_dialect, source, fault, open_quote)
+    if found is None:
         return None
+    table, unnamed = found
     used = share * thinned
     sampled = [limit.finding(used, unpacked=share)] if limit is not None and used < 1 else []
-    return table, list(dialect.names), [*dialect.findings, *sampled]
+    return table, list(dialect.names), [*dialect.findings, *unnamed, *sampled]
 
 
 def _converted(content: Content, dialect: Dialect) -> tuple[Content, Dialect]:
@@ -109,7 +110,7 @@ def _converted(content: Content, dialect: Dialect) -> tuple[Content, Dialect]:
 
 def _with_arrow(
     content: Content, dialect: Dialect, source: str, fault: Callable[[], str], open_quote: Callable[[], str | None]
-) -> pa.Table | None:
+) -> tuple[pa.Table, list[Finding]] | None:
     """Arrow's table; None when the bytes turn out not to be UTF-8. The functions find what is wrong in the whole."""
     import pyarrow as pa
 
@@ -146,6 +147,8 @@ def _with_arrow(
         return None
     if not table.num_rows:
         raise DataError(f"{source} has a header but 0 rows of data; give a table with data")
+    unnamed = [] if dialect.width == len(names) else behind_last_name(table, len(names))
+    table = table.select(names)
     if quotes:
         if dialect.width == len(dialect.names) and _may_be_open(table, content):
             fault_there = open_quote()
@@ -169,7 +172,7 @@ def _with_arrow(
     table = with_columns(table, {name: plain_whole_numbers(table.column(name)) for name in long})
     table = _empty_as_null(table)
     table = _grouped_by_points(table, dialect.texts) if dialect.decimal == "," else table
-    return with_spellings(table, dialect, windows)
+    return with_spellings(table, dialect, windows), unnamed
 
 
 def _arrow_table(
@@ -181,7 +184,7 @@ def _arrow_table(
     block: int,
     only: list[str] | None = None,
 ) -> pa.Table:
-    """All columns with a name, or `only` some."""
+    """All columns, one without a name behind the others, too, or `only` some."""
     from pyarrow import csv
 
     names = [f"c{place}" for place in range(dialect.width)]
@@ -205,7 +208,7 @@ def _arrow_table(
             strings_can_be_null=False,
             quoted_strings_can_be_null=True,
             decimal_point=dialect.decimal,
-            include_columns=names[: len(dialect.names)] if only is None else only,
+            include_columns=names if only is None else only,
             true_values=["true", "True", "TRUE"],
             false_values=["false", "False", "FALSE"],
         ),

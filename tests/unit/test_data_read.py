@@ -200,6 +200,18 @@ def test_thousands_of_columns_of_one_name_are_renamed_at_once():
     assert len(found) == 9_999
 
 
+@pytest.mark.parametrize("header", ["a,b", "a,b,"])
+def test_what_stands_behind_the_last_column_further_down_is_told(write, header):
+    rows = "1,2,\n" * 60_000
+    raw = read_table(write(f"{header}\n{rows}3,4,late\n5,6,7\n{rows}"))
+    told = next(finding for finding in raw.findings if finding.code == "cells-without-name")
+
+    assert ["a", "b"] == raw.table.column_names
+    assert 2 == told.count
+    assert "2 rows hold something behind the last column, such as 'late'" in told.message
+    assert "cells-without-name" not in codes(read_table(write(f"{header}\n{rows}1,2, \n")))
+
+
 def test_dedupe_renames(write):
     raw = read_table(write("x,y,x,x.2,x\n1,2,3,4,5\n"), dedupe=True)
 
