@@ -150,15 +150,12 @@ def _with_arrow(
     unnamed = [] if dialect.width == len(names) else behind_last_name(table, len(names))
     table = table.select(names)
     if quotes:
-        if dialect.width == len(dialect.names) and _may_be_open(table, content):
-            fault_there = open_quote()
-            if fault_there is not None:
-                raise DataError(fault_there)
         from automl.data.read_faults import swallowed_rows
 
-        swallowed = swallowed_rows(table, dialect, source)
-        if swallowed is not None:
-            raise DataError(swallowed)
+        may_be_open = dialect.width == len(names) and _may_be_open(table, content)
+        told = (open_quote() if may_be_open else None) or swallowed_rows(table, dialect, source)
+        if told is not None:
+            raise DataError(told)
 
     def as_text(columns: list[str]) -> pa.Table:
         more = dict.fromkeys(columns, pa.string())
