@@ -23,7 +23,9 @@ DEPTH = 4
 """How deep archives inside archives are opened."""
 LOOKED_BYTES = 16 * 2**20
 """So much of a file is looked at: a forest's arrays may be larger than the memory left."""
-UNREADABLE = (RuntimeError, OSError, EOFError, zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError)
+UNREADABLE = (
+    RuntimeError, OSError, EOFError, ValueError, zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError
+)  # fmt: skip
 """What the readers of archives raise."""
 FIRST_OPCODES = 3
 """Valid opcodes after the protocol byte by which a pickle is told from other binary files: joblib puts raw
@@ -108,9 +110,9 @@ def _members(stream: IO[bytes], content: bytes) -> Iterator[tuple[str, IO[bytes]
     """What is packed inside a file that begins with `content`, with a name for each. A file may be of several kinds."""
     if (archive := _opened_zip(stream)) is not None:
         with archive:
-            for member in archive.namelist():
+            for member in archive.infolist():  # not by name: two of one name may differ
                 with archive.open(member) as inner:
-                    yield member, inner
+                    yield member.filename, inner
     for name, head, unpack in (
         ("gzip", b"\x1f\x8b", partial(zlib.decompressobj, wbits=zlib.MAX_WBITS + 16)),
         ("zlib", b"\x78", zlib.decompressobj),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import count
 from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,8 @@ from automl.errors import DataError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    import pyarrow as pa
 
 
 NO_NAMES = "no-names"
@@ -34,6 +37,7 @@ def clean_names(names: Sequence[Any], *, dedupe: bool, source: str) -> tuple[lis
         message = f"{len(empty)} {have} no name: called {', '.join(empty[:3])}" + (" ..." if len(empty) > 3 else "")
         findings.append(Finding(level="repair", code="empty-name", count=len(empty), message=message))
     first: dict[str, int] = {}
+    last: dict[str, int] = {}
     for place, name in enumerate(list(clean), start=1):
         if name not in first:
             first[name] = place
@@ -43,17 +47,39 @@ def clean_names(names: Sequence[Any], *, dedupe: bool, source: str) -> tuple[lis
                 f"{source} has two columns called {name!r}, at positions {first[name]} and {place}; "
                 "rename one, or use --dedupe (dedupe=True)"
             )
-        new = free_name(name, taken)
+        numbers = count(last.get(name, 1) + 1)  # from 2 on each time, thousands of one name would take minutes
+        last[name] = next(number for number in numbers if f"{name}.{number}" not in taken)
+        new = free_name(f"{name}.{last[name]}", taken)
         clean[place - 1] = new
         message = f"a second column {name!r} at position {place} is called {new!r}"
         findings.append(Finding(level="repair", code="duplicate-name", column=new, message=message))
     return clean, findings
 
 
+def behind_last_name(table: pa.Table, named: int) -> list[Finding]:
+    """A warning where the cells behind the last of the `named` columns are empty at the start of a table only."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    column = table.column(named)
+    if pa.types.is_string(column.type):
+        column = column.filter(pc.not_equal(pc.utf8_trim_whitespace(column), ""))
+    column = column.drop_null()
+    if not len(column):
+        return []
+    message = (
+        f"{len(column):,} rows hold something behind the last column, such as {str(column[0])!r}, where others end with a "
+        "separator: it is left out; give that column a name, or mend those rows"
+    )
+    return [Finding(level="warning", code="cells-without-name", count=len(column), message=message)]
+
+
 def are_positions(names: Sequence[Any], *, polars: bool = False) -> bool:
-    """Whether names are those that frames give to columns without any: 0, 1, 2, ..., of `polars` column_0, column_1, ..."""
+    """Whether names are those that frames give to columns without any: 0, 1, 2, ..., of `polars` column_0, column_1, ...
+    for an array, and from column_1 on for a file without a header.
+    """
     if polars:
-        return list(names) == [f"column_{place}" for place in range(len(names))]
+        return any(list(names) == [f"column_{start + place}" for place in range(len(names))] for start in (0, 1))
     whole = all(isinstance(name, Integral) and not isinstance(name, bool) for name in names)
     return whole and list(names) == list(range(len(names)))
 

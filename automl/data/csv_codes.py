@@ -10,7 +10,7 @@ import numpy as np
 from automl.data.records import MISSING_TOKENS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     import pyarrow as pa
     from numpy.typing import NDArray
@@ -58,11 +58,23 @@ def with_codes(table: pa.Table, zeros: int, read_as_text: Callable[[list[str]], 
     whole = [field.name for field in table.schema if pa.types.is_integer(field.type)]
     if not whole or zeros <= sum(_codes(table.column(field.name)) for field in table.schema if _is_text(field)):
         return table
-    texts = read_as_text(whole)
-    for name in whole:
-        if pc.any(pc.match_substring_regex(pc.utf8_trim_whitespace(texts.column(name)), _CODE)).as_py():
-            table = table.set_column(table.schema.get_field_index(name), name, texts.column(name))
-    return table
+    texts = dict(zip(whole, read_as_text(whole).columns, strict=True))
+    codes = {
+        name: text
+        for name, text in texts.items()
+        if pc.any(pc.match_substring_regex(pc.utf8_trim_whitespace(text), _CODE)).as_py()
+    }
+    return with_columns(table, codes)
+
+
+def with_columns(table: pa.Table, columns: Mapping[str, Any]) -> pa.Table:
+    """The table with other columns of some names: setting them one by one would copy the list of all each time."""
+    import pyarrow as pa
+
+    if not columns:
+        return table
+    both = zip(table.column_names, table.columns, strict=True)
+    return pa.Table.from_arrays([columns.get(name, column) for name, column in both], table.column_names)
 
 
 def _is_text(field: pa.Field) -> bool:

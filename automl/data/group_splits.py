@@ -77,17 +77,24 @@ def _codes(column: Any) -> tuple[NDArray[np.int64], int, int]:
 
 
 def _codes_of_cells(column: Any) -> tuple[NDArray[np.int64], int]:
-    """Number of each row's group, -1 where the cell is empty or says that it is missing, and how many groups there are."""
+    """Number of each row's group, -1 where the cell is empty or says that it is missing, and how many groups there are.
+
+    Outer space tells nothing: "A" and "A " are one group, as they are one category.
+    """
     import pyarrow as pa
+    import pyarrow.compute as pc
 
     seen = distinct(without_dictionary(column))
-    known = np.ones(len(seen.values), dtype=bool)
-    if pa.types.is_string(seen.values.type):
-        known = ~among(stripped(seen.values), CATEGORY_MISSING)
-    elif pa.types.is_floating(seen.values.type):
-        known = ~np.isnan(seen.values.to_numpy())
-    table = np.append(np.where(known, np.cumsum(known) - 1, -1), -1).astype(np.int64)
-    return table[seen.codes], int(known.sum())
+    names, known = seen.values, np.ones(len(seen.values), dtype=bool)
+    if pa.types.is_string(names.type):
+        names = stripped(names)
+        known = ~among(names, CATEGORY_MISSING)
+    elif pa.types.is_floating(names.type):
+        known = ~np.isnan(names.to_numpy())
+    coded = pc.dictionary_encode(names.filter(pa.array(known)))
+    table = np.full(len(known) + 1, -1, dtype=np.int64)
+    table[:-1][known] = coded.indices.to_numpy(zero_copy_only=False)
+    return table[seen.codes], len(coded.dictionary)
 
 
 def _place(

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from automl.data.amount import thin_text
 from automl.data.column_guess import beyond_64_bits, fraction_columns, text_columns
-from automl.data.column_names import clean_names
-from automl.data.csv_codes import plain_whole_numbers, with_codes
+from automl.data.column_names import behind_last_name, clean_names
+from automl.data.csv_codes import plain_whole_numbers, with_codes, with_columns
 from automl.data.dialect import SPACES, Dialect, find_dialect
 from automl.data.encoding import UTF8, WIDE_CODINGS, fallback_encoding, to_utf8
 from automl.data.records import MISSING_TOKENS, Finding
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 Read = tuple["pa.Table", list[str], list[Finding]]
 BLOCK_BYTES = 1 << 22
+TAIL_BYTES = 1 << 12
+"""So much of the end of a table tells whether its last quote is closed."""
 VERY_WIDE = 1000
 """From so many columns on blocks are larger: they would have few rows, and each costs something for each column."""
 _GROUPED = r"^\s*[+-]?(0|[1-9]\d{0,2}(\.\d{3})*)(,\d+)?\s*$"
@@ -86,12 +88,13 @@ def _read(content: Content, dialect: Dialect, source: str, limit: ReadLimit | No
         if part is not content and dialect.encoding in WIDE_CODINGS:
             part_dialect = replace(dialect, encoding="utf-8")
     part, part_dialect = _converted(part, part_dialect)
-    table = _with_arrow(part, part_dialect, source, fault, open_quote)
-    if table is None:
+    found = _with_arrow(part, part_dialect, source, fault, open_quote)
+    if found is None:
         return None
+    table, unnamed = found
     used = share * thinned
     sampled = [limit.finding(used, unpacked=share)] if limit is not None and used < 1 else []
-    return table, list(dialect.names), [*dialect.findings, *sampled]
+    return table, list(dialect.names), [*dialect.findings, *unnamed, *sampled]
 
 
 def _converted(content: Content, dialect: Dialect) -> tuple[Content, Dialect]:
@@ -107,7 +110,7 @@ def _converted(content: Content, dialect: Dialect) -> tuple[Content, Dialect]:
 
 def _with_arrow(
     content: Content, dialect: Dialect, source: str, fault: Callable[[], str], open_quote: Callable[[], str | None]
-) -> pa.Table | None:
+) -> tuple[pa.Table, list[Finding]] | None:
     """Arrow's table; None when the bytes turn out not to be UTF-8. The functions find what is wrong in the whole."""
     import pyarrow as pa
 
@@ -144,13 +147,15 @@ def _with_arrow(
         return None
     if not table.num_rows:
         raise DataError(f"{source} has a header but 0 rows of data; give a table with data")
+    unnamed = [] if dialect.width == len(names) else behind_last_name(table, len(names))
+    table = table.select(names)
     if quotes:
-        _refuse_open_quote(table, open_quote)
         from automl.data.read_faults import swallowed_rows
 
-        swallowed = swallowed_rows(table, dialect, source)
-        if swallowed is not None:
-            raise DataError(swallowed)
+        may_be_open = dialect.width == len(names) and _may_be_open(table, content)
+        told = (open_quote() if may_be_open else None) or swallowed_rows(table, dialect, source)
+        if told is not None:
+            raise DataError(told)
 
     def as_text(columns: list[str]) -> pa.Table:
         more = dict.fromkeys(columns, pa.string())
@@ -159,15 +164,12 @@ def _with_arrow(
 
     # Cells such as "None" and "-" alone: what they mean depends on what other rows, perhaps of another file, hold.
     nothing = [field.name for field in table.schema if pa.types.is_null(field.type)]
-    for name, column in zip(nothing, as_text(nothing).columns if nothing else (), strict=True):
-        table = table.set_column(table.schema.get_field_index(name), name, column)
+    table = with_columns(table, dict(zip(nothing, as_text(nothing).columns, strict=True))) if nothing else table
     table = with_codes(table, zeros, as_text) if zeros else table
-    for name in long:
-        place = table.schema.get_field_index(name)
-        table = table.set_column(place, name, plain_whole_numbers(table.column(place)))
+    table = with_columns(table, {name: plain_whole_numbers(table.column(name)) for name in long})
     table = _empty_as_null(table)
     table = _grouped_by_points(table, dialect.texts) if dialect.decimal == "," else table
-    return with_spellings(table, dialect, windows)
+    return with_spellings(table, dialect, windows), unnamed
 
 
 def _arrow_table(
@@ -179,7 +181,7 @@ def _arrow_table(
     block: int,
     only: list[str] | None = None,
 ) -> pa.Table:
-    """All columns with a name, or `only` some."""
+    """All columns, one without a name behind the others, too, or `only` some."""
     from pyarrow import csv
 
     names = [f"c{place}" for place in range(dialect.width)]
@@ -203,7 +205,7 @@ def _arrow_table(
             strings_can_be_null=False,
             quoted_strings_can_be_null=True,
             decimal_point=dialect.decimal,
-            include_columns=names[: len(dialect.names)] if only is None else only,
+            include_columns=names if only is None else only,
             true_values=["true", "True", "TRUE"],
             false_values=["false", "False", "FALSE"],
         ),
@@ -218,17 +220,21 @@ def _pool() -> pa.MemoryPool:
     return pa.jemalloc_memory_pool() if "jemalloc" in pa.supported_memory_backends() else pa.default_memory_pool()
 
 
-def _refuse_open_quote(table: pa.Table, open_quote: Callable[[], str | None]) -> None:
-    """A quote that is never closed makes the rest of the file one cell of the last row."""
+def _may_be_open(table: pa.Table, content: Content) -> bool:
+    """Whether a quote may never be closed: that makes the rest of the table the last cell of its last row.
+
+    Only then is a look at the whole worth its time. A last cell of several lines is closed where the table ends with an odd
+    number of quotes: two of them stand for one in the cell.
+    """
     import pyarrow as pa
 
-    last = table.slice(table.num_rows - 1)
-    cells = [last.column(place)[0].as_py() for place, kind in enumerate(last.schema.types) if pa.types.is_string(kind)]
-    if not any("\n" in cell or "\r" in cell for cell in cells if cell):
-        return
-    fault = open_quote()
-    if fault is not None:
-        raise DataError(fault)
+    last = table.column(table.num_columns - 1)
+    cell = last[table.num_rows - 1].as_py() if pa.types.is_string(last.type) else None
+    if not cell or not ("\n" in cell or "\r" in cell):
+        return False
+    end = content.read(max(content.size - TAIL_BYTES, 0), TAIL_BYTES).rstrip()
+    before = end.rstrip(b'"')
+    return not before or not cell.strip('"\r\n') or (len(end) - len(before)) % 2 == 0
 
 
 def _empty_as_null(table: pa.Table) -> pa.Table:
@@ -267,13 +273,14 @@ def _grouped_by_points(table: pa.Table, texts: Collection[int]) -> pa.Table:
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    for place, field in enumerate(table.schema):
-        if not pa.types.is_string(field.type) or place in texts:
+    missing = pa.array(MISSING_TOKENS)
+    columns: list[Any] = table.columns
+    for place, column in enumerate(columns):
+        if not pa.types.is_string(column.type) or place in texts:
             continue
-        column = table.column(place)
-        column = pc.if_else(pc.is_in(column, pa.array(MISSING_TOKENS)), pa.scalar(None, pa.string()), column)
-        if column.null_count == len(column) or not pc.all(pc.match_substring_regex(column, _GROUPED)).as_py():
+        known = pc.if_else(pc.is_in(column, missing), pa.scalar(None, pa.string()), column)
+        if known.null_count == len(known) or not pc.all(pc.match_substring_regex(known, _GROUPED)).as_py():
             continue
-        plain = pc.replace_substring(pc.replace_substring(pc.utf8_trim_whitespace(column), ".", ""), ",", ".")
-        table = table.set_column(place, field.name, pc.cast(plain, pa.float64()))
-    return table
+        plain = pc.replace_substring(pc.replace_substring(pc.utf8_trim_whitespace(known), ".", ""), ",", ".")
+        columns[place] = pc.cast(plain, pa.float64())
+    return pa.Table.from_arrays(columns, table.column_names)

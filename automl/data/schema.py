@@ -11,6 +11,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from automl.data.column_faults import refuse_faults
+from automl.data.column_names import NO_NAMES, free_name
 from automl.data.distinct import Remembered
 from automl.data.records import Finding, Kind, RawTable, TableData, TableLayout
 from automl.errors import DataError, SettingsError
@@ -101,11 +102,15 @@ class Schema:
         return (self.positions, without, tuple(name for name in without if name in features)) if self.positions else ()
 
     def by_position(self, raw: RawTable, target: str) -> RawTable:
-        """A table without names with those of the training table, which had none either; any other as it is.
+        """A table without names with those of the training table, which had none either; any other as it is, and so one
+        that begins with a later column of the training table: its first ones were left out.
 
         DataError where its number of columns does not tell which they are.
         """
         if not self.positions or not raw.positional:
+            return raw
+        nameless = any(finding.code == NO_NAMES for finding in raw.findings)
+        if not nameless and raw.table.column_names[0] in self.positions[1:]:
             return raw
         width = raw.table.num_columns
         for names in self.orders(target):
@@ -225,8 +230,6 @@ def _without_name(raw: RawTable) -> frozenset[str]:
 
 def _with_own_names(columns: list[Column], names: list[str]) -> tuple[Column, ...]:
     """Names of derived columns, such as "sold year", that no other column has."""
-    from automl.data.column_names import free_name
-
     taken = set(names)
     found = []
     for column in columns:

@@ -1,5 +1,7 @@
 """Tables without names are matched by position, with or without the target, wherever that stands."""
 
+import io
+
 import numpy as np
 import pandas as pd
 import polars as pl
@@ -68,12 +70,31 @@ def test_names_that_are_no_positions_are_names():
     assert np.allclose(A[:, 1:], schema.encode(later.table)[0].numbers)
     polars, _ = fit_schema(read_table(pl.DataFrame(A)), Roles(target="column_0"))
     assert polars.positions
-    assert not read_table(pl.DataFrame(A).drop("column_0")).positional
+    assert not read_table(pl.DataFrame(A).drop("column_2")).positional
     assert schema == Schema.from_dict(schema.to_dict())
     named, _ = fit_schema(read_table(frame.add_prefix("x")), Roles(target="x0"))
     assert () == named.positions
     with pytest.raises(DataError, match="lacks 4 columns"):
         named.encode(named.by_position(read_table(A[:, 1:]), "x0").table)
+
+
+def test_files_without_a_header_that_polars_read_have_positions_from_1_on():
+    """By name, the first feature would be the target, and the last one lack."""
+    files = [io.BytesIO("\n".join(",".join(map(str, row)) for row in rows).encode()) for rows in (A, A[:, 1:])]
+    train, later = (pl.read_csv(file, has_header=False) for file in files)
+    schema, _ = fit_schema(read_table(train), Roles(target="column_1"))
+    table = schema.by_position(read_table(later), "column_1").table
+
+    assert np.allclose(A[:, 1:], schema.encode(table)[0].numbers)
+
+
+def test_a_polars_frame_whose_first_column_was_left_out_has_names():
+    """They look like those of a file without a header: by position, each feature would be the one before."""
+    frame = pl.DataFrame(A)
+    schema, _ = fit_schema(read_table(frame), Roles(target="column_4", drop=("column_0",)))
+    for later in (frame.drop("column_0"), A, A[:, 1:4]):
+        table = schema.by_position(read_table(later), "column_4").table
+        assert np.allclose(A[:, 1:4], schema.encode(table)[0].numbers)
 
 
 def test_features_alone_are_enough_where_other_columns_had_roles():

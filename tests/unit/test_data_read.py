@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import time
 import zipfile
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 from pyarrow import feather, parquet
 
 from automl.data import text_content
+from automl.data.column_names import clean_names
 from automl.data.read import read_table
 
 PLAIN = {"a": [1, 2], "b": [1.5, 2.5], "c": ["x y", "ä"]}
@@ -187,6 +189,27 @@ def test_empty_name_is_given_one(write):
 
     assert raw.table.column_names == ["column_1.2", "column_1", "b"]
     assert codes(raw) == ["empty-name"]
+
+
+def test_thousands_of_columns_of_one_name_are_renamed_at_once():
+    started = time.process_time()
+    names, found = clean_names(["x"] * 10_000, dedupe=True, source="a table")
+
+    assert time.process_time() - started < 5
+    assert ["x", "x.2", "x.3", "x.10000"] == [*names[:3], names[-1]]
+    assert len(found) == 9_999
+
+
+@pytest.mark.parametrize("header", ["a,b", "a,b,"])
+def test_what_stands_behind_the_last_column_further_down_is_told(write, header):
+    rows = "1,2,\n" * 60_000
+    raw = read_table(write(f"{header}\n{rows}3,4,late\n5,6,7\n{rows}"))
+    told = next(finding for finding in raw.findings if finding.code == "cells-without-name")
+
+    assert ["a", "b"] == raw.table.column_names
+    assert 2 == told.count
+    assert "2 rows hold something behind the last column, such as 'late'" in told.message
+    assert "cells-without-name" not in codes(read_table(write(f"{header}\n{rows}1,2, \n")))
 
 
 def test_dedupe_renames(write):

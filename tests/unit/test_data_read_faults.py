@@ -1,6 +1,7 @@
 """What cannot be read is refused with file, line and what to do, never with a raw error of Arrow."""
 
 import gzip
+import io
 import zipfile
 
 import pandas as pd
@@ -8,7 +9,7 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
-from automl.data import read_packed
+from automl.data import read_faults, read_packed
 from automl.data.read import read_table
 from automl.errors import DataError
 
@@ -62,6 +63,33 @@ def refused(tmp_path):
 )
 def test_faults_of_text_tables(refused, content, words):
     assert words in refused(content)
+
+
+@pytest.mark.parametrize(
+    "end", ['"x\ny', '"x\n""y""', '"x\ny""', '"x\ny""""', '"\n""', '"""\n', '"x\ny""\n\n', '"x\ny""\r\n  \n']
+)
+def test_a_quote_that_is_never_closed_is_told_however_the_table_ends(refused, end):
+    assert "line 3: a quote" in refused(f"a,b\n1,x\n2,{end}")
+
+
+@pytest.mark.parametrize(
+    ("end", "cell"),
+    [
+        ('"x\ny"', "x\ny"),
+        ('"x\n""y"""\n', 'x\n"y"'),
+        ('"x\ny"""""\r\n\r\n', 'x\ny""'),
+        ('"\n"\n \n', "\n"),
+        ('"x\n""\n"\n', 'x\n"\n'),
+    ],
+)
+def test_a_last_cell_of_several_lines_that_is_closed_costs_no_second_look_at_the_table(monkeypatch, end, cell):
+    def look(*_):
+        raise AssertionError("the whole table was looked at")
+
+    if cell.strip():
+        monkeypatch.setattr(read_faults, "open_quote", look)
+
+    assert read_table(io.StringIO(f"a,b\n1,x\n2,{end}")).table.column("b").to_pylist() == ["x", cell]
 
 
 def test_a_quote_that_swallows_rows(refused):

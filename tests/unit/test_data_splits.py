@@ -248,6 +248,16 @@ def test_one_group_is_refused(explicit):
         group_splits(["a"] * 10, np.arange(10.0), problem_type="regression", folds=2, explicit=explicit, name="who")
 
 
+def test_a_group_is_the_same_with_outer_space():
+    """As a category, too, is: "A" to train on and "A " to judge by would be the same group on both sides."""
+    groups = pa.array([f"g{row % 20}" + " " * (row // 20 % 2) for row in range(400)])
+    made = group_splits(groups, np.arange(400.0), problem_type="regression", folds=4, name="who")
+    names = np.array([name.strip() for name in groups.to_pylist()])
+
+    assert all(not set(names[split.train]) & set(names[split.valid]) for split in made.splits)
+    assert "20 groups of 'who'" in made.reason
+
+
 def test_rows_without_group_are_groups_of_their_own():
     """Nothing says that they belong together; as one group they would all be judged by what is left."""
     groups = pa.array(["a", "b", "c", "d", None, "", "NA", " ? "] * 10).dictionary_encode()

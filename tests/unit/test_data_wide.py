@@ -1,5 +1,8 @@
 """Wide tables: what is found for many columns at once is what is found for them one by one."""
 
+import io
+import time
+
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -194,3 +197,18 @@ def test_cheap_models_go_first_where_the_first_one_would_take_all_the_time():
     assert (dummy, cheap, dear, middle) == short
     assert "a trial of dear may take 40 of the 30 s" in reason
     assert cheap_first(models, costs, None)[0] == models
+
+
+@pytest.mark.parametrize(("cell", "separator"), [("NA", ","), ("12345678901234567890", ","), ("1.234,5", ";")])
+def test_columns_that_are_looked_at_again_cost_no_more_the_more_there_are(cell, separator):
+    """Set one by one, each would copy the list of all."""
+
+    def seconds(cell):
+        names = separator.join(f"c{place}" for place in range(8_000))
+        row = separator.join([cell] * 8_000)
+        content = io.BytesIO(f"{names}\n{row}\n{row}\n".encode())
+        started = time.process_time()
+        read_table(content)
+        return time.process_time() - started
+
+    assert seconds(cell) < 5 * seconds("abc") + 1

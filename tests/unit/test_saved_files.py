@@ -40,6 +40,22 @@ def long(content):
     return content + bytes(LOOKED_BYTES)
 
 
+def misnamed(content):
+    """An archive whose table of contents has a name that is no text, and says that it is UTF-8."""
+    entry = content.index(b"PK\x01\x02")
+    table = content[entry:].replace(b"inside", b"insid\xff")
+    return content[:entry] + table[:8] + b"\x00\x08" + table[10:]
+
+
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+def test_two_members_of_one_name_are_both_looked_at(tmp_path):
+    with zipfile.ZipFile(tmp_path / "model.bin", "w") as packed:
+        packed.writestr("inside", PICKLE)
+        packed.writestr("inside", b"plain")
+
+    assert "model.bin/inside holds a pickle" in fault_of(tmp_path)
+
+
 @pytest.mark.parametrize(
     ("content", "told"),
     [
@@ -49,6 +65,7 @@ def long(content):
         (archive(b"plain").replace(b"\x14\x00\x00\x00\x00\x00", b"\x14\x00\x00\x00\x63\x00"), "cannot be looked into"),
         (b"any bytes" + b"PK\x05\x06" + bytes(14) + b"\xff\xff\x00\x00", ""),
         (damaged(archive(b"plain", PICKLE)), "cannot be looked into"),
+        (misnamed(archive(b"plain")), "cannot be looked into"),
         (no_deflate(archive(b"plain" * 99, method=zipfile.ZIP_DEFLATED)), "cannot be looked into"),
         (zlib.compress(PICKLE) + TAIL, "model.bin/zlib holds a pickle"),
         (gzip.compress(PICKLE) + b"more", "model.bin/gzip holds a pickle"),
@@ -65,6 +82,7 @@ def long(content):
         "unknown compression",
         "only ends like an archive",
         "damaged",
+        "name that is no text",
         "damaged inside",
         "zlib",
         "gzip",
