@@ -48,6 +48,18 @@ def interrupted(tmp_path, monkeypatch):
     return tmp_path / "run"
 
 
+def tear(fold, damage):
+    """Leave the files of a fold as a power cut may."""
+    path = next(path for path in (fold / "model").iterdir() if path.is_file())
+    match damage:
+        case "cut":
+            path.write_bytes(path.read_bytes()[:-9])
+        case "gone":
+            path.unlink()
+        case "member":
+            (fold / "member.json").write_bytes(b"")
+
+
 def predictions(predictor):
     return predictor.predict_proba(table(30, 7).drop(columns="win"))
 
@@ -113,6 +125,44 @@ def test_damaged_predictions_leave_their_trial_out(interrupted):
 
     assert best not in {row["trial"] for row in outcome.leaderboard if row["weight"] > 0}
     assert any(f"trial {best} is left out" in reason for reason in outcome.reasons)
+
+
+@pytest.mark.parametrize("damage", ["cut", "gone", "member"])
+def test_a_damaged_model_leaves_its_trial_out(interrupted, damage):
+    """A predictor with it could not be loaded, and all other fitted models are removed at the end."""
+    with open_run(interrupted) as reader:
+        best = max(reader.weights(), key=reader.weights().get)
+    tear(interrupted / "trials" / f"{best:04d}" / "fold-1", damage)
+
+    outcome = finish_folder(interrupted)
+
+    assert best not in {row["trial"] for row in outcome.leaderboard if row["weight"] > 0}
+    assert f"finish: trial {best} is left out: files of its models are damaged" in outcome.reasons
+    assert len(predictions(automl.load(interrupted))) == 30
+    with open_run(interrupted) as reader:
+        assert "lost" == next(trial for trial in reader.trials() if trial.id == best).kind
+
+
+def test_without_the_table_a_damaged_model_is_left_out_too(interrupted):
+    with open_run(interrupted) as reader:
+        best = max(reader.weights(), key=reader.weights().get)
+    tear(interrupted / "trials" / f"{best:04d}" / "fold-1", "cut")
+    (interrupted / "data" / "target.npy").unlink()
+
+    outcome = finish_folder(interrupted)
+
+    assert best not in {row["trial"] for row in outcome.leaderboard if row["weight"] > 0}
+    assert len(predictions(automl.load(interrupted))) == 30
+
+
+def test_whole_folds_of_a_damaged_trial_count_when_nothing_else_was_done(interrupted):
+    forget(interrupted, "trials", "id > 2")
+    tear(interrupted / "trials" / "0002" / "fold-1", "cut")
+
+    outcome = finish_folder(interrupted)
+
+    assert "finish: trial 2 counts with the 1 folds that were done" in outcome.reasons
+    assert len(predictions(automl.load(interrupted))) == 30
 
 
 def test_a_trial_cut_off_counts_when_nothing_else_was_done(interrupted):
