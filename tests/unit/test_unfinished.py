@@ -6,6 +6,7 @@ import signal
 import sqlite3
 from contextlib import closing
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -19,6 +20,7 @@ from automl.registry import load_registry
 from automl.run_folder import DATABASE, PREDICTOR_FOLDER, check_new_folder
 from automl.run_lock import LOCK_FILE, who_works
 from automl.run_reader import open_run
+from automl.searching import keep_logs
 from automl.store import Store
 from automl.unfinished import finish_folder
 
@@ -290,6 +292,21 @@ def test_a_full_disk_while_the_record_is_written(tmp_path):
     store.close()
     with open_run(tmp_path / "run") as reader:
         assert "much" not in reader.meta
+
+
+def test_a_log_that_cannot_be_kept_hides_no_error(tmp_path):
+    """On a full disk its own error took the place of the one that names the run's folder and the way on."""
+    logs = tmp_path / "logs"
+    logs.mkdir()
+    (logs / "workers.log").write_text("words")
+    with closing(Store(tmp_path / "run")) as store:
+        (store.folder / "workers.log").mkdir()  # it cannot be written
+
+        with pytest.raises(RunError, match="automl resume"):
+            try:
+                raise RunError("the disk is full; automl resume goes on")
+            finally:
+                keep_logs(SimpleNamespace(notes=()), logs, store)
 
 
 def test_writing_a_predictor_again_leaves_the_old_one_when_it_fails(interrupted, monkeypatch):
