@@ -78,8 +78,10 @@ def plain_labels(target: Any) -> Any:
     """Labels, those of Python objects as an array of their own type; ValueError for missing and mixed ones."""
     texts = isinstance(target, list | tuple) and any(isinstance(one, str) for one in target)
     labels = np.array(target, dtype=object) if texts else np.asarray(target)
-    if labels.dtype.kind not in "Of" or not labels.size:
+    if not labels.size:
         return target
+    if labels.dtype.kind not in "Of":
+        return labels  # scikit-learn would make fractions of the whole numbers and truth values of pandas' own types
     fractions = labels.dtype.kind == "f"
     missing = np.isnan(labels.ravel()) if fractions else np.array([_is_missing(one) for one in labels.flat])
     if missing.any():

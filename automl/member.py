@@ -80,8 +80,28 @@ class Member:
             "matrix": self.encoder is not None,
             "shared_encoder": shared_encoder,
             "unit": None if self.unit is None else self.unit.to_dict(),
+            "files": {path.relative_to(folder).as_posix(): path.stat().st_size for path in _model_files(folder)},
         }
         (folder / MEMBER_FILE).write_text(json.dumps(about))
+
+
+def _model_files(folder: Path) -> Iterator[Path]:
+    return (path for path in sorted(folder.glob("*/**/*")) if path.is_file())
+
+
+def is_torn(folder: Path) -> bool:
+    """Whether files of a saved member are missing or cut short; not where its model was removed, for which nobody asks any
+    more. Power cuts leave such files, and so do kills while a model is removed.
+
+    Sizes only: to read gigabytes of models again would cost a run the time that it has left.
+    """
+    if not (folder / MODEL_FOLDER).is_dir():
+        return False
+    try:
+        files = json.loads((folder / MEMBER_FILE).read_text()).get("files", {})
+        return any((folder / name).stat().st_size != size for name, size in files.items())
+    except (OSError, ValueError, AttributeError, RecursionError):
+        return True
 
 
 def load_member(

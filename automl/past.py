@@ -10,7 +10,7 @@ from automl.errors import RunError
 from automl.evaluate import PREDICTIONS_FILE, FoldResult
 from automl.fold_data import CACHE_FOLDER, ENCODERS_FOLDER, REFIT_FOLD
 from automl.history import CANCELLED, Trial, config_id
-from automl.member import MEMBER_FILE, MODEL_FOLDER
+from automl.member import MEMBER_FILE, MODEL_FOLDER, is_torn
 from automl.patience import PATIENCE_OVER
 from automl.run_folder import TRIALS_FOLDER, fold_folder, trial_folder
 from automl.search_record import COSTS
@@ -63,6 +63,11 @@ def read_past(reader: RunReader, costs: Mapping[str, float], planned: int, *, mo
             results.setdefault(job["trial"], {})[job["fold"]] = _result(job)
             seconds.setdefault(job["trial"], {})[job["fold"]] = job["seconds"]
     recorded = reader.trials()
+    for trial in recorded:
+        if trial.status == "done" and trial.is_full:
+            found = results.get(trial.id, {})
+            for fold in [fold for fold in found if is_torn(fold_folder(reader.folder, trial.id, fold))]:  # fitted again
+                del found[fold], seconds[trial.id][fold]
     trials = tuple(
         _as_it_was(_priced(trial, costs), len(results.get(trial.id, ())), count)
         for trial in recorded
@@ -109,7 +114,7 @@ def _all_whole(folder: Path, trial: int, folds: Iterable[int]) -> bool:
 
 def _is_whole(folder: Path, *, read: bool = False) -> bool:
     """Whether the files of a fold are there; with `read`, its predictions are looked at, too: after a power cut they may be torn."""
-    if not ((folder / MEMBER_FILE).is_file() and (folder / MODEL_FOLDER).is_dir()):
+    if not ((folder / MEMBER_FILE).is_file() and (folder / MODEL_FOLDER).is_dir()) or is_torn(folder):
         return False
     if not read:
         return True

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import warnings
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -153,6 +153,7 @@ def keep_logs(executor: Executor, logs: Path, store: Store) -> None:
         store.event("warning", "executor", str(note))
     for path in logs.iterdir():
         if path.is_file() and path.stat().st_size and path.name != LOCK_FILE:
-            # A run that was interrupted has the log of its first sitting already.
-            with path.open("rb") as source, (store.folder / path.name).open("ab") as target:
+            # A run that was interrupted has the log of its first sitting already. Where the disk is full, a log that cannot be
+            # kept must not stand in for the error that says so, and what the run found.
+            with suppress(OSError), path.open("rb") as source, (store.folder / path.name).open("ab") as target:
                 shutil.copyfileobj(source, target)

@@ -21,7 +21,7 @@ from automl.evaluate import FoldResult
 from automl.goals import Goals
 from automl.history import CANCELLED, UNCOUNTED, History, Trial, counted
 from automl.live_ensemble import LiveEnsemble
-from automl.member import MEMBER_FILE, MODEL_FOLDER
+from automl.member import MEMBER_FILE, MODEL_FOLDER, is_torn
 from automl.metrics import load_metric
 from automl.outcome import Ending, FitOutcome, finish_run, member_records
 from automl.predictor import Predictor
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 MADE_LATER = "search: the run was interrupted; the predictor was made later from what it had found"
+TORN = "files of its models are damaged"
 GOAL_SETTINGS = ("seconds", "trials", "preset", "max_latency_ms", "max_size_mb", "latency_rows", "refit")
 """Settings that say what the predictor must be like."""
 
@@ -123,6 +124,11 @@ def _found(record: RunRecord, store: Store, registry: Registry) -> _Found:
     """Trials, those cut off among them marked as such, and the best ensemble."""
     notes: list[str] = []
     usable = {}
+    torn = {one.id for one in record.trials if one.status == "done" and one.is_full and _has_torn_folds(record, one)}
+    recorded = record.trials
+    # As trials that were cut off: what is whole of them counts where nothing else was done.
+    record = replace(record, trials=tuple(trial.as_begun() if trial.id in torn else trial for trial in recorded))
+    notes += [f"finish: trial {number} is left out: {TORN}" for number in sorted(torn)]
     for trial in record.trials:
         if trial.candidate.model not in registry.models:
             if trial.status == "done":
@@ -131,13 +137,15 @@ def _found(record: RunRecord, store: Store, registry: Registry) -> _Found:
             usable[trial.id] = folds
     # Nothing stands on what is not there.
     base_of = {trial.id: trial.candidate.base for trial in record.trials}
-    usable = {number: folds for number, folds in usable.items() if set(base_of[number]) <= set(usable)}
-    chosen = _judge_again(record, usable, registry, notes) or _as_recorded(record, usable, notes)
+    usable = {number: folds for number, folds in usable.items() if set(base_of[number]) <= set(usable) - torn}
+    whole = {number: folds for number, folds in usable.items() if number not in torn}
+    chosen = _judge_again(record, usable, registry, notes) or _as_recorded(record, whole, notes)
     trials = []
     for trial in chosen.trials:
         if trial.status == "running":
-            trial = replace(trial, status="failed", kind=CANCELLED, message="the run was interrupted")  # noqa: PLW2901
-        if trial not in record.trials:
+            kind, message = ("lost", TORN) if trial.id in torn else (CANCELLED, "the run was interrupted")
+            trial = replace(trial, status="failed", kind=kind, message=message)  # noqa: PLW2901
+        if trial not in recorded:
             store.trial_finished(trial)
         trials.append(trial)
     folds_of = dict(chosen.folds)
@@ -151,9 +159,13 @@ def _whole_folds(record: RunRecord, trial: Trial) -> tuple[int, ...]:
     whole = []
     for fold in sorted(record.folds.get(trial.id, ())):
         folder = fold_folder(record.folder, trial.id, fold)
-        if (folder / MEMBER_FILE).is_file() and (folder / MODEL_FOLDER).is_dir():
+        if (folder / MEMBER_FILE).is_file() and (folder / MODEL_FOLDER).is_dir() and not is_torn(folder):
             whole.append(fold)
     return tuple(whole)
+
+
+def _has_torn_folds(record: RunRecord, trial: Trial) -> bool:
+    return any(is_torn(fold_folder(record.folder, trial.id, fold)) for fold in record.folds.get(trial.id, ()))
 
 
 def _judge_again(

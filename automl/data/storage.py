@@ -5,20 +5,23 @@ from __future__ import annotations
 import json
 import shutil
 from dataclasses import asdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from automl.data.image_store import PixelFolder
 from automl.data.records import ImageData, Split, TableData, TableLayout
 from automl.run_folder import SPLITS_FILE
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
     import pyarrow as pa
+    from numpy.typing import NDArray
 
 LAYOUT_FILE = "layout.json"
 IMAGES_FILE = "images.json"
 SAMPLE_FILE = "sample.feather"
+TEXT_PARTS = ("data", "indices", "indptr")
 
 
 def save_data(folder: Path, data: TableData | ImageData) -> None:
@@ -51,92 +54,77 @@ def open_sample(folder: Path) -> pa.Table | None:
     return feather.read_table(folder / SAMPLE_FILE)
 
 
-def _save_images(folder: Path, data: ImageData) -> None:
+def _save_arrays(folder: Path, arrays: Mapping[str, NDArray[Any] | None]) -> list[str]:
+    """Write those that are there; their names."""
     import numpy as np
 
+    there = {name: array for name, array in arrays.items() if array is not None}
+    for name, array in there.items():
+        np.save(folder / f"{name}.npy", array)
+    return list(there)
+
+
+def _open_arrays(folder: Path, names: Iterable[str]) -> dict[str, NDArray[Any]]:
+    """Those that were written, mapped. FileNotFoundError when one is gone: without its weights, a table would be another one."""
+    import numpy as np
+
+    return {name: np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False) for name in names}
+
+
+def _save_images(folder: Path, data: ImageData) -> None:
     source = data.source
     assert isinstance(source, PixelFolder)
     shutil.move(source.folder, folder)
-    np.save(folder / "rows.npy", data.rows)
-    if data.target is not None:
-        np.save(folder / "target.npy", data.target)
-    if data.weight is not None:
-        np.save(folder / "weight.npy", data.weight)
-    about = {"key": source.key, "side": source.side, "height": data.height, "width": data.width}
+    arrays = _save_arrays(folder, {"rows": data.rows, "target": data.target, "weight": data.weight})
+    about = {"key": source.key, "side": source.side, "height": data.height, "width": data.width, "arrays": arrays}
     (folder / IMAGES_FILE).write_text(json.dumps({**about, "channels": data.channels}))
 
 
 def _open_images(folder: Path) -> ImageData:
-    import numpy as np
-
     about = json.loads((folder / IMAGES_FILE).read_text())
-
-    def array(name: str) -> np.ndarray | None:
-        path = folder / f"{name}.npy"
-        return np.load(path, mmap_mode="r", allow_pickle=False) if path.exists() else None
-
-    rows = array("rows")
-    assert rows is not None
+    arrays = _open_arrays(folder, about["arrays"])
     return ImageData(
         source=PixelFolder(folder=str(folder), key=about["key"], side=about["side"]),
-        rows=rows,
+        rows=arrays["rows"],
         height=about["height"],
         width=about["width"],
         channels=about["channels"],
-        target=array("target"),
-        weight=array("weight"),
+        target=arrays.get("target"),
+        weight=arrays.get("weight"),
     )
 
 
 def save_table(folder: Path, data: TableData) -> None:
     """Write an encoded table into a new folder."""
-    import numpy as np
-
     folder.mkdir(parents=True)
-    np.save(folder / "numbers.npy", data.numbers)
-    np.save(folder / "codes.npy", data.codes)
-    if data.target is not None:
-        np.save(folder / "target.npy", data.target)
-    if data.weight is not None:
-        np.save(folder / "weight.npy", data.weight)
-    if data.groups is not None:
-        np.save(folder / "groups.npy", data.groups)
+    arrays = {name: getattr(data, name) for name in ("numbers", "codes", "target", "weight", "groups")}
     shape = None
     if data.text is not None:
         shape = list(data.text.shape)
-        for part in ("data", "indices", "indptr"):
-            np.save(folder / f"text_{part}.npy", getattr(data.text, part))
-    (folder / LAYOUT_FILE).write_text(json.dumps({"layout": asdict(data.layout), "text": shape}))
+        arrays |= {f"text_{part}": getattr(data.text, part) for part in TEXT_PARTS}
+    about = {"layout": asdict(data.layout), "text": shape, "arrays": _save_arrays(folder, arrays)}
+    (folder / LAYOUT_FILE).write_text(json.dumps(about))
 
 
 def open_table(folder: Path) -> TableData:
     """The same table over read-only mapped files; only what is touched is read."""
-    import numpy as np
-
     about = json.loads((folder / LAYOUT_FILE).read_text())
-
-    def array(name: str) -> np.ndarray | None:
-        path = folder / f"{name}.npy"
-        return np.load(path, mmap_mode="r", allow_pickle=False) if path.exists() else None
-
+    arrays = _open_arrays(folder, about["arrays"])
     text = None
     if about["text"] is not None:
         from scipy.sparse import csr_matrix
 
-        parts = tuple(array(f"text_{part}") for part in ("data", "indices", "indptr"))
+        parts = tuple(arrays[f"text_{part}"] for part in TEXT_PARTS)
         text = csr_matrix(parts, shape=tuple(about["text"]), copy=False)
-    numbers, codes = array("numbers"), array("codes")
-    assert numbers is not None
-    assert codes is not None
     layout = TableLayout(**{name: tuple(values) for name, values in about["layout"].items()})
     return TableData(
         layout=layout,
-        numbers=numbers,
-        codes=codes,
+        numbers=arrays["numbers"],
+        codes=arrays["codes"],
         text=text,
-        target=array("target"),
-        weight=array("weight"),
-        groups=array("groups"),
+        target=arrays.get("target"),
+        weight=arrays.get("weight"),
+        groups=arrays.get("groups"),
     )
 
 

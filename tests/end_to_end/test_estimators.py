@@ -221,6 +221,19 @@ def test_a_frame_is_taken_by_position_where_an_array_was_fitted(names):
     assert np.array_equal(of_frame.predict(X), found[1])
 
 
+@pytest.mark.parametrize(("dtype", "kind"), [("Int64", "i"), ("boolean", "b"), ("bool[pyarrow]", "b")])
+def test_labels_of_pandas_own_types_come_back_as_they_were(dtype, kind):
+    """scikit-learn makes fractions of them: 1.0 and 0.0 for true and false."""
+    X = np.random.default_rng(0).normal(size=(40, 2))
+    y = pd.Series((X[:, 0] > 0).astype(int)).astype(dtype)
+
+    estimator = AutoClassifier(**QUICK).fit(X, y)
+
+    assert (kind, kind) == (estimator.classes_.dtype.kind, estimator.predict(X).dtype.kind)
+    assert [0, 1] == list(estimator.classes_)
+    assert estimator.score(X, y) > 0.8
+
+
 @pytest.mark.parametrize("labels", [[True, False], [1, 5], ["a", "b"], [1.0, 2.0], [np.int8(1), 2]])
 def test_labels_of_python_objects_are_labels(labels):
     X = np.random.default_rng(0).normal(size=(80, 1))

@@ -41,6 +41,17 @@ def test_round_trip_is_equal_and_mapped(tmp_path, problem_type, text):
         assert again.text is None
 
 
+@pytest.mark.parametrize("name", ["numbers", "target", "weight", "groups"])
+def test_an_array_that_is_gone_is_told(tmp_path, name):
+    """Without its weights a table would be learned as another one, in silence."""
+    data = replace(toy_table("binary", 50)[0], weight=np.linspace(0, 1, 50), groups=np.arange(50) // 5)
+    save_table(tmp_path / "data", data)
+    (tmp_path / "data" / f"{name}.npy").unlink()
+
+    with pytest.raises(FileNotFoundError, match=name):
+        open_table(tmp_path / "data")
+
+
 def test_a_mapped_table_cannot_be_changed(tmp_path):
     save_table(tmp_path / "data", toy_table("binary", 50)[0])
 

@@ -438,6 +438,25 @@ def test_torn_predictions_of_a_trial_that_was_cut_off_are_made_again(tmp_path, m
     assert rows(whole[0]) == rows(folder)
 
 
+@pytest.mark.parametrize("at", [5, 7], ids=["trial cut off", "trial done"])
+@pytest.mark.parametrize("name", ["model", "member.json"])
+def test_torn_models_are_fitted_again(tmp_path, monkeypatch, whole, at, name):
+    """A predictor with such a model could not be loaded."""
+    with open_run(whole[0]) as reader:
+        assert 5 in reader.weights()
+    folder = killed(monkeypatch, tmp_path / "run", method="trial_finished", at=at)
+    torn = folder / "trials" / "0005" / "fold-0" / name
+    if torn.is_dir():
+        torn = next(path for path in torn.iterdir() if path.is_file())
+    torn.write_bytes(b"")
+
+    made = automl.resume(folder)
+
+    assert rows(whole[0]) == rows(folder)
+    assert np.array_equal(predictions(whole[1].predictor), predictions(made))
+    assert np.array_equal(predictions(made), predictions(automl.load(folder)))
+
+
 def test_seconds_of_folds_before_the_kill_count(tmp_path, monkeypatch):
     folder = killed(monkeypatch, tmp_path / "run", method="trial_finished", at=4)
 

@@ -6,6 +6,7 @@ import signal
 import sqlite3
 from contextlib import closing
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -19,6 +20,7 @@ from automl.registry import load_registry
 from automl.run_folder import DATABASE, PREDICTOR_FOLDER, check_new_folder
 from automl.run_lock import LOCK_FILE, who_works
 from automl.run_reader import open_run
+from automl.searching import keep_logs
 from automl.store import Store
 from automl.unfinished import finish_folder
 
@@ -46,6 +48,18 @@ def interrupted(tmp_path, monkeypatch):
         with pytest.raises(KeyboardInterrupt):
             run(tmp_path / "run")
     return tmp_path / "run"
+
+
+def tear(fold, damage):
+    """Leave the files of a fold as a power cut may."""
+    path = next(path for path in (fold / "model").iterdir() if path.is_file())
+    match damage:
+        case "cut":
+            path.write_bytes(path.read_bytes()[:-9])
+        case "gone":
+            path.unlink()
+        case "member":
+            (fold / "member.json").write_bytes(b"")
 
 
 def predictions(predictor):
@@ -113,6 +127,44 @@ def test_damaged_predictions_leave_their_trial_out(interrupted):
 
     assert best not in {row["trial"] for row in outcome.leaderboard if row["weight"] > 0}
     assert any(f"trial {best} is left out" in reason for reason in outcome.reasons)
+
+
+@pytest.mark.parametrize("damage", ["cut", "gone", "member"])
+def test_a_damaged_model_leaves_its_trial_out(interrupted, damage):
+    """A predictor with it could not be loaded, and all other fitted models are removed at the end."""
+    with open_run(interrupted) as reader:
+        best = max(reader.weights(), key=reader.weights().get)
+    tear(interrupted / "trials" / f"{best:04d}" / "fold-1", damage)
+
+    outcome = finish_folder(interrupted)
+
+    assert best not in {row["trial"] for row in outcome.leaderboard if row["weight"] > 0}
+    assert f"finish: trial {best} is left out: files of its models are damaged" in outcome.reasons
+    assert len(predictions(automl.load(interrupted))) == 30
+    with open_run(interrupted) as reader:
+        assert "lost" == next(trial for trial in reader.trials() if trial.id == best).kind
+
+
+def test_without_the_table_a_damaged_model_is_left_out_too(interrupted):
+    with open_run(interrupted) as reader:
+        best = max(reader.weights(), key=reader.weights().get)
+    tear(interrupted / "trials" / f"{best:04d}" / "fold-1", "cut")
+    (interrupted / "data" / "target.npy").unlink()
+
+    outcome = finish_folder(interrupted)
+
+    assert best not in {row["trial"] for row in outcome.leaderboard if row["weight"] > 0}
+    assert len(predictions(automl.load(interrupted))) == 30
+
+
+def test_whole_folds_of_a_damaged_trial_count_when_nothing_else_was_done(interrupted):
+    forget(interrupted, "trials", "id > 2")
+    tear(interrupted / "trials" / "0002" / "fold-1", "cut")
+
+    outcome = finish_folder(interrupted)
+
+    assert "finish: trial 2 counts with the 1 folds that were done" in outcome.reasons
+    assert len(predictions(automl.load(interrupted))) == 30
 
 
 def test_a_trial_cut_off_counts_when_nothing_else_was_done(interrupted):
@@ -240,6 +292,19 @@ def test_a_full_disk_while_the_record_is_written(tmp_path):
     store.close()
     with open_run(tmp_path / "run") as reader:
         assert "much" not in reader.meta
+
+
+def test_a_log_that_cannot_be_kept_hides_no_error(tmp_path):
+    """On a full disk its own error took the place of the one that names the run's folder and the way on."""
+    logs = tmp_path / "logs"
+    logs.mkdir()
+    (logs / "workers.log").write_text("words")
+    with closing(Store(tmp_path / "run")) as store:
+        (store.folder / "workers.log").mkdir()  # it cannot be written
+
+        keep_logs(SimpleNamespace(notes=()), logs, store)
+
+        assert [] == list((store.folder / "workers.log").iterdir())
 
 
 def test_writing_a_predictor_again_leaves_the_old_one_when_it_fails(interrupted, monkeypatch):
