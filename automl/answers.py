@@ -124,7 +124,7 @@ class CheckedExecutor:
         if result is None:
             return None
         if not isinstance(result, JobResult):
-            raise PluginError(f"{owner} answered {result!r}; it must be a JobResult or None")
+            raise PluginError(f"it answered {result!r}; it must be a JobResult or None")
         if result.id not in self._sent:
             raise PluginError(f"it gave a result of job {result.id!r}, which it does not have")
         if result.kind not in JOB_KINDS:
