@@ -1,5 +1,6 @@
 """Runs that are taken up or finished when another version of a plugin is installed than the one that fitted their models."""
 
+import json
 import sys
 from dataclasses import replace
 from types import SimpleNamespace
@@ -9,7 +10,9 @@ import pandas as pd
 import pytest
 
 import automl
+from automl import PredictorError
 from automl.api import fit_run, make_settings
+from automl.predictor import Predictor
 from automl.registry import load_registry
 from automl.resuming import resume_folder
 from automl.run_reader import open_run
@@ -136,3 +139,22 @@ def test_a_model_that_never_comes_is_waited_for_once(killed, newer, monkeypatch)
     assert 1 == len(waiting)
     assert "model 'linear' (plugin 'lines') had not answered" in outcome.faults[0]
     assert members(outcome) == {"nearest_neighbours"}
+
+
+@pytest.mark.parametrize("offered", [True, False])
+def test_a_predictor_made_with_another_version_of_a_plugin_says_which(killed, newer, monkeypatch, offered):
+    """What was fitted cannot be loaded, or the plugin does not offer the model any more."""
+    folder = finish_folder(killed).predictor.save(killed.parent / "copy")
+    plain = json.loads((folder / "predictor.json").read_text())
+    del plain["sha256"], plain["files"]  # of the file as it was
+    plain["versions"]["lines-of-ours"] = "0.1"
+    for record in plain["members"]:
+        record |= {"model": "linear", "plugin": "lines", "distribution": "lines-of-ours"}
+    (folder / "predictor.json").write_text(json.dumps(plain))
+    monkeypatch.setattr("importlib.metadata.version", lambda _: "0.2")
+    models = {name: spec for name, spec in newer.registry.models.items() if offered or name != "linear"}
+
+    with pytest.raises(
+        PredictorError, match=r"0.2 is installed, it was made with 0.1: pip install 'lines-of-ours==0.1'"
+    ):
+        Predictor.load(folder, registry=replace(newer.registry, models=models)).open_members()
