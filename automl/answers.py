@@ -25,43 +25,45 @@ MOST_COPIES = 50
 JOB_KINDS = get_args(JobKind)
 
 
-def checked_step(step: Any, history: History) -> Start | Wait | Done:
-    """`step` when a search can do it; PluginError, with the answer in it, otherwise."""
+def checked_step(step: Any, history: History, owner: str = "it") -> Start | Wait | Done:
+    """`step` when a search can do it; PluginError, which says what `owner`, the scheduler, answered, otherwise."""
     match step:
         case Wait() | Done():
             return step
         case Start(budget=budget, parent=parent):
             if not is_finite(budget) or not 0.0 < budget <= 1.0:
-                raise PluginError(f"it gave the budget {budget!r}; a budget is a number above 0 and at most 1")
+                raise PluginError(f"{owner} gave the budget {budget!r}; a budget is a number above 0 and at most 1")
             if parent is not None:
-                _check_parent(parent, budget, history)
-                _check_copies(parent, budget, history)
+                _check_parent(parent, budget, history, owner)
+                _check_copies(parent, budget, history, owner)
             # Numbers of any type are fine with a plugin's author, and none but Python's own with the record.
             return replace(step, budget=float(budget), parent=None if parent is None else int(parent))
-    raise PluginError(f"it answered {step!r}; it must start a candidate, wait or be done")
+    raise PluginError(f"{owner} answered {step!r}; it must start a candidate, wait or be done")
 
 
-def _check_parent(parent: Any, budget: float, history: History) -> None:
+def _check_parent(parent: Any, budget: float, history: History, owner: str) -> None:
     known = {trial.id: trial for trial in history.finished()}
     if not isinstance(parent, Integral) or int(parent) not in known:
-        raise PluginError(f"it goes on with trial {parent!r}, which is not among those that are done")
+        raise PluginError(f"{owner} goes on with trial {parent!r}, which is not among those that are done")
     before = known[int(parent)].budget
     if budget <= before:
         raise PluginError(
-            f"it goes on with trial {parent} at budget {budget:g}; it had {before:g} before, and a promotion "
+            f"{owner} goes on with trial {parent} at budget {budget:g}; it had {before:g} before, and a promotion "
             "is to a larger one"
         )
 
 
-def _check_copies(parent: Any, budget: float, history: History) -> None:
+def _check_copies(parent: Any, budget: float, history: History, owner: str) -> None:
     """A promotion that adds nothing costs nothing, and could be asked for for ever."""
     first = _copied(history, parent)
     copies = [trial for trial in history if trial.is_copy and _copied(history, trial.id) == first]
     if any(trial.parent == parent and trial.budget == budget for trial in copies):
-        raise PluginError(f"it goes on with trial {parent} at budget {budget:g} again, to which that added nothing")
+        raise PluginError(
+            f"{owner} goes on with trial {parent} at budget {budget:g} again, to which that added nothing"
+        )
     if len(copies) >= MOST_COPIES:
         raise PluginError(
-            f"it went on {len(copies)} times with trial {first} at budgets that added nothing; rungs must be further apart"
+            f"{owner} went on {len(copies)} times with trial {first} at budgets that added nothing; rungs must be further apart"
         )
 
 

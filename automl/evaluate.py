@@ -110,6 +110,8 @@ CHECKED_MEGABYTES = 20.0
 CHECKED_ROWS = 5
 SAME = 1e-4
 """Predictions are the same up to this share: other threads and devices add up in another order."""
+ALIKE = 0.01
+"""The same for a row alone and among others: half precision and batches of another size may round a little more."""
 
 
 def _open(job: FoldJob) -> _Opened:
@@ -272,7 +274,8 @@ def _rows(job: FoldJob, opened: _Opened) -> tuple[NDArray[np.int64], NDArray[np.
 
 
 def _check_saved(job: FoldJob, factory: Any, member: Member, data: TableData | ImageData, shared: str | None) -> None:
-    """Once for each model and process: what was saved is safe to load, can be loaded again and predicts the same. A model
+    """Once for each model and process: what was saved is safe to load, can be loaded again and predicts the same, and a row
+    alone has the prediction that it has among others: scores out of fold would say nothing of it otherwise. A model
     that cannot fails here, where it costs its own trials, and not the predictor whose member it would be. Large ones are
     not read twice.
     """
@@ -300,6 +303,12 @@ def _check_saved(job: FoldJob, factory: Any, member: Member, data: TableData | I
         raise RunError(
             f"the model predicts {found.ravel()[:3].tolist()} after it was saved and loaded, where it had predicted "
             f"{before.ravel()[:3].tolist()}; see its save and load"
+        )
+    alone = member.predict(data.take(np.arange(1)))
+    if not np.allclose(before[:1], alone, rtol=ALIKE, atol=ALIKE * float(np.abs(before).max(initial=0.0))):
+        raise RunError(
+            f"the model predicts {alone.ravel()[:3].tolist()} for a row alone, where it had predicted {before[0].ravel()[:3].tolist()} "
+            f"for it among {len(rows)}: a prediction must not depend on the rows beside it; use only what was learned in fit"
         )
     _saved_well.add(job.factory)
 

@@ -111,13 +111,7 @@ def load_member(
 
     Raises PredictorError when files are missing or damaged.
     """
-    try:
-        about = json.loads((folder / MEMBER_FILE).read_text())
-        present = tuple(int(code) for code in about["present"])
-        needs_matrix, shared = bool(about["matrix"]), about["shared_encoder"]
-        unit = None if about.get("unit") is None else TargetUnit.from_dict(about["unit"])
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
-        raise PredictorError(f"{folder / MEMBER_FILE} is missing or damaged ({error}); fit again") from error
+    present, needs_matrix, shared, unit = _read_about(folder)
     encoder: MatrixEncoder | None = None
     if needs_matrix and shared is not None:
         if shared not in encoders:
@@ -136,6 +130,23 @@ def load_member(
             f"the model in {folder} cannot be loaded ({type(error).__name__}: {error}); copy the folder again or fit again"
         ) from error
     return Member(model=model, task=task, present=present, encoder=encoder, unit=unit)
+
+
+def load_model(folder: Path, factory: Any, *, config: Config, task: Task, seed: int) -> Model:
+    """The model alone of what `Member.save` wrote; raises whatever the model's `load` raises."""
+    present, _, _, unit = _read_about(folder)
+    model: Model = factory.load(folder / MODEL_FOLDER, config, task_of_model(task, present, unit), seed)
+    return model
+
+
+def _read_about(folder: Path) -> tuple[tuple[int, ...], bool, str | None, TargetUnit | None]:
+    """Classes, whether it takes a matrix, the name of a shared encoder, and the target's unit; PredictorError when damaged."""
+    try:
+        about = json.loads((folder / MEMBER_FILE).read_text())
+        unit = None if about.get("unit") is None else TargetUnit.from_dict(about["unit"])
+        return tuple(int(code) for code in about["present"]), bool(about["matrix"]), about["shared_encoder"], unit
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        raise PredictorError(f"{folder / MEMBER_FILE} is missing or damaged ({error}); fit again") from error
 
 
 def task_of_model(task: Task, present: tuple[int, ...], unit: TargetUnit | None) -> Task:

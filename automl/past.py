@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from automl.errors import RunError
@@ -48,6 +48,8 @@ class Past:
     """The largest number of a trial in the record, those left out here among them."""
     more_trials: int | None = None
     """Trials that the user asked for on top; None: the run's own number holds."""
+    outdated: Mapping[int, str] = field(default_factory=dict)
+    """Trials whose models the installed plugins cannot load, and why."""
 
 
 def read_past(reader: RunReader, costs: Mapping[str, float], planned: int, *, more_time: bool = False) -> Past:
@@ -157,7 +159,7 @@ def clear_leftovers(folder: Path, past: Past) -> None:
 
 def take_up_scores(judging: Judging, record: SearchRecord, past: Past) -> None:
     """Let the full trials of before join the ensemble, but for those without prospect, whose models are gone. One whose
-    predictions are gone or damaged counts as failed.
+    predictions are gone or damaged, or whose model cannot be loaded, counts as failed.
     """
     for trial in record.history.full():
         if past.whole and trial.id not in past.whole:
@@ -165,8 +167,11 @@ def take_up_scores(judging: Judging, record: SearchRecord, past: Past) -> None:
         try:
             if trial.id not in past.whole:
                 raise RunError("its files are gone")
+            if why := past.outdated.get(trial.id):
+                raise RunError(why)
             judging.score(trial, past.results[trial.id])
         except (RunError, OSError, ValueError, EOFError, IndexError, KeyError) as error:
-            message = f"lost when the run was interrupted: {error}"
+            how = "left out" if trial.id in past.outdated else "lost when the run was interrupted"
+            message = f"{how}: {error}"
             record.settle(replace(trial, status="failed", kind="lost", loss=None, score=None, message=message))
             record.warn("resume", f"trial {trial.id} {message}")

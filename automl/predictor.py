@@ -192,7 +192,7 @@ class Predictor:
         elif (path / DATABASE).is_file():
             raise PredictorError(_why_none(path))
         predictor = cls(read_parts(path), path, registry or load_registry())
-        check_members(predictor.parts.members, path, predictor._registry)
+        check_members(predictor.parts.members, path, predictor._registry, predictor.parts.versions)
         return predictor
 
     def open_members(self) -> None:

@@ -66,6 +66,8 @@ class Parts:
     """Relative path -> bytes and SHA-256 of each file as saved; empty before it is saved, and in older predictors."""
     images: ImageSchema | None = None
     """How images become pixels; None for tables."""
+    versions: Mapping[str, str] = field(default_factory=dict)
+    """Distribution -> its version when the predictor was saved; empty before."""
 
 
 def read_parts(folder: Path) -> Parts:
@@ -97,6 +99,7 @@ def read_parts(folder: Path) -> Parts:
             factors=tuple(float(factor) for factor in plain.get("factors", ())),
             calibration=Calibration.from_dict(plain["calibration"]) if plain.get("calibration") else None,
             files={str(name): (int(size), str(told)) for name, (size, told) in plain.get("files", {}).items()},
+            versions={str(name): str(told) for name, told in plain.get("versions", {}).items()},
             images=None if plain.get("images") is None else ImageSchema.from_dict(plain["images"]),
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:

@@ -150,7 +150,7 @@ class Proposals:
                     return Wait()
             else:
                 step = strategy.ask(history) if self._in_order is None else self._in_order.ask(history, strategy.ask)
-            return checked_step(step, history)
+            return checked_step(step, history, strategy.of_scheduler)
         except PluginError as error:
             return self._give_up(str(error))
         except (Exception, SystemExit) as error:  # noqa: BLE001 - a plugin's fault, whatever it is, must not cost what was found

@@ -19,6 +19,7 @@ from automl.errors import RunError, SettingsError, UnknownNameError
 from automl.history import Candidate, counted
 from automl.machine import find_machine, versions
 from automl.metrics import load_metric
+from automl.outdated import outdated, told_outdated
 from automl.past import Past, clear_leftovers, read_past
 from automl.proposals import counts
 from automl.ready import stretch_fidelity
@@ -161,6 +162,7 @@ def _sit_down(
     if max(clock.search_left(), clock.left() - LEAST_SECONDS if settings.wants_refit else 0.0) < LEAST_SECONDS:
         return None
     _check_strategy(record, str(meta["course"]["name"]), registry)
+    past = replace(past, outdated=outdated(record, registry, left=None if settings.seconds is None else clock.left()))
     return _Sitting(
         record=record,
         meta=meta,
@@ -252,6 +254,8 @@ def _go_on(sitting: _Sitting, store: Store, started: float, listeners: Mapping[s
             reasons=(*sitting.record.reasons, *_reasons(sitting, machine)),
         )
         clear_leftovers(folder, past)
+        for told in told_outdated(sitting.record, past.outdated):
+            store.event("warning", "outdated", told)
         store.set_facts(
             {
                 "sittings": sitting.sittings.plain(),
@@ -281,4 +285,5 @@ def _reasons(sitting: _Sitting, machine: Machine) -> list[str]:
     ]
     if changed:
         notes.append(f"search: goes on with other versions: {', '.join(changed)}")
+    notes += [f"search: {told}" for told in told_outdated(sitting.record, sitting.past.outdated)]
     return notes

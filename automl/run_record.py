@@ -50,6 +50,8 @@ class RunRecord:
     score: float | None
     slow_metric: bool
     seconds: float
+    versions: Mapping[str, str]
+    """Distribution -> its version when the run began."""
 
 
 def read_record(folder: Path) -> RunRecord:
@@ -91,6 +93,7 @@ def read_record(folder: Path) -> RunRecord:
                 score=meta.get("score"),
                 slow_metric=any(event["code"] == "slow-metric" for event in reader.events()),
                 seconds=reader.seconds(),
+                versions=dict(meta.get("versions") or {}),
             )
         except (sqlite3.Error, ValueError, KeyError, TypeError, AttributeError) as error:
             raise RunError(

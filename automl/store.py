@@ -32,7 +32,7 @@ KEPT = "kept"
 SETTLED_FOLDS = "settled_folds"
 """Fact of a run that has settled with how many of the planned folds it goes on."""
 
-FAULTS = ("strategy", "executor", "tracker")
+FAULTS = ("strategy", "executor", "tracker", "outdated")
 """Codes of the events that tell of a plugin's fault."""
 
 _TABLES = """

@@ -60,7 +60,7 @@ class Strategy:
         self.learns = learns
         """Whether answers depend on results, not only on how many trials began."""
         self._sampler, self._of_sampler = sampler, owners[0]
-        self._scheduler, self._of_scheduler = scheduler, owners[1]
+        self._scheduler, self.of_scheduler = scheduler, owners[1]
         self._check = CandidateCheck(space)
         self._queue = tuple(queue)
         self._firsts = frozenset({one.model: one.id for one in reversed(self._queue)}.values())
@@ -70,7 +70,7 @@ class Strategy:
         """The next step. The first candidate of each kind of model in the queue, its default, gets the whole budget, so that
         the answer is never worse than an ensemble of good defaults: only full trials can join it.
         """
-        match named(self._of_scheduler, lambda: self._scheduler.next(history)):
+        match named(self.of_scheduler, lambda: self._scheduler.next(history)):
             case Sample(budget=budget):
                 if (too_dear := self._too_dear(history, budget)) is not None:
                     return Start(candidate=too_dear, budget=budget)
@@ -84,15 +84,15 @@ class Strategy:
                     return Start(candidate=suggested, budget=budget)
                 return self._without_samples(history)
             case Promote(trial=trial, budget=budget):
-                return _promotion(history, trial, budget)
+                return _promotion(history, trial, budget, self.of_scheduler)
             case Wait():
                 if not history.running():
-                    raise PluginError(f"{self._of_scheduler} waits although nothing is running: it would wait for ever")
+                    raise PluginError(f"{self.of_scheduler} waits although nothing is running: it would wait for ever")
                 return Wait()
             case Done():
                 return Done()
             case other:
-                raise PluginError(f"{self._of_scheduler} answered {other!r}; it must be Sample, Promote, Wait or Done")
+                raise PluginError(f"{self.of_scheduler} answered {other!r}; it must be Sample, Promote, Wait or Done")
 
     def _checked(self, answer: Any) -> Candidate | None:
         """What the sampler suggested; None: nothing. PluginError, which names it, for what cannot be trained."""
@@ -110,9 +110,9 @@ class Strategy:
     def _without_samples(self, history: History) -> Start | Wait | Done:
         """What is left when the sampler has no configuration any more: promotions, if the scheduler knows of any."""
         ask = getattr(self._scheduler, "without_samples", None)
-        match named(self._of_scheduler, lambda: ask(history)) if ask is not None else None:
+        match named(self.of_scheduler, lambda: ask(history)) if ask is not None else None:
             case Promote(trial=trial, budget=budget):
-                return _promotion(history, trial, budget)
+                return _promotion(history, trial, budget, self.of_scheduler)
             case _:
                 return Wait() if history.running() else Done()
 
@@ -157,9 +157,9 @@ def _goes_round(history: History, suggested: Candidate, budget: float) -> bool:
     return repeats > MOST_REPEATS
 
 
-def _promotion(history: History, trial: int, budget: float) -> Start:
+def _promotion(history: History, trial: int, budget: float, owner: str) -> Start:
     """The candidate of a trial once more; PluginError when there is no such trial."""
     try:
         return Start(candidate=history[trial].candidate, budget=budget, parent=trial)
     except (KeyError, TypeError) as error:
-        raise PluginError(f"the scheduler promoted trial {trial!r}, which there is not") from error
+        raise PluginError(f"{owner} promoted trial {trial!r}, which there is not") from error

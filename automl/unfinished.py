@@ -24,6 +24,7 @@ from automl.live_ensemble import LiveEnsemble
 from automl.member import MEMBER_FILE, MODEL_FOLDER, is_torn
 from automl.metrics import load_metric
 from automl.outcome import Ending, FitOutcome, finish_run, member_records
+from automl.outdated import outdated, told_outdated
 from automl.predictor import Predictor
 from automl.predictor_file import PREDICTOR_FILE
 from automl.registry import Registry, load_registry
@@ -35,7 +36,7 @@ from automl.settings import Settings
 from automl.store import Store
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
     from pathlib import Path
 
 MADE_LATER = "search: the run was interrupted; the predictor was made later from what it had found"
@@ -69,7 +70,9 @@ def finish_folder(folder: Path, registry: Registry | None = None) -> FitOutcome:
             return ended_run(reader, registry)
     with closing(Store.reopen(folder)) as store:
         record = read_record(folder)
-        found = _found(record, store, registry)
+        lost = outdated(record, registry, left=None)
+        faults = told_outdated(record, lost)
+        found = _found(record, store, registry, lost)
         result = SearchResult(
             history=History(found.trials), ensemble=found.ensemble, folds=found.folds, interrupted=True
         )
@@ -81,10 +84,13 @@ def finish_folder(folder: Path, registry: Registry | None = None) -> FitOutcome:
             learned=record,
             result=result,
             members=member_records(result, registry, folder, ()),
-            reasons=tuple(dict.fromkeys((*record.reasons, MADE_LATER, *found.notes))),
+            reasons=tuple(
+                dict.fromkeys((*record.reasons, MADE_LATER, *(f"finish: {one}" for one in faults), *found.notes))
+            ),
             score=found.score,
         )
-        return finish_run(store, ending, registry=registry, clock=Clock.make(time.monotonic() - record.seconds, None))
+        clock = Clock.make(time.monotonic() - record.seconds, None)
+        return replace(finish_run(store, ending, registry=registry, clock=clock), faults=tuple(faults))
 
 
 def ended_run(reader: RunReader, registry: Registry) -> FitOutcome:
@@ -120,8 +126,8 @@ def _why_ended(reasons: Sequence[str]) -> str:
 # -- choosing -------------------------------------------------------------------------------------
 
 
-def _found(record: RunRecord, store: Store, registry: Registry) -> _Found:
-    """Trials, those cut off among them marked as such, and the best ensemble."""
+def _found(record: RunRecord, store: Store, registry: Registry, lost: Collection[int]) -> _Found:
+    """Without the `lost` ones: trials, those cut off among them marked as such, and the best ensemble."""
     notes: list[str] = []
     usable = {}
     torn = {one.id for one in record.trials if one.status == "done" and one.is_full and _has_torn_folds(record, one)}
@@ -133,7 +139,12 @@ def _found(record: RunRecord, store: Store, registry: Registry) -> _Found:
         if trial.candidate.model not in registry.models:
             if trial.status == "done":
                 notes.append(f"finish: trial {trial.id} is left out: model {trial.candidate.model} is not installed")
-        elif trial.is_full and trial.status in ("done", "running") and (folds := _whole_folds(record, trial)):
+        elif (
+            trial.id not in lost
+            and trial.is_full
+            and trial.status in ("done", "running")
+            and (folds := _whole_folds(record, trial))
+        ):
             usable[trial.id] = folds
     # Nothing stands on what is not there.
     base_of = {trial.id: trial.candidate.base for trial in record.trials}

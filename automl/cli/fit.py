@@ -139,7 +139,7 @@ def fit_command(output: Output, train: str, out: str | None, test: str | None, *
         _check_test(test, settings)
     with (
         reserved_folder(name_of(train)) if out is None else nullcontext(Path(out)) as folder,
-        watching(output, registry, folder, settings.trackers) as watch,
+        watching(output, registry, folder, settings.trackers, settings.models) as watch,
     ):
         outcome = fit_run(
             source_of(train),

@@ -16,7 +16,7 @@ from automl.interrupts import Terminated
 from automl.search_result import ENDED, TIME_OVER
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from automl.cli.watching import TestScore
     from automl.history import Trial
@@ -34,10 +34,11 @@ FEW_SMALL = 5
 class FirstLines:
     """Tells about the data and the plan when the search begins: a tracker that the command brings itself."""
 
-    def __init__(self, output: Output, stops: Sequence[int] = ()) -> None:
-        """`stops`: the signals to stop that came."""
+    def __init__(self, output: Output, stops: Sequence[int] = (), models: Collection[str] = ()) -> None:
+        """`stops`: the signals to stop that came; `models`: those that the user asked for by name."""
         self._output = output
         self._stops = stops
+        self._models = models
 
     def run_started(self, info: RunInfo) -> None:
         """Data, findings, decisions. A signal that came while a library was imported may have been lost there."""
@@ -49,6 +50,9 @@ class FirstLines:
             subject, _, text = reason.partition(": ")
             if output.verbose or subject in TOLD:
                 output.say(labelled(subject, text))
+            model, _, why = text.partition(": ")
+            if subject == "not used" and model in self._models:
+                warn(f"model {model!r}, which was asked for, is not used: {why}")
         output.findings(info.findings)
         output.say()
 

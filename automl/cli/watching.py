@@ -54,9 +54,11 @@ class Watch:
 
 
 @contextmanager
-def watching(output: Output, registry: Registry, folder: Path, trackers: tuple[str, ...]) -> Iterator[Watch]:
+def watching(
+    output: Output, registry: Registry, folder: Path, trackers: tuple[str, ...], models: tuple[str, ...] = ()
+) -> Iterator[Watch]:
     """While a search works in `folder`: signals stop it and keep what was found, its first lines and its progress are told.
-    `trackers`: those that the run has anyhow.
+    `trackers`: those that the run has anyhow; `models`: those that the user asked for by name.
     """
     from automl.cli.fit_report import FirstLines
 
@@ -66,7 +68,9 @@ def watching(output: Output, registry: Registry, folder: Path, trackers: tuple[s
         _progress(output, registry, trackers) as progress,
     ):
         output.session.run_folder = str(folder)
-        yield Watch(output=output, listeners={"first lines": FirstLines(output, stops), **progress}, stops=stops)
+        yield Watch(
+            output=output, listeners={"first lines": FirstLines(output, stops, models), **progress}, stops=stops
+        )
 
 
 @contextmanager

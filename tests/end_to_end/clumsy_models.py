@@ -57,6 +57,14 @@ class Patient(Fair):
         return super().fit(train, valid, effort) | {"given": effort.deadline - time.monotonic()}
 
 
+class Beside(Fair):
+    """Ranks the rows that it is asked for, instead of what it learned."""
+
+    def predict(self, data):
+        ranks = np.argsort(np.argsort(data.values[:, 0])) / max(len(data) - 1, 1)
+        return np.column_stack([1 - ranks, ranks])
+
+
 class Nothing(Fair):
     def fit(self, train, valid, effort):
         super().fit(train, valid, effort)

@@ -43,6 +43,7 @@ FAULTS = {
     "SavesNothing": ("error", "the model cannot be used after it was saved: FileNotFoundError"),
     "JudgesItself": ("error", "ValueError: assignment destination is read-only"),
     "LoadsAnother": ("error", "after it was saved and loaded, where it had predicted"),
+    "Beside": ("error", "for it among 5: a prediction must not depend on the rows beside it"),
     "Pickles": ("error", "the model's save left what a predictor must not hold: model/more.bin holds a pickle"),
     "Links": ("error", "the model's save left what a predictor must not hold: model/link is a link"),
     "Unloadable": ("error", "the model cannot be used after it was saved: ValueError: cannot be loaded"),

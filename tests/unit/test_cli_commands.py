@@ -81,6 +81,16 @@ def test_fit_tells_data_plan_result_and_next_command(call, tmp_path):
     assert "" == call.err
 
 
+def test_a_model_that_was_asked_for_and_is_not_used_is_told(call, tmp_path, monkeypatch):
+    """Those that nobody asked for are among the reasons only (-v)."""
+    monkeypatch.setattr("automl.specs._is_installed", lambda module: module not in ("xgboost", "catboost"))
+    call("fit", "train.csv", "--target", "kind", "--models", "linear,xgboost", "--out", f"{tmp_path}/run", *QUICK)
+
+    assert call.err.startswith("automl: model 'xgboost', which was asked for, is not used: needs xgboost, which is not")
+    assert "pip install 'automl-pluggy[xgboost]'" in call.err
+    assert "catboost" not in call.err
+
+
 def test_quiet_fit_tells_scores_and_path_only(call, tmp_path):
     out = call("fit", "train.csv", "--target", "kind", "--models", "linear", "--out", f"{tmp_path}/run", "-q", *QUICK)
 
