@@ -13,13 +13,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from automl.data.records import ImageData
-from automl.errors import MetricError, RunError
+from automl.errors import MetricError
 from automl.fold_data import REFIT_FOLD, forms_of
 from automl.latency import folder_megabytes, time_rows
 from automl.member import Member, fit_member, load_member
 from automl.protocols import Config, Effort
 from automl.run_folder import DATA_FOLDER
-from automl.saved_files import fault_of
+from automl.saved_check import check_saved
 from automl.specs import load_object
 
 if TYPE_CHECKING:
@@ -101,17 +101,6 @@ class _Opened:
 
 
 _opened: dict[str, _Opened] = {}
-_saved_well: set[str] = set()
-"""Factories of models that were loaded again in this process."""
-_safe: set[str] = set()
-"""Factories of models whose saved files were looked at in this process."""
-CHECKED_MEGABYTES = 20.0
-"""Larger models are not loaded again to see whether that works."""
-CHECKED_ROWS = 5
-SAME = 1e-4
-"""Predictions are the same up to this share: other threads and devices add up in another order."""
-ALIKE = 0.01
-"""The same for a row alone and among others: half precision and batches of another size may round a little more."""
 
 
 def _open(job: FoldJob) -> _Opened:
@@ -193,7 +182,16 @@ def run_fold(job: FoldJob) -> FoldResult:
         judged = time.monotonic() - judged
     predicted = time.monotonic()
     _save(job, member, predictions, shared)
-    _check_saved(job, factory, member, data, shared)
+    check_saved(
+        job.factory,
+        job.folder,
+        member,
+        data,
+        lambda encoders: load_member(
+            job.folder, factory, config=job.config, task=job.task, seed=job.seed, encoders=encoders
+        ),
+        shared=shared,
+    )
     row_ms = None
     if job.latency_rows:
         row_ms = time_rows(member, data, job.latency_rows, seconds=predicted_at - fitted, count=len(valid_rows))
@@ -271,46 +269,6 @@ def _rows(job: FoldJob, opened: _Opened) -> tuple[NDArray[np.int64], NDArray[np.
         target[split.train], share=job.rows_share, classification=job.task.is_classification, seed=job.fold
     )
     return split.train[kept], split.valid
-
-
-def _check_saved(job: FoldJob, factory: Any, member: Member, data: TableData | ImageData, shared: str | None) -> None:
-    """Once for each model and process: what was saved is safe to load, can be loaded again and predicts the same, and a row
-    alone has the prediction that it has among others: scores out of fold would say nothing of it otherwise. A model
-    that cannot fails here, where it costs its own trials, and not the predictor whose member it would be. Large ones are
-    not read twice.
-    """
-    import numpy as np
-
-    if job.factory in _saved_well:
-        return
-    if job.factory not in _safe and (fault := fault_of(job.folder)):
-        raise RunError(f"the model's save left what a predictor must not hold: {fault}")
-    _safe.add(job.factory)
-    if folder_megabytes(job.folder) > CHECKED_MEGABYTES:
-        return
-    encoders = {} if shared is None or member.encoder is None else {shared: member.encoder}
-    rows = data.take(np.arange(min(CHECKED_ROWS, len(data))))
-    try:
-        again = load_member(job.folder, factory, config=job.config, task=job.task, seed=job.seed, encoders=encoders)
-        found = again.predict(rows)
-    except Exception as error:
-        cause = error.__cause__ or error
-        raise RunError(
-            f"the model cannot be used after it was saved: {type(cause).__name__}: {cause}; see its save and load"
-        ) from error
-    before = member.predict(rows)
-    if not np.allclose(before, found, rtol=SAME, atol=SAME * float(np.abs(before).max(initial=0.0))):
-        raise RunError(
-            f"the model predicts {found.ravel()[:3].tolist()} after it was saved and loaded, where it had predicted "
-            f"{before.ravel()[:3].tolist()}; see its save and load"
-        )
-    alone = member.predict(data.take(np.arange(1)))
-    if not np.allclose(before[:1], alone, rtol=ALIKE, atol=ALIKE * float(np.abs(before).max(initial=0.0))):
-        raise RunError(
-            f"the model predicts {alone.ravel()[:3].tolist()} for a row alone, where it had predicted {before[0].ravel()[:3].tolist()} "
-            f"for it among {len(rows)}: a prediction must not depend on the rows beside it; use only what was learned in fit"
-        )
-    _saved_well.add(job.factory)
 
 
 def _save(job: FoldJob, member: Member, predictions: NDArray[np.float64] | None, shared: str | None) -> None:

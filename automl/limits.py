@@ -53,7 +53,7 @@ def choose_within(search: Search, result: SearchResult) -> tuple[SearchResult, l
     weights = {} if chosen.ensemble is None else chosen.ensemble.weights
     if chosen.ensemble == ensemble and after == before:
         return chosen, []
-    told = f"predictor: {len(weights)} of {len(ensemble.weights)} members are worth the time they take to predict"
+    told = f"predictor: {len(weights)} members in place of {len(ensemble.weights)}, for the time they take to predict"
     models = sum(len(chosen.folds[number]) for number in weights)
     speed = f"; {models} models, {before.row_ms / after.row_ms:.3g} times as quick" if after.row_ms else ""
     return chosen, [told + speed]

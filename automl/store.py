@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from automl.history import Trial
 
-SCHEMA_VERSION = 7
+SCHEMA_VERSION = 8
 KEPT = "kept"
 """Kind of a job whose result was taken from the trial that is continued."""
 

@@ -48,6 +48,8 @@ TASK_CANDIDATES = 6
 """Candidates that a stored task asks for."""
 MANY_LEAVES = 10_000
 """Forests here have up to 15,000 leaves a tree: a published limit above this is the same limit."""
+BY_TASK = frozenset({"categories"})
+"""Hyperparameters that are left to their defaults unless published: these depend on the task, or came later."""
 SHARES = {"random_forest": (0.3, 0.5, 0.75, 1.0), "extra_trees": (0.5, 0.75, 1.0)}
 NEAR_SHARE = 0.06
 
@@ -323,7 +325,8 @@ class Translation:
             config, changed = translate(record, self.problem_type)
             model = MODELS[record["family"]]
             try:
-                config = dict(fit_config(self.spaces[model], config))
+                whole = fit_config(self.spaces[model], config)
+                config = {name: value for name, value in whole.items() if name in config or name not in BY_TASK}
             except ValueError as error:
                 raise UnsayableError(str(error)) from error
         except UnsayableError as error:

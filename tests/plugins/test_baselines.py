@@ -29,8 +29,10 @@ MIXED = [path for path in FILES if "-mlp-" not in path.name]
 """Those of models of all kinds."""
 BY_TASK = {
     "mlp": {"batch_size", "label_smoothing", "class_weights", "optimiser"},
-    "random_forest": {"crosses"},
-    "extra_trees": {"crosses"},
+    "random_forest": {"crosses", "categories"},
+    "extra_trees": {"crosses", "categories"},
+    "hist_gradient_boosting": {"categories"},
+    "xgboost": {"categories"},
 }
 """What is left to the default on purpose, as it depends on rows, categories, classes or metric."""
 CLASSES = {"binary": (0, 1), "multiclass": (0, 1, 2), "regression": ()}
