@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from automl_plugins.xgboost.check import check_booster
@@ -23,6 +23,8 @@ FIRST_LOOK = 8
 """Rounds after which the time per round is known well enough to judge the learning rate."""
 LIBRARY_RATE = 0.3
 """XGBoost's own learning rate, where a configuration names none."""
+CATEGORIES: Literal["one_hot"] = "one_hot"
+"""Histogram boosting sees codes, LightGBM and CatBoost sets of levels: models that see other things err on other rows."""
 OBJECTIVES = {"mae": "reg:absoluteerror", "median_ae": "reg:absoluteerror"}
 
 
@@ -45,7 +47,7 @@ def space(task: Task) -> ConfigurationSpace:
         Float("reg_lambda", (1e-4, 30.0), log=True, default=1.0, meta={"limits": (0, None)}),
     )
     if task.categories:
-        made.add(Categorical("categories", ["ordered", "one_hot", "encoded"], default="ordered"))
+        made.add(Categorical("categories", ["ordered", "one_hot", "encoded"], default=CATEGORIES))
     policy = Categorical("grow_policy", ["depthwise", "lossguide"], default="depthwise")
     leaves = Integer("max_leaves", (8, 1024), log=True, default=256, meta={"limits": (2, None)})
     made.add(policy, leaves, EqualsCondition(leaves, policy, "lossguide"))
@@ -57,7 +59,7 @@ class XGBoost:
 
     def __init__(self, config: Config, task: Task, seed: int) -> None:
         self._config, self._task, self._seed = dict(config), task, seed
-        self._columns = TreeColumns(task, seed, self._config.pop("categories", "ordered"))
+        self._columns = TreeColumns(task, seed, self._config.pop("categories", CATEGORIES))
         self._booster: Any = None
         self._rounds = 0
 

@@ -234,6 +234,26 @@ def test_continued_training_is_that_at_once_where_nothing_is_drawn(name, tmp_pat
     assert whole.predict(blind(train)) == pytest.approx(second.predict(blind(train)), abs=1e-3)
 
 
+# -- categories -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("handling", ["ordered", "one_hot", "encoded"])
+@pytest.mark.parametrize("name", [*FORESTS, "lightgbm", "hist_gradient_boosting", "xgboost"])
+def test_categories_are_seen_in_each_way(name, handling, tmp_path):
+    """A level of twelve decides; each way of seeing it finds that, and is kept with the model."""
+    if (name, handling) == ("lightgbm", "one_hot"):
+        pytest.skip("LightGBM has levels of its own")
+    rng = np.random.default_rng(0)
+    codes = rng.integers(0, 12, (600, 1))
+    train = table(rng.normal(size=(600, 2)), 1.0 * (codes[:, 0] % 2), codes=codes, levels=(12,))
+    model = fitted(name, train, task_of(train), categories=handling)
+    found = model.predict(blind(train))
+
+    assert np.abs(found - train.target).mean() < 0.2
+    assert handling == model._columns._handling
+    assert np.array_equal(found, saved_and_loaded(model, tmp_path / "model").predict(blind(train)))
+
+
 # -- early stopping -------------------------------------------------------------------------------
 
 
