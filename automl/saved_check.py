@@ -12,9 +12,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-    import numpy as np
-    from numpy.typing import NDArray
-
     from automl.data.matrix import MatrixEncoder
     from automl.data.records import ImageData, TableData
     from automl.member import Member
@@ -67,13 +64,14 @@ def check_saved(
             f"the model cannot be used after it was saved: {type(cause).__name__}: {cause}; see its save and load"
         ) from error
     before = member.predict(rows)
-    if not _alike(before, found, SAME):
+    if not np.allclose(before, found, rtol=SAME, atol=SAME * float(np.abs(before).max(initial=0.0))):
         raise RunError(
             f"the model predicts {found.ravel()[:3].tolist()} after it was saved and loaded, where it had predicted "
             f"{before.ravel()[:3].tolist()}; see its save and load"
         )
     alone = np.concatenate([member.predict(rows.take(np.array([row]))) for row in range(len(rows))])
-    others = [row for row in range(len(rows)) if not _alike(before[row], alone[row], ALIKE)]
+    scale = ALIKE * float(np.abs(before).max(initial=0.0))  # a value near 0 is no more exact than the others
+    others = [row for row in range(len(rows)) if not np.allclose(before[row], alone[row], rtol=ALIKE, atol=scale)]
     # One may differ by a tie, as between neighbours at the same distance.
     if len(others) > len(rows) // 2:
         row = others[0]
@@ -83,9 +81,3 @@ def check_saved(
             "use only what was learned in fit"
         )
     _saved_well.add(factory)
-
-
-def _alike(first: NDArray[np.float64], second: NDArray[np.float64], share: float) -> bool:
-    import numpy as np
-
-    return bool(np.allclose(first, second, rtol=share, atol=share * float(np.abs(first).max(initial=0.0))))

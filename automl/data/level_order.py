@@ -34,7 +34,7 @@ SCALES = (
 """Words that rise, those of one meaning side by side; a category whose levels all stand in one of them follows it."""
 BELOW = frozenset({"under", "below", "less", "up", "<", "<=", "≤", "until", "before"})
 ABOVE = frozenset({"over", "above", "more", ">", ">=", "≥", "after", "+"})
-_PIECES = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?|[^\W\d_]+|<=|>=|[<>≤≥+]")
+_PIECES = re.compile(r"^-\d+(?:\.\d+)?|\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?|[^\W\d_]+|<=|>=|[<>≤≥+]")
 _RANKS = tuple({word: rank for rank, word in enumerate(scale.split(", "))} for scale in SCALES)
 
 Key = tuple[tuple[int, float, str], ...]
@@ -60,7 +60,7 @@ def _sorted(levels: Sequence[str], keys: list[Key]) -> list[str]:
 def _key(word: str) -> Key:
     """Numbers by value and letters by the alphabet; words that say on which side of a number a level lies count behind it."""
     pieces = _PIECES.findall(word)
-    numbers = [piece[0].isdigit() for piece in pieces]
+    numbers = [piece[-1].isdecimal() for piece in pieces]  # "²" and "①" are digits, but no numbers to Python
     if not any(numbers):
         return tuple((1, 0.0, piece) for piece in pieces) or ((1, 0.0, word),)
     side = (sum(piece in ABOVE for piece in pieces) > 0) - (sum(piece in BELOW for piece in pieces) > 0)

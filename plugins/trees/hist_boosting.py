@@ -45,7 +45,7 @@ def space(task: Task) -> ConfigurationSpace:
 
 
 class HistGradientBoosting:
-    """Boosted trees on binned columns; categories with many levels come as target means."""
+    """Boosted trees on binned columns; categories come as codes and target means, or as the configuration says."""
 
     def __init__(self, config: Config, task: Task, seed: int) -> None:
         self._config, self._task, self._seed = dict(config), task, seed

@@ -33,7 +33,7 @@ def row_weights(rows: TableData, factors: NDArray[np.float64] | None) -> NDArray
 def monotone_signs(columns: TreeColumns, train: TableData, task: Task) -> list[int] | None:
     """1, -1 or 0 for each column of `columns`; None when the user asked for nothing.
 
-    Only numbers rise or fall: a category of the same name holds codes, whose order means nothing.
+    Only numbers rise or fall: a category of the same name holds codes.
     """
     if not task.monotone:
         return None

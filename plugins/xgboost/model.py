@@ -131,7 +131,7 @@ class XGBoost:
             objective = OBJECTIVES.get(self._task.metric, "reg:squarederror")
             parameters |= {"objective": objective, "eval_metric": "mae" if objective == "reg:absoluteerror" else "rmse"}
         if self._task.monotone:
-            # Only numbers rise or fall: a category of the same name holds codes, whose order means nothing.
+            # Only numbers rise or fall: a category of the same name holds codes.
             names = train.layout.numbers
             signs = [self._task.monotone.get(name, 0) for name in names] + [0] * (len(self._columns.names) - len(names))
             parameters["monotone_constraints"] = "(" + ",".join(map(str, signs)) + ")"

@@ -26,6 +26,10 @@ from automl.data.level_order import ORDERED_LEVELS, in_order
         ["January", "March", "may"],
         ["-", "a", "ä", "日"],
         ["0.5", "1", "1.25", "10"],
+        ["-2", "-1.5", "0", "1"],
+        ["①はい", "②いいえ"],
+        ["10²", "10³"],
+        ["٣", "١٢"],
     ],
 )
 def test_levels_stand_as_they_rise(levels):
