@@ -27,6 +27,8 @@ _COMMA_SPACED = re.compile(r"[+-]?[1-9]\d{0,2}([ \u00a0\u202f'\u2019]\d{3})+(,\d
 _EITHER_WAY = re.compile(r"[+-]?[1-9]\d{0,2},\d{3}")
 """A thousand and more, or decimals after a comma: such a text alone does not tell."""
 GROUP = 1000
+STRAY = 0.01
+"""Fewer numbers without a point are outliers or slips of the pen: they say nothing on the points of all others."""
 FLOAT_DIGITS = 15
 """Whole numbers of so many digits are all different as float64; from 2**53 on, some are not."""
 _TRAILING_MINUS = re.compile(r"[\d.,]*[.,]\d{2,3}-")
@@ -187,13 +189,13 @@ def find_decimal_sign(texts: Iterable[str]) -> DecimalSign:
 def _tell_of_groups(whole: set[float], as_decimals: set[float]) -> bool:
     """Whether whole numbers show that points group thousands, as 950 does beside 1.23: of 2 kg and 1.250 kg neither is odd.
 
-    One of three digits must pass all others, read as decimals, and have the sign of one; not 999 or 888, which often mean "missing".
+    Enough of three digits must pass all others, read as decimals, and have the sign of one; not 999 or 888, which often mean "missing".
     """
     most = max(map(abs, as_decimals))
-    return all(abs(number) < GROUP for number in whole) and any(
-        most < abs(number) >= GROUP / 10 and number % 111 and any(number * other > 0 for other in as_decimals)
-        for number in whole
-    )
+    signs = {number > 0 for number in as_decimals}
+    odd = [number for number in whole if most < abs(number) >= GROUP / 10 and number % 111 and (number > 0) in signs]
+    enough = max(1, STRAY * (len(whole) + len(as_decimals)))
+    return len(odd) >= enough and all(abs(number) < GROUP for number in whole)
 
 
 def are_grouped(cells: Iterable[str]) -> bool:

@@ -218,6 +218,7 @@ def test_points_that_group_thousands_beside_numbers_below_one_thousand(form):
         (["888", "-999", "12.340", "-15.201"], None),
         (["999", "410", "12.340", "15.201"], True),
         (["-950", "-1.230", "7.250"], True),
+        (["150", *(f"{12 + place * 0.01:.3f}" for place in range(200))], None),
     ],
 )
 def test_only_a_last_zero_beside_larger_whole_numbers_tells_of_groups(texts, comma):
