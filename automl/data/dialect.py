@@ -87,13 +87,13 @@ def find_dialect(head: bytes, source: str, *, complete: bool) -> Dialect:
     findings += found
     _refuse_ragged(source, names, rows, separator, width)
     cells = tuple(tuple(row[: len(names)]) for _, row in rows)
-    decimal = _find_decimal(cells, separator)
+    decimal, by_groups = _find_decimal(cells, separator)
     if comments:
         message = f"{comments} comment lines above the header, which start with #, are left out"
         findings.append(Finding(level="info", code="comments", count=comments, message=message))
     findings += _header_findings(names, first_line, separator)
     if decimal == ",":
-        findings.append(Finding(level="info", code="decimal-comma", message="numbers are written with a decimal comma"))
+        findings.append(_comma_finding(by_groups))
     return Dialect(
         encoding=encoding,
         separator=separator,
@@ -235,20 +235,31 @@ def _header_findings(names: list[str], line: int, separator: str) -> list[Findin
     return findings
 
 
-def _find_decimal(rows: tuple[tuple[str, ...], ...], separator: str) -> str:
+def _find_decimal(rows: tuple[tuple[str, ...], ...], separator: str) -> tuple[str, str]:
     """The comma where a cell like "1.234,5" leaves no doubt, or where more numbers have a comma than a point.
 
-    Those that could be thousands ("1.234") count only where the others do not tell.
+    Those that could be thousands ("1.234") count only where the others do not tell. Beside it, the number by which points group thousands
+    where nothing else tells; else an empty text.
     """
     if separator == ",":
-        return "."
+        return ".", ""
     cells = [cell.strip() for row in rows for cell in row]
     if any(map(_GROUPED_COMMA.fullmatch, cells)):
-        return "," if not any(map(_GROUPED_POINT.fullmatch, cells)) else "."
+        return "," if not any(map(_GROUPED_POINT.fullmatch, cells)) else ".", ""
     commas = [cell for cell in cells if _DECIMAL_COMMA.fullmatch(cell)]
     points = [cell for cell in cells if _DECIMAL_POINT.fullmatch(cell)]
     sure = [sum(not _EITHER_WAY.fullmatch(cell) for cell in some) for some in (commas, points)]
     if points and not commas and not sure[1] and any(are_grouped(column) for column in zip(*rows, strict=True)):
-        return ","
+        return ",", points[0]
     comma, point = sure if sure[0] != sure[1] else (len(commas), len(points))
-    return "," if comma > point else "."
+    return "," if comma > point else ".", ""
+
+
+def _comma_finding(by_groups: str) -> Finding:
+    if not by_groups:
+        return Finding(level="info", code="decimal-comma", message="numbers are written with a decimal comma")
+    message = (
+        f"the point in numbers such as {by_groups!r} is taken to group thousands in the whole file, as a column has whole numbers below "
+        "1,000 that are larger than those would be as decimals; if it is a decimal point, write those with one, too"
+    )
+    return Finding(level="warning", code="decimal-comma", message=message)

@@ -38,7 +38,7 @@ def encode_table(schema: Schema, table: pa.Table, *, allow_missing: bool) -> tup
 
     used = [column for column in schema.columns if column.used]
     refuse_faults(table, [column.name for column in used])
-    findings = [*missing_columns(used, table, allow_missing=allow_missing), *extra_columns(schema, table)]
+    findings = [*missing_columns(schema, table, allow_missing=allow_missing), *extra_columns(schema, table)]
     rows, layout = table.num_rows, schema.layout
     numbers = np.empty((rows, len(layout.numbers)), dtype=np.float32)
     codes = np.empty((rows, len(layout.categories)), dtype=np.int32)

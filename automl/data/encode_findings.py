@@ -51,27 +51,51 @@ QUIET = Noticed()
 """Nothing was noticed."""
 
 
-def missing_columns(used: list[Column], table: pa.Table, *, allow_missing: bool) -> list[Finding]:
+def missing_columns(schema: Schema, table: pa.Table, *, allow_missing: bool) -> list[Finding]:
     """A warning that names the columns that are not there; DataError unless they may be missing."""
     there = set(table.column_names)
-    absent = [column.name for column in used if column.name not in there]
+    absent = [column.name for column in schema.columns if column.used and column.name not in there]
     if not absent:
         return []
     shown = ", ".join(repr(name) for name in absent[:10])
+    renamed = _renamed(absent, extra_names(schema, table))
     if not allow_missing:
         lacks = "a column that is" if len(absent) == 1 else f"{len(absent)} columns that are"
         raise DataError(
-            f"the table lacks {lacks} needed: {shown}; add {'it' if len(absent) == 1 else 'them'}, "
+            f"the table lacks {lacks} needed: {shown}; {renamed}add {'it' if len(absent) == 1 else 'them'}, "
             "or use --allow-missing (allow_missing=True) to treat as missing values"
         )
     message = f"{len(absent)} columns are not there and count as missing: {shown}"
+    message += f"; {renamed.removesuffix(', or ')}" if renamed else ""
     return [Finding(level="warning", code="missing-columns", count=len(absent), message=message)]
+
+
+def extra_names(schema: Schema, table: pa.Table) -> list[str]:
+    """Columns that training did not see."""
+    known = {*(column.name for column in schema.columns), *schema.aside}
+    return [name for name in table.column_names if name not in known]
+
+
+def _renamed(absent: list[str], extra: list[str]) -> str:
+    """Words on columns that are likely to be the absent ones under another name, as where the case differs."""
+    folded: dict[str, str] = {}
+    for name in extra:
+        folded.setdefault(_plain_name(name), name)
+    pairs = [(name, folded[_plain_name(name)]) for name in absent if _plain_name(name) in folded]
+    if not pairs:
+        return ""
+    shown = ", ".join(f"{other!r} to {name!r}" for name, other in pairs[:5])
+    return f"rename {shown} if {'that is it' if len(pairs) == 1 else 'those are they'}, or "
+
+
+def _plain_name(name: str) -> str:
+    """A name without case, blanks and signs; of signs alone, as it is."""
+    return "".join(filter(str.isalnum, name.casefold())) or name
 
 
 def extra_columns(schema: Schema, table: pa.Table) -> list[Finding]:
     """A word on columns that training did not see."""
-    known = {*(column.name for column in schema.columns), *schema.aside}
-    extra = [name for name in table.column_names if name not in known]
+    extra = extra_names(schema, table)
     if not extra:
         return []
     were = "column was" if len(extra) == 1 else "columns were"

@@ -176,26 +176,29 @@ def _formats_as_wanted(name: str, column: Any, order: str) -> tuple[list[str], l
 def _number_as_wanted(name: str, column: Any, wanted: str) -> tuple[dict[str, Any], list[Finding]]:
     import pyarrow as pa
 
+    from automl.data.column_texts import NUMBER_SHARE
     from automl.data.decimal_sign import sign_finding
     from automl.data.kinds_text import clock_finding, clock_params
-    from automl.data.units import find_unit, parse_with_unit, without_unit
+    from automl.data.units import find_unit, mixed_units, parse_with_unit, without_unit
 
     if pa.types.is_temporal(column.type):
         return {"moments": True}, []
     if not pa.types.is_string(column.type):
         return {}, []
-    texts = stripped(distinct(column).values)
+    seen = distinct(column)
+    texts = stripped(seen.values)
     sign = find_decimal_sign(texts.slice(0, fitted.SAMPLE).to_pylist())
     unread = np.isnan(parse_numbers(texts, decimal_comma=sign.decimal_comma))
     if unread.any():
         others = texts.filter(pa.array(unread & ~among(texts))).slice(0, fitted.SAMPLE).to_pylist()
-        unit = find_unit(others)
+        unit = find_unit(others, rare=len(others) <= (1 - NUMBER_SHARE) * len(texts))
         if unit is not None:
             bare = without_unit(texts.slice(0, fitted.SAMPLE), unit)
             of_unit = find_decimal_sign(bare.to_pylist())
-            if np.isnan(parse_with_unit(texts, unit, of_unit.decimal_comma)).sum() < unread.sum():
+            read = np.isfinite(parse_with_unit(texts, unit, of_unit.decimal_comma))
+            if read.sum() > (~unread).sum():
                 params = {"as_text": True, "decimal_comma": of_unit.decimal_comma, "unit": unit}
-                return params, sign_finding(name, of_unit)
+                return params, [*sign_finding(name, of_unit), *mixed_units(name, texts, seen.counts, read, unit)]
     if unread.all():
         words = are_worded(texts.filter(pa.array(~among(texts))))
         if not np.isnan(parse_clock(texts, days_alone=True, words=words)).all():

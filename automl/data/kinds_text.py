@@ -19,7 +19,7 @@ from automl.data.numbers_as_text import find_decimal_sign, parse_number, parse_n
 from automl.data.presence import one_value
 from automl.data.records import Finding
 from automl.data.text import words_and_letters
-from automl.data.units import find_unit, mixed_currencies, parse_with_unit, without_unit
+from automl.data.units import find_unit, mixed_currencies, mixed_units, parse_with_unit, without_unit
 from automl.data.values import FALSE_WORDS, TRUE_WORDS
 
 if TYPE_CHECKING:
@@ -93,7 +93,9 @@ def _numbers(texts: Texts) -> Fitted | None:
     if any(map(_BEYOND.fullmatch, some)) and len(np.unique(parse_numbers(texts.real))) < len(texts.real):
         return None  # whole numbers beyond 64 bits, of which fractions would make some equal
     if judged.unread:
-        unit = find_unit([texts.real[place].as_py() for place in np.flatnonzero(judged.wrong)[:SOME].tolist()])
+        unit = find_unit(
+            [texts.real[place].as_py() for place in np.flatnonzero(judged.wrong)[:SOME].tolist()], rare=True
+        )
         more = None if unit is None else _with_unit(texts, unit, judged.unread)
         if more is not None:
             return more
@@ -147,7 +149,8 @@ def _with_unit(texts: Texts, unit: dict[str, Any] | None = None, most: int | Non
     params = {"as_text": True, "decimal_comma": sign.decimal_comma, "unit": unit, **judged.params}
     column = fitted.number(name, texts.column, f"{judged.rows:,} numbers with a unit, such as {example!r}", params)
     finding = _as_text_finding(texts, judged, "numbers-with-unit", f"such as {example!r}, are read as numbers {what}")
-    return column, [finding, *judged.findings(name, "numbers"), *sign_finding(name, sign)]
+    mixed = mixed_units(name, texts.real, texts.counts, ~wrong, unit)
+    return column, [finding, *mixed, *judged.findings(name, "numbers"), *sign_finding(name, sign)]
 
 
 def _mixed_percent(texts: Texts, read: NDArray[np.bool_]) -> list[Finding]:

@@ -27,6 +27,8 @@ _COMMA_SPACED = re.compile(r"[+-]?[1-9]\d{0,2}([ \u00a0\u202f'\u2019]\d{3})+(,\d
 _EITHER_WAY = re.compile(r"[+-]?[1-9]\d{0,2},\d{3}")
 """A thousand and more, or decimals after a comma: such a text alone does not tell."""
 GROUP = 1000
+STRAY = 0.01
+"""Fewer numbers without a point are outliers or slips of the pen: they say nothing on the points of all others."""
 FLOAT_DIGITS = 15
 """Whole numbers of so many digits are all different as float64; from 2**53 on, some are not."""
 _TRAILING_MINUS = re.compile(r"[\d.,]*[.,]\d{2,3}-")
@@ -156,7 +158,9 @@ NO_SIGN = DecimalSign()
 def find_decimal_sign(texts: Iterable[str]) -> DecimalSign:
     """What some stripped texts tell about the decimal sign of their column."""
     comma, point, either = [], [], ""
-    by_points, small, large = "", False, False
+    by_points: list[str] = []
+    grouped: set[float] = set()
+    whole: set[float] = set()
     for text in texts:
         with_comma, with_point = parse_number(text, decimal_comma=True), parse_number(text)
         if with_comma is None and with_point is not None:
@@ -167,17 +171,31 @@ def find_decimal_sign(texts: Iterable[str]) -> DecimalSign:
             either = text
         elif with_comma is not None and with_point is not None and not either:
             if with_comma == with_point:
-                small, large = small or abs(with_point) < GROUP, large or abs(with_point) >= GROUP
-            elif with_comma % 10 == 0:
-                by_points = by_points or text
-    if by_points and small and not (large or comma or point or either):
-        return DecimalSign(comma=by_points, more_commas=True, grouped=True)
+                whole.add(with_point)
+                continue
+            grouped.add(with_point)
+            if with_comma % 10 == 0:
+                by_points.append(text)
+    if by_points and not (comma or point or either) and _tell_of_groups(whole, grouped):
+        return DecimalSign(comma=by_points[0], more_commas=True, grouped=True)
     return DecimalSign(
         comma=comma[0] if comma else "",
         point=point[0] if point else "",
         open=either,
         more_commas=len(comma) > len(point),
     )
+
+
+def _tell_of_groups(whole: set[float], as_decimals: set[float]) -> bool:
+    """Whether whole numbers show that points group thousands, as 950 does beside 1.23: of 2 kg and 1.250 kg neither is odd.
+
+    Enough of three digits must pass all others, read as decimals, and have the sign of one; not 999 or 888, which often mean "missing".
+    """
+    most = max(map(abs, as_decimals))
+    signs = {number > 0 for number in as_decimals}
+    odd = [number for number in whole if most < abs(number) >= GROUP / 10 and number % 111 and (number > 0) in signs]
+    enough = max(1, STRAY * (len(whole) + len(as_decimals)))
+    return len(odd) >= enough and all(abs(number) < GROUP for number in whole)
 
 
 def are_grouped(cells: Iterable[str]) -> bool:

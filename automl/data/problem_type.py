@@ -122,7 +122,7 @@ def refuse_quantities(name: str, labels: Labels) -> None:
 
     from automl.data.clock import are_worded, parse_clock
     from automl.data.dates import find_formats, looks_like_dates
-    from automl.data.numbers_as_text import find_decimal_sign
+    from automl.data.numbers_as_text import find_decimal_sign, parse_numbers
     from automl.data.units import find_unit, parse_with_unit, without_unit
 
     some = pa.array(texts[:1000])
@@ -133,7 +133,10 @@ def refuse_quantities(name: str, labels: Labels) -> None:
         what, number = "dates", "days from a fixed day"
     elif unit is not None:
         comma = find_decimal_sign(without_unit(some, unit).to_pylist()).decimal_comma
-        if np.isfinite(parse_with_unit(some, unit, comma)).mean() <= MOMENTS_SHARE:
+        # "10 A" alone beside numbers makes no unit of A; money is a quantity wherever some of it has a scale.
+        most_plain = MOMENTS_SHARE if unit["scaled"] or unit["before"] else 0.5
+        plain = np.isfinite(parse_numbers(some, decimal_comma=comma)).mean()
+        if plain >= most_plain or np.isfinite(parse_with_unit(some, unit, comma)).mean() <= MOMENTS_SHARE:
             return
         what, number = "numbers with a unit", "the number without it"
     else:

@@ -28,7 +28,7 @@ _UNITS = (
     "ft2 ft² ft3 sqm sqft ha ml ML cl dl l L gal h hr hrs min mins s sec secs ms ns d yr yrs y °C °F ° ℃ ℉ % ‰ kWh MWh Wh "
     "kW MW W V mV mA kV Ah mAh Hz kHz MHz GHz KB kB MB GB TB Kb Mb Gb Mbps Gbps hp HP PS bhp cc CC kmpl mpg MPG km/h kmh "
     "kph mph m/s rpm Nm Pa hPa kPa bar psi kcal cal kJ J dB px pt pts mm/h kg/m2 kg/m² kg/m3 g/cm3 km/kg l/100km ppm ppb "
-    "USD EUR GBP CHF SEK NOK DKK PLN CZK HUF kr zł Kč Ft cr Cr"
+    "USD EUR GBP CHF SEK NOK DKK PLN CZK HUF kr zł Kč Ft cr Cr tn"
 )
 UNITS = frozenset(_UNITS.split())
 """What may follow a number without a blank; with one, any single word may."""
@@ -48,8 +48,8 @@ _FACTORS = SCALES | {
 }
 """With the currencies that stand right behind a scale: 5 and 50,000 yuan may stand in one column."""
 _FACTOR_WORDS = "|".join(sorted(_FACTORS, key=len, reverse=True))
-_UNSURE = frozenset({"m", "b", "cr", *_YUAN_AND_YEN})
-"""Metres, a flat 3b, credits: millions and billions only beside others, or with a currency."""
+_UNSURE = frozenset({"m", "b", "cr", "tn", *_YUAN_AND_YEN})
+"""Metres, a flat 3b, credits, tonnes: millions and billions only beside others, or with a currency."""
 _MONEY_LAST = re.compile(r"[^\W\d_]\.?(\s?[€$£¥\uffe5₹])$")
 """A currency after a scale, as in "1,5 Mio. €"."""
 _BLANK = r"[\s\x{00a0}\x{202f}]"
@@ -57,6 +57,12 @@ _FORM = re.compile(
     r"[+\-\u2212]?\s?(?P<before>[^\d\s+\-\u2212.,()'][^\d\s+\-\u2212,()]{0,3})?(?P<gap>\s?)[+\-\u2212]?"
     r"(?P<number>\d(?:[\d.,'\u2019\u00a0\u202f ]*\d)?)(?P<blank>\s?)(?P<after>[^\d\s.,+\-][^\s]{0,19})?"
 )
+_TIMES = (
+    "ms s sec second min minute m h hr hour d day w wk week mo mth mon month q quarter y yr year yo y/o tag tage stunde stunden woche wochen "
+    "monat monate jahr jahre jour mois an ans año mes mese anno \u5c81 \u6b72 \u5929 \u65e5 \u6708 \u4e2a\u6708 \u500b\u6708 \u5e74"
+)
+TIMES = frozenset(_TIMES.split())
+"""Units of time as `_folded` has them: one column often holds several, of which the usual one stands without."""
 _COUNTER = re.compile("[\u3400-\u9fff]{1,2}")
 """Chinese and Japanese words for what is counted, which stand without a blank."""
 SIGNS = ("$", "€", "£", "¥", "₹")
@@ -69,8 +75,10 @@ _FOLDED = 3
 """From so many letters on capitals and a plural do not matter: "year" and "Years", but not "m" and "M"."""
 
 
-def find_unit(some: Iterable[str]) -> dict[str, Any] | None:
+def find_unit(some: Iterable[str], *, rare: bool = False) -> dict[str, Any] | None:
     """What stands before or after most of some stripped texts that are else numbers; None where nothing does.
+
+    `rare`: they are the few beside plain numbers. There "6 months" may differ from years, and a bare "8M" from both, so that neither counts.
 
     Plain values, kept with the column: ``before`` and ``after``, the spellings seen, and whether the number is
     ``scaled`` by what follows it.
@@ -90,11 +98,13 @@ def find_unit(some: Iterable[str]) -> dict[str, Any] | None:
             written.setdefault(key, set()).add(after)
     if not kinds:
         return None
-    scaled = _scaled(kinds, len(texts) - plain)
+    scaled = _scaled(kinds, len(texts) - plain, millions=not rare)
     if scaled is not None:
         return {"before": scaled, "after": [], "scaled": True}
     (before, after), count = kinds.most_common(1)[0]
     if count < _SHARE * (len(texts) - plain) or (after.casefold() in SCALES and after not in UNITS):
+        return None
+    if rare and after.casefold() in TIMES:
         return None
     return {"before": [before] if before else [], "after": sorted(written[before, after] - {""}), "scaled": False}
 
@@ -134,11 +144,13 @@ def _folded(word: str) -> str:
     return word[:-1] if len(word) > _FOLDED and word.endswith("s") else word
 
 
-def _scaled(kinds: Mapping[tuple[str, str], int], worded: int) -> list[str] | None:
-    """Currencies before numbers that are scaled by what follows; None where they are not."""
+def _scaled(kinds: Mapping[tuple[str, str], int], worded: int, *, millions: bool) -> list[str] | None:
+    """Currencies before numbers that are scaled by what follows; None where they are not. `millions`: whether a bare "M" says so."""
     scales = {key: count for key, count in kinds.items() if key[1].casefold() in _FACTORS or not key[1]}
     before = {key[0] for key in scales} - {""}
-    sure = [key for key in scales if key[1] and (key[0] or key[1] == "M" or key[1].casefold() not in _UNSURE)]
+    sure = [
+        key for key in scales if key[1] and (key[0] or (millions and key[1] == "M") or key[1].casefold() not in _UNSURE)
+    ]
     if not sure or len(before) > 1 or sum(scales.values()) < _SHARE * worded:
         return None
     return sorted(before)
@@ -189,6 +201,32 @@ def parse_with_unit(texts: pa.Array, unit: Mapping[str, Any], decimal_comma: boo
     parts = pc.extract_regex(_without_money(texts, unit), rf"(?i)\d{_BLANK}?(?P<scale>{_FACTOR_WORDS})\.?$")
     scales = pc.utf8_lower(pc.struct_field(parts, "scale")).fill_null("").to_pylist()
     return np.asarray(found * np.array([_FACTORS.get(scale, 1.0) for scale in scales]))
+
+
+def mixed_units(
+    name: str, texts: pa.Array, counts: NDArray[np.int64], read: NDArray[np.bool_], unit: Mapping[str, Any]
+) -> list[Finding]:
+    """A warning where fewer of the numbers that were `read` have the unit than have none: 154 lb among 70 may not be 154.
+
+    Of scales only the bare "M" is told, which may be months or metres: nobody writes 45 for 45 thousand beside "8k".
+    """
+    import numpy as np
+    import pyarrow.compute as pc
+
+    bare = pc.equal(without_unit(texts, unit), texts).fill_null(True).to_numpy(zero_copy_only=False).astype(bool)
+    none, some = int(counts[read & bare].sum()), int(counts[read & ~bare].sum())
+    if some >= none or not some:
+        return []
+    with_unit = texts.take(np.flatnonzero(read & ~bare))
+    if unit["scaled"] and not pc.all(pc.match_substring_regex(with_unit, r"^[^\pL\p{Sc}]*M$")).as_py():
+        return []
+    shown = " or ".join(map(repr, [*unit["before"], *unit["after"]] or ["M"]))
+    what = "as millions" if unit["scaled"] else "as if all had the same"
+    message = (
+        f"column {name!r}: {none:,} values have no unit, {some:,} have {shown}, such as {with_unit[0].as_py()!r}, and are read {what}: "
+        "if that is not so, write all in one unit"
+    )
+    return [Finding(level="warning", code="mixed-units", column=name, count=some, message=message)]
 
 
 def mixed_currencies(name: str, texts: pa.Array, counts: NDArray[np.int64], read: NDArray[np.bool_]) -> list[Finding]:

@@ -273,11 +273,18 @@ def test_times_of_two_and_three_parts_that_could_be_either():
     assert ("warning", True) == (told.level, "hours and minutes, though nothing says so" in told.message)
 
 
-@pytest.mark.parametrize("texts", [["36:15", "9:05"], ["36:15:00", "9:05:00"]])
-def test_times_of_as_many_parts_are_hours(texts):
-    _, findings, _ = fitted({"t": [f"{place % 50}{text[2:]}" for place in range(50) for text in texts[:1]]})
+@pytest.mark.parametrize("asked", [{}, {"t": "number"}])
+@pytest.mark.parametrize("seconds", ["", ":00"])
+def test_times_of_as_many_parts_are_hours(seconds, asked):
+    texts = [f"{place % 50}:{place * 7 % 60:02}{seconds}" for place in range(100)]
+    schema, findings, table = fitted({"t": texts, "z": np.arange(100) / 3}, **asked)
 
     assert not [one for one in findings if one.code == "mixed-times"]
+    assert [3600.0 * (place % 50) + 60 * (place * 7 % 60) for place in range(100)] == (
+        schema.encode(table)[0].numbers[:, 0] + schema.columns[0].params["centre"]
+    ).tolist()
+    later, _ = schema.encode(read_table({"t": [f"36:15{seconds}", f"9:05{seconds}"], "z": [0.0, 0]}).table)
+    assert [36.25 * 3600, 9 * 3600 + 300] == (later.numbers[:, 0] + schema.columns[0].params["centre"]).tolist()
 
 
 def test_days_written_as_digits_may_be_asked_for_among_texts():

@@ -208,10 +208,42 @@ def test_points_that_group_thousands_beside_numbers_below_one_thousand(form):
         (["950", "1.230", "1.5"], False),
         (["950", "1.230", "0.500"], False),
         (["950", "1.230", "1234"], None),
+        (["2", "1.250", "3.500"], None),
+        (["12", "1.250", "3.500"], None),
+        (["320", "410.250", "12.300"], None),
+        (["0", "12.340", "15.201"], None),
+        (["-1", "12.340", "15.201"], None),
+        (["-500", "12.340", "15.201"], None),
+        (["999", "12.340", "15.201"], None),
+        (["888", "-999", "12.340", "-15.201"], None),
+        (["999", "410", "12.340", "15.201"], True),
+        (["-950", "-1.230", "7.250"], True),
+        (["150", *(f"{12 + place * 0.01:.3f}" for place in range(200))], None),
     ],
 )
-def test_only_a_last_zero_beside_small_numbers_tells_of_groups(texts, comma):
+def test_only_a_last_zero_beside_larger_whole_numbers_tells_of_groups(texts, comma):
     assert comma is find_decimal_sign(texts).decimal_comma
+
+
+def test_weights_of_three_decimals_are_no_thousands():
+    texts = [f"{place // 4}.{place % 4 * 250:03} kg" if place % 4 else f"{place // 4} kg" for place in range(4, 100)]
+    schema, findings, _ = fitted({"x": texts})
+
+    assert ("grouped-thousands", "x") not in findings
+    assert [1.25] == numbers_of(schema, {"x": "1.250 kg"})[0]
+    assert [2.0] == numbers_of(schema, {"x": "2 kg"})[0]
+
+
+@pytest.mark.parametrize("mark", ["0", "-1", "999", "888"])
+@pytest.mark.parametrize("separator", [";", "\t"])
+def test_marks_among_three_decimals_do_not_change_a_file(mark, separator, tmp_path):
+    path = tmp_path / "table.csv"
+    cells = [mark if place % 10 == 0 else f"{12 + place * 0.37:.3f}" for place in range(200)]
+    path.write_text(separator.join("xz") + "\n" + "".join(f"{cell}{separator}{len(cell)}\n" for cell in cells))
+    _, findings, raw = fitted(path)
+
+    assert float(cells[1]) == raw.table.column("x")[1].as_py()
+    assert not {"decimal-comma", "points-as-decimals"} & {code for code, _ in findings}
 
 
 @pytest.mark.parametrize("separator", [";", "\t", ","])
@@ -222,6 +254,8 @@ def test_a_file_with_groups_of_thousands_is_read_so_or_told(separator, tmp_path)
     first = schema.encode(raw.table)[0].numbers[[0, 250], 0] + schema.columns[0].params["centre"]
 
     assert (("points-as-decimals", "x") in findings) == (separator == ",")
+    told = [one.message for one in raw.findings if (one.level, one.code) == ("warning", "decimal-comma")]
+    assert [separator != ","] == [bool(told and "taken to group thousands in the whole file" in told[0])]
     assert [GROUPED[0], GROUPED[250]] == ["259", "9.509"]
     assert pytest.approx([259, 9.509 if separator == "," else 9509]) == first.tolist()
 

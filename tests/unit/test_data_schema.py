@@ -152,6 +152,24 @@ def test_missing_columns_are_refused_by_name(schema):
         encode(schema, data)
 
 
+def test_a_column_of_nearly_the_same_name_is_pointed_to(schema):
+    """Only exact names are matched, and a file by another program often differs in case or signs."""
+    data = training()
+    data["Town"] = data.pop("town")
+    with pytest.raises(
+        DataError, match="needed: 'town'; rename 'Town' to 'town' if that is it, or add it, or use --allow"
+    ):
+        encode(schema, data)
+
+    data["SIZE"] = data.pop("size")
+    with pytest.raises(DataError, match="rename 'SIZE' to 'size', 'Town' to 'town' if those are they, or add them"):
+        encode(schema, data)
+    told = [one.message for one in encode(schema, data, allow_missing=True)[1] if one.code == "missing-columns"]
+    assert told == [
+        "2 columns are not there and count as missing: 'size', 'town'; rename 'SIZE' to 'size', 'Town' to 'town' if those are they"
+    ]
+
+
 def test_missing_columns_count_as_missing_when_allowed(schema):
     data = training()
     gone = {name: values for name, values in data.items() if name not in ("town", "size", "note", "sold", "truth")}

@@ -443,5 +443,20 @@ def test_a_quantity_in_words_is_no_class(form, what):
     assert "multiclass" == fit(texts, task="classification")[0].problem_type
 
 
+@pytest.mark.parametrize(
+    ("form", "share", "refused"),
+    [("{} A", 31, False), ("{} A", 3, False), ("{} A", 1.5, True), ("{}k", 31, False), ("${}.5M", 3, True)],
+)
+def test_a_unit_of_most_labels_alone_makes_a_quantity(form, share, refused):
+    """A class "10 A" beside those of numbers is one more class."""
+    texts = [form.format(place) if place % share < 1 else str(place) for place in range(1, 32)] * 10
+
+    if refused:
+        with pytest.raises(DataError, match="holds numbers with a unit"):
+            fit(texts)
+    else:
+        assert ("multiclass", 31) == (fit(texts)[0].problem_type, len(fit(texts)[0].classes))
+
+
 def test_few_sizes_with_a_unit_are_classes():
     assert "multiclass" == fit(["250 ml", "500 ml", "750 ml"] * 100)[0].problem_type

@@ -215,13 +215,51 @@ def test_every_scale_and_currency_is_counted(texts, later, numbers):
 
 @pytest.mark.parametrize("form", ["{}k", "{} kg", "{} pcs"])
 def test_a_unit_of_few_numbers_is_read(form):
-    """Those with a scale are the largest of their column: missing they would be lost."""
+    """Those with a scale are the largest of their column: missing they would be lost. A unit may be there because it differs."""
     texts = [form.format(place) if place % 30 == 7 else str(place * 9) for place in PLACES]
-    schema, (finding,) = column_of(texts)
+    schema, (finding, *told) = column_of(texts)
 
     assert "numbers-with-unit" == finding.code
     assert "missing" not in finding.message
     assert [5000.0 if form == "{}k" else 5.0, 7.0] == numbers_of(schema, [form.format(5), "7"])[0]
+    assert [("warning", "mixed-units", 4)] * (form != "{}k") == [(one.level, one.code, one.count) for one in told]
+    assert all(f"96 values have no unit, 4 have {form[3:]!r}, such as" in one.message for one in told)
+
+
+@pytest.mark.parametrize("asked", [None, {"x": "number"}])
+@pytest.mark.parametrize("form", ["{} months", "{}M", "{}m", "{} min", "{}个月"])
+def test_times_and_a_bare_scale_of_few_numbers_are_missing(form, asked):
+    """Beside ages in years "6 months" is not 6, and "8M" no eight millions."""
+    texts = [form.format(place) if place % 30 == 7 else str(place * 9) for place in PLACES]
+    raw = read_table({"x": texts, "z": np.arange(100) / 3})
+    schema, findings = fit_schema(raw, Roles(target=None, columns=asked or {}))
+    if asked is None:
+        (told,) = [one for one in findings if one.column == "x"]
+        assert f"4 of 100 values are none ({form.format(97)!r}) and count as missing" in told.message
+
+    numbers, codes = numbers_of(schema, [form.format(5), "7"])
+    assert (True, ["unread"]) == (np.isnan(numbers[0]), codes)
+    assert 7.0 == numbers[1] + schema.columns[0].params["centre"]
+
+
+@pytest.mark.parametrize("asked", [None, {"x": "number"}])
+@pytest.mark.parametrize(("form", "told"), [("{} months", 1), ("{} lb", 1), ("{}M", 1), ("$ {}M", 0), ("{}k", 0)])
+def test_a_unit_that_fewer_numbers_have_than_not_is_told(form, told, asked):
+    texts = [form.format(place) if place % 3 == 0 else f"{place}.5" for place in PLACES]
+    raw = read_table({"x": texts, "z": np.arange(100) / 3})
+    _, findings = fit_schema(raw, Roles(target=None, columns=asked or {}))
+
+    found = [one.message for one in findings if one.code == "mixed-units"]
+    assert told == len(found)
+    assert all("66 values have no unit, 34 have" in one for one in found)
+
+
+def test_tonnes_are_no_trillions():
+    schema, _ = column_of([f"{place} tn" if place % 3 else str(place) for place in PLACES])
+    assert [7.0, 8.0] == numbers_of(schema, ["7 tn", "8"])[0]
+
+    schema, _ = column_of([f"${place}.5tn" if place % 3 else f"${place}.5bn" for place in PLACES])
+    assert 2e12 == pytest.approx(numbers_of(schema, ["$2tn"])[0][0] + schema.columns[0].params["centre"])
 
 
 def test_credits_and_yuan_alone_are_units():
