@@ -58,8 +58,8 @@ _FORM = re.compile(
     r"(?P<number>\d(?:[\d.,'\u2019\u00a0\u202f ]*\d)?)(?P<blank>\s?)(?P<after>[^\d\s.,+\-][^\s]{0,19})?"
 )
 _TIMES = (
-    "ms s sec second min minute m h hr hour d day w wk week mo mth mon month q quarter y yr year yo y/o tag tage stunde stunden woche wochen "
-    "monat monate jahr jahre jour mois an ans año mes mese anno \u5c81 \u6b72 \u5929 \u65e5 \u6708 \u4e2a\u6708 \u500b\u6708 \u5e74"
+    "ms s sec second min minute m h hr hrs hour d day w wk wks week mo mos mth mon month q quarter y yr yrs year yo y/o tag tage stunde stunden woche wochen "
+    "monat monate jahr jahre jahren jour moi an ans año ano mes mese anno anni \u5c81 \u6b72 \u5929 \u65e5 \u6708 \u4e2a\u6708 \u500b\u6708 \u5e74"
 )
 TIMES = frozenset(_TIMES.split())
 """Units of time as `_folded` has them: one column often holds several, of which the usual one stands without."""

@@ -227,7 +227,7 @@ def test_a_unit_of_few_numbers_is_read(form):
 
 
 @pytest.mark.parametrize("asked", [None, {"x": "number"}])
-@pytest.mark.parametrize("form", ["{} months", "{}M", "{}m", "{} min", "{}个月"])
+@pytest.mark.parametrize("form", ["{} months", "{} hrs", "{} mois", "{}M", "{}m", "{} min", "{}个月"])
 def test_times_and_a_bare_scale_of_few_numbers_are_missing(form, asked):
     """Beside ages in years "6 months" is not 6, and "8M" no eight millions."""
     texts = [form.format(place) if place % 30 == 7 else str(place * 9) for place in PLACES]
