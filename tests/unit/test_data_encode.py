@@ -24,8 +24,8 @@ def codes_of(trained, later, kind=None):
 def test_codes_are_places_among_the_levels():
     codes, findings, levels = codes_of(["b", "b", "a", "c", "c", "c"] * 5, ["a", "b", "c", None, "", "?", " a "])
 
-    assert ["c", "b", "a"] == levels
-    assert [2, 1, 0, -1, -1, -1, 2] == codes
+    assert ["a", "b", "c"] == levels
+    assert [0, 1, 2, -1, -1, -1, 0] == codes
     assert () == findings
 
 
