@@ -7,17 +7,17 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from automl.errors import RunError
-from automl.evaluate import PREDICTIONS_FILE, FoldResult
+from automl.evaluate import FoldResult
 from automl.fold_data import CACHE_FOLDER, ENCODERS_FOLDER, REFIT_FOLD
 from automl.history import CANCELLED, Trial, config_id
-from automl.member import MEMBER_FILE, MODEL_FOLDER, is_torn
+from automl.kept_folds import is_whole, torn_folds, whole_folds
 from automl.patience import PATIENCE_OVER
 from automl.run_folder import TRIALS_FOLDER, fold_folder, trial_folder
 from automl.search_record import COSTS
 from automl.store import KEPT, SETTLED_FOLDS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
     from pathlib import Path
 
     from automl.judging import Judging
@@ -68,7 +68,7 @@ def read_past(reader: RunReader, costs: Mapping[str, float], planned: int, *, mo
     for trial in recorded:
         if trial.status == "done" and trial.is_full:
             found = results.get(trial.id, {})
-            for fold in [fold for fold in found if is_torn(fold_folder(reader.folder, trial.id, fold))]:  # fitted again
+            for fold in torn_folds(reader.folder, trial.id, found):  # fitted again
                 del found[fold], seconds[trial.id][fold]
     trials = tuple(
         _as_it_was(_priced(trial, costs), len(results.get(trial.id, ())), count)
@@ -79,10 +79,15 @@ def read_past(reader: RunReader, costs: Mapping[str, float], planned: int, *, mo
     for trial in trials:
         found = results.get(trial.id, {})
         if trial.status == "running":
-            torn = [fold for fold in found if not _is_whole(fold_folder(reader.folder, trial.id, fold), read=True)]
+            torn = [fold for fold in found if not is_whole(fold_folder(reader.folder, trial.id, fold), read=True)]
             for fold in torn:  # fitted again
                 del found[fold], seconds[trial.id][fold]
-        elif trial.status == "done" and trial.is_full and found and _all_whole(reader.folder, trial.id, found):
+        elif (
+            trial.status == "done"
+            and trial.is_full
+            and found
+            and len(whole_folds(reader.folder, trial.id, found)) == len(found)
+        ):
             whole.add(trial.id)
     return Past(
         trials=trials,
@@ -108,25 +113,6 @@ def _as_it_was(trial: Trial, folds: int, planned: int) -> Trial:
     if not (cut_off or short):
         return trial
     return trial.as_begun()
-
-
-def _all_whole(folder: Path, trial: int, folds: Iterable[int]) -> bool:
-    return all(_is_whole(fold_folder(folder, trial, fold)) for fold in folds)
-
-
-def _is_whole(folder: Path, *, read: bool = False) -> bool:
-    """Whether the files of a fold are there; with `read`, its predictions are looked at, too: after a power cut they may be torn."""
-    if not ((folder / MEMBER_FILE).is_file() and (folder / MODEL_FOLDER).is_dir()) or is_torn(folder):
-        return False
-    if not read:
-        return True
-    import numpy as np
-
-    try:
-        np.load(folder / PREDICTIONS_FILE, allow_pickle=False)
-    except (OSError, ValueError, EOFError):
-        return False
-    return True
 
 
 def _result(job: Mapping[str, Any]) -> FoldResult:

@@ -20,15 +20,15 @@ from automl.errors import RunError
 from automl.evaluate import FoldResult
 from automl.goals import Goals
 from automl.history import CANCELLED, UNCOUNTED, History, Trial, counted
+from automl.kept_folds import torn_folds, whole_folds
 from automl.live_ensemble import LiveEnsemble
-from automl.member import MEMBER_FILE, MODEL_FOLDER, is_torn
 from automl.metrics import load_metric
 from automl.outcome import Ending, FitOutcome, finish_run, member_records
 from automl.outdated import outdated, told_outdated
 from automl.predictor import Predictor
 from automl.predictor_file import PREDICTOR_FILE
 from automl.registry import Registry, load_registry
-from automl.run_folder import DATA_FOLDER, PREDICTOR_FOLDER, fold_folder
+from automl.run_folder import DATA_FOLDER, PREDICTOR_FOLDER
 from automl.run_reader import RunReader, leaderboard_rows, open_run
 from automl.run_record import RunRecord, read_record
 from automl.search_result import ENDED, SearchResult
@@ -130,7 +130,8 @@ def _found(record: RunRecord, store: Store, registry: Registry, lost: Collection
     """Without the `lost` ones: trials, those cut off among them marked as such, and the best ensemble."""
     notes: list[str] = []
     usable = {}
-    torn = {one.id for one in record.trials if one.status == "done" and one.is_full and _has_torn_folds(record, one)}
+    done = [trial.id for trial in record.trials if trial.status == "done" and trial.is_full]
+    torn = {number for number in done if torn_folds(record.folder, number, record.folds.get(number, ()))}
     recorded = record.trials
     # As trials that were cut off: what is whole of them counts where nothing else was done.
     record = replace(record, trials=tuple(trial.as_begun() if trial.id in torn else trial for trial in recorded))
@@ -143,7 +144,7 @@ def _found(record: RunRecord, store: Store, registry: Registry, lost: Collection
             trial.id not in lost
             and trial.is_full
             and trial.status in ("done", "running")
-            and (folds := _whole_folds(record, trial))
+            and (folds := whole_folds(record.folder, trial.id, record.folds.get(trial.id, ())))
         ):
             usable[trial.id] = folds
     # Nothing stands on what is not there.
@@ -163,20 +164,6 @@ def _found(record: RunRecord, store: Store, registry: Registry, lost: Collection
     if record.settings.get("preset") == "fast":  # one fold model each, as where refitting failed
         folds_of = {number: folds[:1] for number, folds in folds_of.items()}
     return replace(chosen, trials=tuple(trials), folds=folds_of, notes=tuple(notes))
-
-
-def _whole_folds(record: RunRecord, trial: Trial) -> tuple[int, ...]:
-    """The folds of a trial whose fitted models are still there; those of trials without prospect are removed."""
-    whole = []
-    for fold in sorted(record.folds.get(trial.id, ())):
-        folder = fold_folder(record.folder, trial.id, fold)
-        if (folder / MEMBER_FILE).is_file() and (folder / MODEL_FOLDER).is_dir() and not is_torn(folder):
-            whole.append(fold)
-    return tuple(whole)
-
-
-def _has_torn_folds(record: RunRecord, trial: Trial) -> bool:
-    return any(is_torn(fold_folder(record.folder, trial.id, fold)) for fold in record.folds.get(trial.id, ()))
 
 
 def _judge_again(
