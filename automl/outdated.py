@@ -10,14 +10,15 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from automl.errors import PluginError
+from automl.kept_folds import whole_folds
 from automl.machine import versions
-from automl.member import MEMBER_FILE, MODEL_FOLDER, load_model
+from automl.member import load_model
 from automl.plugin_calls import NoAnswerError, call_plugin, patience
 from automl.plugin_discovery import ENGINE_DISTRIBUTION
 from automl.run_folder import fold_folder
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
     from automl.history import Candidate, Trial
@@ -29,38 +30,39 @@ if TYPE_CHECKING:
 FAILED = "cannot load what it saved:"
 
 
-def outdated(record: RunRecord, registry: Registry, *, left: float | None) -> dict[int, str]:
-    """By number, the full trials of the run whose models cannot be loaded, and why; `left`: seconds of the run.
+def outdated(record: RunRecord, registry: Registry, trials: Iterable[Trial], *, left: float | None) -> dict[int, str]:
+    """By number, those of these trials of the run whose models cannot be loaded, and why; `left`: seconds of the run.
 
     All trials of a model are looked at whose plugin, or a library of it, has another version now, and the best one of every
-    other stranger's: a plugin that is being written changes without a new version.
+    other stranger's: a plugin that is being written changes without a new version. Trials that were cut off are looked at
+    like those that are done, as what they had fitted may come to count.
     """
     now = versions(registry)
     by_model: dict[str, list[Trial]] = {}
-    for trial in record.trials:
-        if trial.is_full and trial.status == "done" and trial.candidate.model in registry.models:
+    for trial in trials:
+        if trial.status in ("done", "running") and trial.candidate.model in registry.models:
             by_model.setdefault(trial.candidate.model, []).append(trial)
     found: dict[int, str] = {}
-    for name, trials in by_model.items():
+    for name, of_model in by_model.items():
         spec = registry.models[name]
         changed = _changed(spec, record.versions, now)
         if changed or spec.distribution != ENGINE_DISTRIBUTION:
             found |= {
                 number: f"{why} ({changed})" if changed else why
-                for number, why in _not_loaded(record, spec, trials, all_of_them=bool(changed), left=left).items()
+                for number, why in _not_loaded(record, spec, of_model, all_of_them=bool(changed), left=left).items()
             }
     return found
 
 
-def told_outdated(record: RunRecord, found: Mapping[int, str]) -> list[str]:
-    """A line for each model with trials that are left out."""
+def told_outdated(record: RunRecord, found: Mapping[int, str], what: str = "left out") -> list[str]:
+    """A line for each model with such trials; `what` becomes of them."""
     by_model: dict[str, list[str]] = {}
     for trial in record.trials:
         if trial.id in found:
             by_model.setdefault(trial.candidate.model, []).append(found[trial.id])
     return [
         f"{len(why)} {'trial' if len(why) == 1 else 'trials'} of {name} from before {'is' if len(why) == 1 else 'are'} "
-        f"left out: {why[0]}"
+        f"{what}: {why[0]}"
         for name, why in by_model.items()
     ]
 
@@ -77,16 +79,15 @@ def _not_loaded(
     """Why the models of these trials cannot be loaded, by number; the first that can vouches for the rest, if not `all_of_them`."""
     found: dict[int, str] = {}
     owner = f"model {spec.name!r} (plugin {spec.plugin!r})"
-    for trial in sorted(trials, key=lambda one: (float("inf") if one.loss is None else one.loss, one.id)):
-        folders = [fold_folder(record.folder, trial.id, fold) for fold in sorted(record.folds.get(trial.id, ()))]
-        folder = next((one for one in folders if (one / MEMBER_FILE).is_file() and (one / MODEL_FOLDER).is_dir()), None)
-        if folder is None:
-            continue
+    whole = {trial.id: whole_folds(record.folder, trial.id, record.folds.get(trial.id, ())) for trial in trials}
+    fitted = [trial for trial in trials if whole[trial.id]]  # damaged files are no fault of the plugin
+    for trial in sorted(fitted, key=lambda one: (float("inf") if one.loss is None else one.loss, one.id)):
+        folder = fold_folder(record.folder, trial.id, whole[trial.id][0])
         work = partial(_load, spec, folder, trial.candidate, record.task)
         try:
             call_plugin(owner, work, seconds=patience(left), failed=FAILED, passing=(NoAnswerError,))
         except NoAnswerError as error:  # nor will it for the others, and time is short
-            return {one.id: str(error) for one in trials}
+            return {one.id: str(error) for one in fitted}
         except PluginError as error:
             found[trial.id] = str(error)
         else:

@@ -51,6 +51,32 @@ class Past:
     outdated: Mapping[int, str] = field(default_factory=dict)
     """Trials whose models the installed plugins cannot load, and why."""
 
+    def without_outdated(self, found: Mapping[int, str]) -> Past:
+        """The same where the models of the trials in `found` cannot be loaded. Results of full trials that are done tell which
+        these are; of others the folds are fitted again.
+        """
+        kept = {
+            trial.id for trial in self.trials if trial.id not in found or (trial.status == "done" and trial.is_full)
+        }
+        return replace(
+            self,
+            outdated=found,
+            results={number: folds for number, folds in self.results.items() if number in kept},
+            seconds={number: one for number, one in self.seconds.items() if number in kept},
+        )
+
+    @property
+    def left_out(self) -> dict[int, str]:
+        """Outdated trials that count no more."""
+        full = {trial.id for trial in self.trials if trial.status == "done" and trial.is_full}
+        return {number: why for number, why in self.outdated.items() if number in full}
+
+    @property
+    def fitted_again(self) -> dict[int, str]:
+        """Outdated trials that were cut off."""
+        running = {trial.id for trial in self.trials if trial.status == "running"}
+        return {number: why for number, why in self.outdated.items() if number in running}
+
 
 def read_past(reader: RunReader, costs: Mapping[str, float], planned: int, *, more_time: bool = False) -> Past:
     """What the record says; `costs` by id of the configurations that were stored with one (`Candidate.cost`), `planned`: how
@@ -66,7 +92,7 @@ def read_past(reader: RunReader, costs: Mapping[str, float], planned: int, *, mo
             seconds.setdefault(job["trial"], {})[job["fold"]] = job["seconds"]
     recorded = reader.trials()
     for trial in recorded:
-        if trial.status == "done" and trial.is_full:
+        if trial.status == "done":  # those of smaller budgets may be continued
             found = results.get(trial.id, {})
             for fold in torn_folds(reader.folder, trial.id, found):  # fitted again
                 del found[fold], seconds[trial.id][fold]
@@ -123,12 +149,12 @@ def _result(job: Mapping[str, Any]) -> FoldResult:
 
 
 def clear_leftovers(folder: Path, past: Past) -> None:
-    """Take away what jobs left that were cut off, and members on all rows: these are made again."""
+    """Take away what jobs left that were cut off, folds that are not gone on from, and members on all rows: these are made again."""
     for trial in () if (folder / TRIALS_FOLDER).is_symlink() else past.trials:
         parent = trial_folder(folder, trial.id)
         if parent.is_symlink():  # nothing outside of the run's folder is touched, whatever its record says
             continue
-        if trial.status == "running":
+        if trial.status == "running" or (trial.status == "done" and not trial.is_full):
             kept = {fold_folder(folder, trial.id, fold) for fold in past.results.get(trial.id, {})}
             gone = [path for path in parent.iterdir() if path not in kept] if parent.is_dir() else []
         else:

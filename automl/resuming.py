@@ -162,7 +162,8 @@ def _sit_down(
     if max(clock.search_left(), clock.left() - LEAST_SECONDS if settings.wants_refit else 0.0) < LEAST_SECONDS:
         return None
     _check_strategy(record, str(meta["course"]["name"]), registry)
-    past = replace(past, outdated=outdated(record, registry, left=None if settings.seconds is None else clock.left()))
+    left = None if settings.seconds is None else clock.left()
+    past = past.without_outdated(outdated(record, registry, past.trials, left=left))
     return _Sitting(
         record=record,
         meta=meta,
@@ -254,7 +255,7 @@ def _go_on(sitting: _Sitting, store: Store, started: float, listeners: Mapping[s
             reasons=(*sitting.record.reasons, *_reasons(sitting, machine)),
         )
         clear_leftovers(folder, past)
-        for told in told_outdated(sitting.record, past.outdated):
+        for told in _told_outdated(sitting):
             store.event("warning", "outdated", told)
         store.set_facts(
             {
@@ -285,5 +286,14 @@ def _reasons(sitting: _Sitting, machine: Machine) -> list[str]:
     ]
     if changed:
         notes.append(f"search: goes on with other versions: {', '.join(changed)}")
-    notes += [f"search: {told}" for told in told_outdated(sitting.record, sitting.past.outdated)]
+    notes += [f"search: {told}" for told in _told_outdated(sitting)]
     return notes
+
+
+def _told_outdated(sitting: _Sitting) -> list[str]:
+    """What becomes of trials whose models the plugins of now cannot load."""
+    past = sitting.past
+    return [
+        *told_outdated(sitting.record, past.left_out),
+        *told_outdated(sitting.record, past.fitted_again, "fitted again"),
+    ]

@@ -70,7 +70,7 @@ def finish_folder(folder: Path, registry: Registry | None = None) -> FitOutcome:
             return ended_run(reader, registry)
     with closing(Store.reopen(folder)) as store:
         record = read_record(folder)
-        lost = outdated(record, registry, left=None)
+        lost = outdated(record, registry, (trial for trial in record.trials if trial.is_full), left=None)
         faults = told_outdated(record, lost)
         found = _found(record, store, registry, lost)
         result = SearchResult(
@@ -135,7 +135,6 @@ def _found(record: RunRecord, store: Store, registry: Registry, lost: Collection
     recorded = record.trials
     # As trials that were cut off: what is whole of them counts where nothing else was done.
     record = replace(record, trials=tuple(trial.as_begun() if trial.id in torn else trial for trial in recorded))
-    notes += [f"finish: trial {number} is left out: {TORN}" for number in sorted(torn)]
     for trial in record.trials:
         if trial.candidate.model not in registry.models:
             if trial.status == "done":
@@ -152,6 +151,8 @@ def _found(record: RunRecord, store: Store, registry: Registry, lost: Collection
     usable = {number: folds for number, folds in usable.items() if set(base_of[number]) <= set(usable) - torn}
     whole = {number: folds for number, folds in usable.items() if number not in torn}
     chosen = _judge_again(record, usable, registry, notes) or _as_recorded(record, whole, notes)
+    left_out = torn - set(chosen.folds) - set(lost)
+    notes += [f"finish: trial {number} is left out: {TORN}" for number in sorted(left_out)]
     trials = []
     for trial in chosen.trials:
         if trial.status == "running":

@@ -164,6 +164,7 @@ def test_whole_folds_of_a_damaged_trial_count_when_nothing_else_was_done(interru
     outcome = finish_folder(interrupted)
 
     assert "finish: trial 2 counts with the 1 folds that were done" in outcome.reasons
+    assert not any("is left out" in reason for reason in outcome.reasons)
     assert len(predictions(automl.load(interrupted))) == 30
 
 
