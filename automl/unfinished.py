@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from automl.clock import Clock
 from automl.data.records import Finding
-from automl.data.storage import read_splits
+from automl.data.storage import open_judged_by, read_splits
 from automl.ensemble import Ensemble
 from automl.errors import RunError
 from automl.evaluate import FoldResult
@@ -215,21 +215,23 @@ def _is_baseline(registry: Registry, trial: Trial) -> bool:
 
 
 def _live(record: RunRecord, registry: Registry) -> LiveEnsemble | None:
-    """An ensemble without members yet; None when the table is gone or damaged."""
-    import numpy as np
-
-    data = record.folder / DATA_FOLDER
+    """An ensemble without members yet; None when the table, or its weights, are gone or damaged."""
     try:
-        target = np.load(data / "target.npy", allow_pickle=False)
-        weight = np.load(data / "weight.npy", allow_pickle=False) if (data / "weight.npy").exists() else None
-        groups = np.load(data / "groups.npy", allow_pickle=False) if (data / "groups.npy").exists() else None
+        arrays = open_judged_by(record.folder / DATA_FOLDER)
+        target = arrays["target"]
         splits = read_splits(record.folder)[: record.settled_folds]
-    except (OSError, ValueError, KeyError, EOFError):
+    except (OSError, ValueError, KeyError, TypeError, EOFError):
         return None
     metric = load_metric(record.task.metric, registry)
     clock = Clock.make(time.monotonic(), None)
     return LiveEnsemble(
-        record.folder, metric=metric, splits=splits, target=target, weight=weight, clock=clock, groups=groups
+        record.folder,
+        metric=metric,
+        splits=splits,
+        target=target,
+        weight=arrays.get("weight"),
+        clock=clock,
+        groups=arrays.get("groups"),
     )
 
 

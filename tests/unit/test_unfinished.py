@@ -118,6 +118,30 @@ def test_without_the_table_the_recorded_weights_count(interrupted):
         assert weights == reader.weights()
 
 
+@pytest.mark.parametrize("name", ["weight", "groups"])
+def test_nothing_is_judged_without_the_weights_or_groups_that_there_were(tmp_path, monkeypatch, name):
+    """Another score was told, of another ensemble."""
+    option, column = ("weight", "w") if name == "weight" else ("group", "g")
+    rng = np.random.default_rng(3)
+    frame = table().assign(**{column: rng.integers(1, 30, 120)})
+    options = {"models": ["linear"], "folds": 2, "trials": 2, "executor": "inline", option: column}
+    with monkeypatch.context() as patch:
+        patch.setattr("automl.searching.finish_run", stop_at_once)
+        with pytest.raises(KeyboardInterrupt):
+            fit_run(frame, make_settings("win", options), out=tmp_path / "run")
+    (tmp_path / "run" / "data" / f"{name}.npy").unlink()
+    with open_run(tmp_path / "run") as reader:
+        weights, score = reader.weights(), reader.meta["score"]
+    seen = []
+    monkeypatch.setattr("automl.unfinished.LiveEnsemble", lambda *_, **named: seen.append(named))
+
+    outcome = finish_folder(tmp_path / "run")
+
+    assert (score, []) == (outcome.score, seen)
+    with open_run(tmp_path / "run") as reader:
+        assert weights == reader.weights()
+
+
 def test_damaged_predictions_leave_their_trial_out(interrupted):
     with open_run(interrupted) as reader:
         best = next(row for row in reader.leaderboard() if row["model"] == "linear")["trial"]
