@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from automl.errors import RunError
 from automl.evaluate import FoldResult
 from automl.fold_data import CACHE_FOLDER, ENCODERS_FOLDER, REFIT_FOLD
-from automl.history import CANCELLED, Trial, config_id
+from automl.history import CANCELLED, LOST, Trial, config_id
 from automl.kept_folds import is_whole, torn_folds, whole_folds
 from automl.patience import PATIENCE_OVER
 from automl.run_folder import TRIALS_FOLDER, fold_folder, trial_folder
@@ -171,7 +171,7 @@ def clear_leftovers(folder: Path, past: Past) -> None:
 
 def take_up_scores(judging: Judging, record: SearchRecord, past: Past) -> None:
     """Let the full trials of before join the ensemble, but for those without prospect, whose models are gone. One whose
-    predictions are gone or damaged, or whose model cannot be loaded, counts as failed.
+    predictions are gone or damaged, or whose model cannot be loaded, counts as failed, and so does what stands on it.
     """
     for trial in record.history.full():
         if past.whole and trial.id not in past.whole:
@@ -181,9 +181,27 @@ def take_up_scores(judging: Judging, record: SearchRecord, past: Past) -> None:
                 raise RunError("its files are gone")
             if why := past.outdated.get(trial.id):
                 raise RunError(why)
+            _check_base(trial, judging)
             judging.score(trial, past.results[trial.id])
         except (RunError, OSError, ValueError, EOFError, IndexError, KeyError) as error:
-            how = "left out" if trial.id in past.outdated else "lost when the run was interrupted"
-            message = f"{how}: {error}"
-            record.settle(replace(trial, status="failed", kind="lost", loss=None, score=None, message=message))
-            record.warn("resume", f"trial {trial.id} {message}")
+            _lose(trial, error, record, past)
+    for trial in record.history.running():
+        try:
+            _check_base(trial, judging)
+        except RunError as error:
+            _lose(trial, error, record, past)
+
+
+def _check_base(trial: Trial, judging: Judging) -> None:
+    """RunError where others that the trial stands on are not there, as where their files are damaged."""
+    gone = [str(number) for number in trial.candidate.base if number not in judging.costs]
+    if gone:
+        which = f"trial {gone[0]} is" if len(gone) == 1 else f"trials {', '.join(gone)} are"
+        raise RunError(f"it stands on predictions of others, of which {which} not there any more")
+
+
+def _lose(trial: Trial, error: Exception, record: SearchRecord, past: Past) -> None:
+    how = "left out" if trial.id in past.left_out else "lost when the run was interrupted"
+    message = f"{how}: {error}"
+    record.settle(replace(trial, status="failed", kind=LOST, loss=None, score=None, message=message))
+    record.warn("resume", f"trial {trial.id} {message}")

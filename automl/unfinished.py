@@ -19,7 +19,7 @@ from automl.ensemble import Ensemble
 from automl.errors import RunError
 from automl.evaluate import FoldResult
 from automl.goals import Goals
-from automl.history import CANCELLED, UNCOUNTED, History, Trial, counted
+from automl.history import CANCELLED, LOST, UNCOUNTED, History, Trial, counted
 from automl.kept_folds import torn_folds, whole_folds
 from automl.live_ensemble import LiveEnsemble
 from automl.metrics import load_metric
@@ -156,7 +156,7 @@ def _found(record: RunRecord, store: Store, registry: Registry, lost: Collection
     trials = []
     for trial in chosen.trials:
         if trial.status == "running":
-            kind, message = ("lost", TORN) if trial.id in torn else (CANCELLED, "the run was interrupted")
+            kind, message = (LOST, TORN) if trial.id in torn else (CANCELLED, "the run was interrupted")
             trial = replace(trial, status="failed", kind=kind, message=message)  # noqa: PLW2901
         if trial not in recorded:
             store.trial_finished(trial)
