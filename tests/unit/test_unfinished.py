@@ -319,17 +319,24 @@ def test_a_full_disk_while_the_record_is_written(tmp_path):
         assert "much" not in reader.meta
 
 
-def test_a_log_that_cannot_be_kept_hides_no_error(tmp_path):
+@pytest.mark.parametrize(("number", "told"), [(errno.ENOSPC, 0), (errno.EDQUOT, 0), (errno.EACCES, 1)])
+def test_a_log_that_cannot_be_kept_hides_no_error(tmp_path, monkeypatch, number, told):
     """On a full disk its own error took the place of the one that names the run's folder and the way on."""
     logs = tmp_path / "logs"
     logs.mkdir()
     (logs / "workers.log").write_text("words")
-    with closing(Store(tmp_path / "run")) as store:
-        (store.folder / "workers.log").mkdir()  # it cannot be written
 
+    def refused(*_):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr("automl.searching.shutil.copyfileobj", refused)
+    with closing(Store(tmp_path / "run")) as store:
         keep_logs(SimpleNamespace(notes=()), logs, store)
 
-        assert [] == list((store.folder / "workers.log").iterdir())
+    with open_run(tmp_path / "run") as reader:
+        events = [event["message"] for event in reader.events() if event["code"] == "executor"]
+    words = f"workers.log of the workers cannot be kept in the run's folder: [Errno {number}] {os.strerror(number)}"
+    assert [words] * told == events
 
 
 def test_writing_a_predictor_again_leaves_the_old_one_when_it_fails(interrupted, monkeypatch):
