@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from automl.errors import RunError
 from automl.evaluate import FoldResult
-from automl.fold_data import CACHE_FOLDER, ENCODERS_FOLDER, REFIT_FOLD
+from automl.fold_data import CACHE_FOLDER, REFIT_FOLD
 from automl.history import CANCELLED, LOST, Trial, config_id
 from automl.kept_folds import is_whole, torn_folds, whole_folds
 from automl.patience import PATIENCE_OVER
-from automl.run_folder import TRIALS_FOLDER, fold_folder, trial_folder
+from automl.run_folder import ENCODERS_FOLDER, TRIALS_FOLDER, fold_folder, trial_folder
 from automl.search_record import COSTS
 from automl.store import KEPT, SETTLED_FOLDS
 

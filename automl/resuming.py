@@ -17,6 +17,7 @@ from automl.arrange import Arranged, run_context
 from automl.course import Run, recall_course
 from automl.errors import RunError, SettingsError, UnknownNameError
 from automl.history import Candidate, counted
+from automl.kept_folds import mend_encoders
 from automl.machine import find_machine, versions
 from automl.metrics import load_metric
 from automl.outdated import outdated, told_outdated
@@ -90,6 +91,7 @@ def resume_folder(
             ended = ended_run(reader, registry)
             return replace(ended, interrupted=False, notice=f"{ended.notice}; {MORE_OF_ENDED}")
     with closing(Store.reopen(folder)) as store:
+        mend_encoders(folder)
         record = read_record(folder)
         if not record.trials:
             raise RunError(

@@ -20,7 +20,7 @@ from automl.errors import RunError
 from automl.evaluate import FoldResult
 from automl.goals import Goals
 from automl.history import CANCELLED, LOST, UNCOUNTED, History, Trial, counted
-from automl.kept_folds import torn_folds, whole_folds
+from automl.kept_folds import mend_encoders, torn_folds, whole_folds
 from automl.live_ensemble import LiveEnsemble
 from automl.metrics import load_metric
 from automl.outcome import Ending, FitOutcome, finish_run, member_records
@@ -69,6 +69,7 @@ def finish_folder(folder: Path, registry: Registry | None = None) -> FitOutcome:
         if reader.meta.get("status") == "done" and (folder / PREDICTOR_FOLDER / PREDICTOR_FILE).is_file():
             return ended_run(reader, registry)
     with closing(Store.reopen(folder)) as store:
+        mend_encoders(folder)
         record = read_record(folder)
         lost = outdated(record, registry, (trial for trial in record.trials if trial.is_full), left=None)
         faults = told_outdated(record, lost)

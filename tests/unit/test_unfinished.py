@@ -169,6 +169,24 @@ def test_a_damaged_model_leaves_its_trial_out(interrupted, damage):
         assert "lost" == next(trial for trial in reader.trials() if trial.id == best).kind
 
 
+@pytest.mark.parametrize("copy", [True, False])
+@pytest.mark.parametrize("way", [automl.finish, automl.resume])
+def test_a_damaged_encoder_that_models_share_is_mended_or_made_again(interrupted, tmp_path, way, copy):
+    """The predictor could not be loaded."""
+    whole = run(tmp_path / "whole")
+    for path in (interrupted / "encoders").glob("*/*"):
+        path.write_bytes(b"")
+    if not copy:
+        for path in (interrupted / "cache").glob("*/*.npy"):
+            path.write_bytes(b"")
+
+    made = way(interrupted)
+
+    if copy or way is automl.resume:
+        assert np.array_equal(predictions(whole.predictor), predictions(made))
+    assert len(predictions(automl.load(interrupted))) == 30
+
+
 def test_without_the_table_a_damaged_model_is_left_out_too(interrupted):
     with open_run(interrupted) as reader:
         best = max(reader.weights(), key=reader.weights().get)
