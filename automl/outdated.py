@@ -18,7 +18,7 @@ from automl.plugin_discovery import ENGINE_DISTRIBUTION
 from automl.run_folder import fold_folder
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
     from automl.history import Candidate, Trial
@@ -45,7 +45,7 @@ def outdated(record: RunRecord, registry: Registry, trials: Iterable[Trial], *, 
     found: dict[int, str] = {}
     for name, of_model in by_model.items():
         spec = registry.models[name]
-        changed = _changed(spec, record.versions, now)
+        changed = _changed(spec, (record.versions, *record.later_versions), now)
         if changed or spec.distribution != ENGINE_DISTRIBUTION:
             found |= {
                 number: f"{why} ({changed})" if changed else why
@@ -67,10 +67,14 @@ def told_outdated(record: RunRecord, found: Mapping[int, str], what: str = "left
     ]
 
 
-def _changed(spec: ModelSpec, before: Mapping[str, str], now: Mapping[str, str]) -> str:
-    """What has another version than when the run began, in words; empty: nothing."""
-    names = [name for name in (spec.distribution, *spec.versions_of) if name in before and name in now]
-    return ", ".join(f"{name} is {now[name]} now, {before[name]} before" for name in names if now[name] != before[name])
+def _changed(spec: ModelSpec, before: Sequence[Mapping[str, str]], now: Mapping[str, str]) -> str:
+    """What has another version than in a sitting of the run, in words; empty: nothing."""
+    told = []
+    for name in (spec.distribution, *spec.versions_of):
+        others = dict.fromkeys(one[name] for one in before if name in one and one[name] != now.get(name))
+        if others and name in now:
+            told.append(f"{name} is {now[name]} now, {' and '.join(others)} before")
+    return ", ".join(told)
 
 
 def _not_loaded(
@@ -82,8 +86,10 @@ def _not_loaded(
     whole = {trial.id: whole_folds(record.folder, trial.id, record.folds.get(trial.id, ())) for trial in trials}
     fitted = [trial for trial in trials if whole[trial.id]]  # damaged files are no fault of the plugin
     for trial in sorted(fitted, key=lambda one: (float("inf") if one.loss is None else one.loss, one.id)):
-        folder = fold_folder(record.folder, trial.id, whole[trial.id][0])
-        work = partial(_load, spec, folder, trial.candidate, record.task)
+        # The first and the last one may be of different sittings, with different versions.
+        folds = dict.fromkeys(whole[trial.id][index] for index in ((0, -1) if all_of_them else (0,)))
+        folders = [fold_folder(record.folder, trial.id, fold) for fold in folds]
+        work = partial(_load, spec, folders, trial.candidate, record.task)
         try:
             call_plugin(owner, work, seconds=patience(left), failed=FAILED, passing=(NoAnswerError,))
         except NoAnswerError as error:  # nor will it for the others, and time is short
@@ -96,5 +102,6 @@ def _not_loaded(
     return found
 
 
-def _load(spec: ModelSpec, folder: Path, candidate: Candidate, task: Task) -> None:
-    load_model(folder, spec.load(), config=candidate.config, task=task, seed=0)
+def _load(spec: ModelSpec, folders: Iterable[Path], candidate: Candidate, task: Task) -> None:
+    for folder in folders:
+        load_model(folder, spec.load(), config=candidate.config, task=task, seed=0)

@@ -262,6 +262,7 @@ def _go_on(sitting: _Sitting, store: Store, started: float, listeners: Mapping[s
         store.set_facts(
             {
                 "sittings": sitting.sittings.plain(),
+                "later_versions": [*sitting.record.later_versions, versions(sitting.registry)],
                 "settings": settings.to_dict(),
                 "reasons": arranged.reasons,
                 "workers": machine.workers,

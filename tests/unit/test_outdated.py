@@ -198,6 +198,32 @@ def test_another_version_is_named_and_all_trials_are_looked_at(killed, newer, mo
     assert len(lost) + 1 == len(newer.calls), "with the one that was cut off"
 
 
+def test_versions_of_all_sittings_are_compared(tmp_path, monkeypatch, reads_its_own):
+    """Begun with 1.0, taken up and killed with 2.0, finished with 1.0: what 2.0 wrote is of another version, too."""
+    folder = kill(tmp_path / "run", monkeypatch, method="job_finished", at=4, models=["linear"], folds=3, trials=4)
+    newer, numbers, original = reads_its_own.registry.models["linear"], iter(range(1, 1000)), Store.job_finished
+
+    def write(self, *values, **named):
+        if next(numbers) == 6:
+            raise Stopped
+        return original(self, *values, **named)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Store, "job_finished", write)
+        patch.setattr("automl.resuming.versions", lambda _: {"lines-of-ours": "2.0"})
+        with pytest.raises(Stopped):
+            resume_folder(folder, registry=reads_its_own.registry)
+    monkeypatch.setattr("automl.outdated.versions", lambda _: {"lines-of-ours": "1.0"})
+    seen = []
+    monkeypatch.setattr(
+        newer.load(), "load", classmethod(lambda _cls, folder, _config, _task, _seed: seen.append(folder.parent.name))
+    )
+
+    finish_folder(folder, reads_its_own.registry)
+
+    assert ["fold-0", "fold-2", "fold-0", "fold-1"] == seen, "the first and the last fold of each trial"
+
+
 def test_one_model_vouches_for_those_of_the_same_version(killed, newer, monkeypatch):
     seen = []
     monkeypatch.setattr(
