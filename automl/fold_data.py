@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from automl.data.records import ImageData
 from automl.errors import RunError
+from automl.run_folder import ENCODERS_FOLDER
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from automl.evaluate import FoldJob
 
 CACHE_FOLDER = "cache"
-ENCODERS_FOLDER = "encoders"
 CACHED_BYTES_LIMIT = 1 << 29
 """Encoded matrices of one fold above this size are made anew in each job instead of being kept on disk."""
 REFIT_FOLD = -1

@@ -156,7 +156,10 @@ def make_fold_job(context: RunContext, trial: Trial, fold: int, soft: float | No
     partial = partial_training(context, spec.name, trial.budget)
     checkpoint = None
     if trial.parent is not None and partial.resumable:
-        checkpoint = fold_folder(context.folder, trial.parent, fold) / MODEL_FOLDER
+        before = fold_folder(context.folder, trial.parent, fold) / MODEL_FOLDER
+        checkpoint = (
+            before if before.is_dir() else None
+        )  # of an earlier sitting, and damaged or of another version since
     return FoldJob(
         run_folder=context.folder,
         run_id=context.run_id,

@@ -49,6 +49,8 @@ SKIPPED = "skipped"
 """Kind of trials that were never begun: too slow for the time that was left."""
 CANCELLED = "cancelled"
 """Kind of trials that the end of a search, or the user, cut off."""
+LOST = "lost"
+"""Kind of trials of an interrupted run whose files are gone, damaged, or no use to the plugins of now."""
 CARRIED = "carried"
 """Kind of trials that were promoted to a budget which buys no more training in this run than they had, as a third of two
 folds does: nothing was fitted, and what came of the trial before stands for it."""

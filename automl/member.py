@@ -15,6 +15,7 @@ from automl.data.records import ImageData
 from automl.data.target_unit import TargetUnit
 from automl.errors import PredictorError, RunError
 from automl.metrics import default_metric_name
+from automl.run_folder import ENCODERS_FOLDER
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -91,16 +92,20 @@ def _model_files(folder: Path) -> Iterator[Path]:
 
 def is_torn(folder: Path) -> bool:
     """Whether files of a saved member are missing or cut short; not where its model was removed, for which nobody asks any
-    more. Power cuts leave such files, and so do kills while a model is removed.
+    more. Power cuts leave such files, and so do kills while a model is removed. An encoder that it shares must be there; see
+    `automl.kept_folds.mend_encoders`.
 
     Sizes only: to read gigabytes of models again would cost a run the time that it has left.
     """
     if not (folder / MODEL_FOLDER).is_dir():
         return False
     try:
-        files = json.loads((folder / MEMBER_FILE).read_text()).get("files", {})
+        about = json.loads((folder / MEMBER_FILE).read_text())
+        files, shared = about.get("files", {}), about.get("shared_encoder")
+        if shared is not None and not (folder.parents[2] / ENCODERS_FOLDER / shared).is_dir():
+            return True
         return any((folder / name).stat().st_size != size for name, size in files.items())
-    except (OSError, ValueError, AttributeError, RecursionError):
+    except (OSError, ValueError, TypeError, AttributeError, RecursionError):
         return True
 
 

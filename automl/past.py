@@ -7,17 +7,17 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from automl.errors import RunError
-from automl.evaluate import PREDICTIONS_FILE, FoldResult
-from automl.fold_data import CACHE_FOLDER, ENCODERS_FOLDER, REFIT_FOLD
-from automl.history import CANCELLED, Trial, config_id
-from automl.member import MEMBER_FILE, MODEL_FOLDER, is_torn
+from automl.evaluate import FoldResult
+from automl.fold_data import CACHE_FOLDER, REFIT_FOLD
+from automl.history import CANCELLED, LOST, Trial, config_id
+from automl.kept_folds import is_whole, torn_folds, whole_folds
 from automl.patience import PATIENCE_OVER
-from automl.run_folder import TRIALS_FOLDER, fold_folder, trial_folder
+from automl.run_folder import ENCODERS_FOLDER, TRIALS_FOLDER, fold_folder, trial_folder
 from automl.search_record import COSTS
 from automl.store import KEPT, SETTLED_FOLDS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
     from pathlib import Path
 
     from automl.judging import Judging
@@ -51,6 +51,32 @@ class Past:
     outdated: Mapping[int, str] = field(default_factory=dict)
     """Trials whose models the installed plugins cannot load, and why."""
 
+    def without_outdated(self, found: Mapping[int, str]) -> Past:
+        """The same where the models of the trials in `found` cannot be loaded. Results of full trials that are done tell which
+        these are; of others the folds are fitted again.
+        """
+        kept = {
+            trial.id for trial in self.trials if trial.id not in found or (trial.status == "done" and trial.is_full)
+        }
+        return replace(
+            self,
+            outdated=found,
+            results={number: folds for number, folds in self.results.items() if number in kept},
+            seconds={number: one for number, one in self.seconds.items() if number in kept},
+        )
+
+    @property
+    def left_out(self) -> dict[int, str]:
+        """Outdated trials that count no more."""
+        full = {trial.id for trial in self.trials if trial.status == "done" and trial.is_full}
+        return {number: why for number, why in self.outdated.items() if number in full}
+
+    @property
+    def fitted_again(self) -> dict[int, str]:
+        """Outdated trials that were cut off."""
+        running = {trial.id for trial in self.trials if trial.status == "running"}
+        return {number: why for number, why in self.outdated.items() if number in running}
+
 
 def read_past(reader: RunReader, costs: Mapping[str, float], planned: int, *, more_time: bool = False) -> Past:
     """What the record says; `costs` by id of the configurations that were stored with one (`Candidate.cost`), `planned`: how
@@ -66,9 +92,9 @@ def read_past(reader: RunReader, costs: Mapping[str, float], planned: int, *, mo
             seconds.setdefault(job["trial"], {})[job["fold"]] = job["seconds"]
     recorded = reader.trials()
     for trial in recorded:
-        if trial.status == "done" and trial.is_full:
+        if trial.status == "done":  # those of smaller budgets may be continued
             found = results.get(trial.id, {})
-            for fold in [fold for fold in found if is_torn(fold_folder(reader.folder, trial.id, fold))]:  # fitted again
+            for fold in torn_folds(reader.folder, trial.id, found):  # fitted again
                 del found[fold], seconds[trial.id][fold]
     trials = tuple(
         _as_it_was(_priced(trial, costs), len(results.get(trial.id, ())), count)
@@ -79,10 +105,15 @@ def read_past(reader: RunReader, costs: Mapping[str, float], planned: int, *, mo
     for trial in trials:
         found = results.get(trial.id, {})
         if trial.status == "running":
-            torn = [fold for fold in found if not _is_whole(fold_folder(reader.folder, trial.id, fold), read=True)]
+            torn = [fold for fold in found if not is_whole(fold_folder(reader.folder, trial.id, fold), read=True)]
             for fold in torn:  # fitted again
                 del found[fold], seconds[trial.id][fold]
-        elif trial.status == "done" and trial.is_full and found and _all_whole(reader.folder, trial.id, found):
+        elif (
+            trial.status == "done"
+            and trial.is_full
+            and found
+            and len(whole_folds(reader.folder, trial.id, found)) == len(found)
+        ):
             whole.add(trial.id)
     return Past(
         trials=trials,
@@ -110,25 +141,6 @@ def _as_it_was(trial: Trial, folds: int, planned: int) -> Trial:
     return trial.as_begun()
 
 
-def _all_whole(folder: Path, trial: int, folds: Iterable[int]) -> bool:
-    return all(_is_whole(fold_folder(folder, trial, fold)) for fold in folds)
-
-
-def _is_whole(folder: Path, *, read: bool = False) -> bool:
-    """Whether the files of a fold are there; with `read`, its predictions are looked at, too: after a power cut they may be torn."""
-    if not ((folder / MEMBER_FILE).is_file() and (folder / MODEL_FOLDER).is_dir()) or is_torn(folder):
-        return False
-    if not read:
-        return True
-    import numpy as np
-
-    try:
-        np.load(folder / PREDICTIONS_FILE, allow_pickle=False)
-    except (OSError, ValueError, EOFError):
-        return False
-    return True
-
-
 def _result(job: Mapping[str, Any]) -> FoldResult:
     seconds = {name: job[name] or 0.0 for name in PARTS}
     costs = {name: value for name in COSTS if (value := job["costs"].get(name)) is not None}
@@ -137,12 +149,12 @@ def _result(job: Mapping[str, Any]) -> FoldResult:
 
 
 def clear_leftovers(folder: Path, past: Past) -> None:
-    """Take away what jobs left that were cut off, and members on all rows: these are made again."""
+    """Take away what jobs left that were cut off, folds that are not gone on from, and members on all rows: these are made again."""
     for trial in () if (folder / TRIALS_FOLDER).is_symlink() else past.trials:
         parent = trial_folder(folder, trial.id)
         if parent.is_symlink():  # nothing outside of the run's folder is touched, whatever its record says
             continue
-        if trial.status == "running":
+        if trial.status == "running" or (trial.status == "done" and not trial.is_full):
             kept = {fold_folder(folder, trial.id, fold) for fold in past.results.get(trial.id, {})}
             gone = [path for path in parent.iterdir() if path not in kept] if parent.is_dir() else []
         else:
@@ -159,7 +171,7 @@ def clear_leftovers(folder: Path, past: Past) -> None:
 
 def take_up_scores(judging: Judging, record: SearchRecord, past: Past) -> None:
     """Let the full trials of before join the ensemble, but for those without prospect, whose models are gone. One whose
-    predictions are gone or damaged, or whose model cannot be loaded, counts as failed.
+    predictions are gone or damaged, or whose model cannot be loaded, counts as failed, and so does what stands on it.
     """
     for trial in record.history.full():
         if past.whole and trial.id not in past.whole:
@@ -169,9 +181,27 @@ def take_up_scores(judging: Judging, record: SearchRecord, past: Past) -> None:
                 raise RunError("its files are gone")
             if why := past.outdated.get(trial.id):
                 raise RunError(why)
+            _check_base(trial, judging)
             judging.score(trial, past.results[trial.id])
         except (RunError, OSError, ValueError, EOFError, IndexError, KeyError) as error:
-            how = "left out" if trial.id in past.outdated else "lost when the run was interrupted"
-            message = f"{how}: {error}"
-            record.settle(replace(trial, status="failed", kind="lost", loss=None, score=None, message=message))
-            record.warn("resume", f"trial {trial.id} {message}")
+            _lose(trial, error, record, past)
+    for trial in record.history.running():
+        try:
+            _check_base(trial, judging)
+        except RunError as error:
+            _lose(trial, error, record, past)
+
+
+def _check_base(trial: Trial, judging: Judging) -> None:
+    """RunError where others that the trial stands on are not there, as where their files are damaged."""
+    gone = [str(number) for number in trial.candidate.base if number not in judging.costs]
+    if gone:
+        which = f"trial {gone[0]} is" if len(gone) == 1 else f"trials {', '.join(gone)} are"
+        raise RunError(f"it stands on predictions of others, of which {which} not there any more")
+
+
+def _lose(trial: Trial, error: Exception, record: SearchRecord, past: Past) -> None:
+    how = "left out" if trial.id in past.left_out else "lost when the run was interrupted"
+    message = f"{how}: {error}"
+    record.settle(replace(trial, status="failed", kind=LOST, loss=None, score=None, message=message))
+    record.warn("resume", f"trial {trial.id} {message}")

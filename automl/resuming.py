@@ -17,6 +17,7 @@ from automl.arrange import Arranged, run_context
 from automl.course import Run, recall_course
 from automl.errors import RunError, SettingsError, UnknownNameError
 from automl.history import Candidate, counted
+from automl.kept_folds import mend_encoders
 from automl.machine import find_machine, versions
 from automl.metrics import load_metric
 from automl.outdated import outdated, told_outdated
@@ -90,6 +91,7 @@ def resume_folder(
             ended = ended_run(reader, registry)
             return replace(ended, interrupted=False, notice=f"{ended.notice}; {MORE_OF_ENDED}")
     with closing(Store.reopen(folder)) as store:
+        mend_encoders(folder)
         record = read_record(folder)
         if not record.trials:
             raise RunError(
@@ -162,7 +164,8 @@ def _sit_down(
     if max(clock.search_left(), clock.left() - LEAST_SECONDS if settings.wants_refit else 0.0) < LEAST_SECONDS:
         return None
     _check_strategy(record, str(meta["course"]["name"]), registry)
-    past = replace(past, outdated=outdated(record, registry, left=None if settings.seconds is None else clock.left()))
+    left = None if settings.seconds is None else clock.left()
+    past = past.without_outdated(outdated(record, registry, past.trials, left=left))
     return _Sitting(
         record=record,
         meta=meta,
@@ -254,11 +257,12 @@ def _go_on(sitting: _Sitting, store: Store, started: float, listeners: Mapping[s
             reasons=(*sitting.record.reasons, *_reasons(sitting, machine)),
         )
         clear_leftovers(folder, past)
-        for told in told_outdated(sitting.record, past.outdated):
+        for told in _told_outdated(sitting):
             store.event("warning", "outdated", told)
         store.set_facts(
             {
                 "sittings": sitting.sittings.plain(),
+                "later_versions": [*sitting.record.later_versions, versions(sitting.registry)],
                 "settings": settings.to_dict(),
                 "reasons": arranged.reasons,
                 "workers": machine.workers,
@@ -285,5 +289,14 @@ def _reasons(sitting: _Sitting, machine: Machine) -> list[str]:
     ]
     if changed:
         notes.append(f"search: goes on with other versions: {', '.join(changed)}")
-    notes += [f"search: {told}" for told in told_outdated(sitting.record, sitting.past.outdated)]
+    notes += [f"search: {told}" for told in _told_outdated(sitting)]
     return notes
+
+
+def _told_outdated(sitting: _Sitting) -> list[str]:
+    """What becomes of trials whose models the plugins of now cannot load."""
+    past = sitting.past
+    return [
+        *told_outdated(sitting.record, past.left_out),
+        *told_outdated(sitting.record, past.fitted_again, "fitted again"),
+    ]

@@ -92,7 +92,7 @@ class Search:
         take_up_scores(self._judging, self._record, past)
         self._proposals.take_up(self.history, past.shown)
         self._settling.take_up(past.results)
-        self._second.take_up(self.history, self._judging.first_layer(self.history))
+        self._second.take_up(self.history, self._judging.first_layer(self.history), self._judging.costs)
         self._take_up_layers(past.more_trials)
         self._notes = past.notes
         for trial in self.history.running()[-1:]:

@@ -29,6 +29,7 @@ DATABASE = "run.db"
 TRIALS_FOLDER = "trials"
 PREDICTOR_FOLDER = "predictor"
 DATA_FOLDER = "data"
+ENCODERS_FOLDER = "encoders"
 SPLITS_FILE = "splits.npz"
 DATABASE_FILES = tuple(f"{DATABASE}{ending}" for ending in ("", "-wal", "-shm", "-journal"))
 TABLES = frozenset({"meta", "trials", "jobs", "weights", "events"})

@@ -52,6 +52,8 @@ class RunRecord:
     seconds: float
     versions: Mapping[str, str]
     """Distribution -> its version when the run began."""
+    later_versions: tuple[Mapping[str, str], ...]
+    """The same whenever it was taken up again."""
 
 
 def read_record(folder: Path) -> RunRecord:
@@ -94,6 +96,7 @@ def read_record(folder: Path) -> RunRecord:
                 slow_metric=any(event["code"] == "slow-metric" for event in reader.events()),
                 seconds=reader.seconds(),
                 versions=dict(meta.get("versions") or {}),
+                later_versions=tuple(dict(one) for one in meta.get("later_versions") or ()),
             )
         except (sqlite3.Error, ValueError, KeyError, TypeError, AttributeError) as error:
             raise RunError(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import warnings
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from automl.arrange import Arranged, run_info
 from automl.choosing import choose_members
 from automl.clock import Clock
-from automl.errors import AutomlError, PluginError
+from automl.errors import NO_ROOM, AutomlError, PluginError
 from automl.interrupts import held_back
 from automl.machine import Machine, modules_to_preload
 from automl.outcome import Ending, FitOutcome, finish_run, member_records
@@ -153,7 +153,14 @@ def keep_logs(executor: Executor, logs: Path, store: Store) -> None:
         store.event("warning", "executor", str(note))
     for path in logs.iterdir():
         if path.is_file() and path.stat().st_size and path.name != LOCK_FILE:
-            # A run that was interrupted has the log of its first sitting already. Where the disk is full, a log that cannot be
-            # kept must not stand in for the error that says so, and what the run found.
-            with suppress(OSError), path.open("rb") as source, (store.folder / path.name).open("ab") as target:
-                shutil.copyfileobj(source, target)
+            # A run that was interrupted has the log of its first sitting already.
+            try:
+                with path.open("rb") as source, (store.folder / path.name).open("ab") as target:
+                    shutil.copyfileobj(source, target)
+            except OSError as error:
+                # Where the disk is full, a log that cannot be kept must not stand in for the error that says so, and what the
+                # run found. Other faults cost no run either, but they are told.
+                if error.errno not in NO_ROOM:
+                    store.event(
+                        "warning", "executor", f"{path.name} of the workers cannot be kept in the run's folder: {error}"
+                    )

@@ -17,10 +17,11 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from automl.errors import MetricError
+from automl.history import LOST
 from automl.strategy import Start
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Container, Mapping, Sequence
 
     import numpy as np
     from numpy.typing import NDArray
@@ -127,17 +128,18 @@ class SecondLayer:
         self._queue.extend(Start(candidate=candidate) for candidate in self._candidates(first, base))
         return base
 
-    def take_up(self, history: History, first: Sequence[Trial]) -> None:
+    def take_up(self, history: History, first: Sequence[Trial], there: Container[int]) -> None:
         """Go on after these trials of a run that was interrupted, `first` being those of the first layer that are done: where
-        the second layer had begun, what is left of it.
+        the second layer had begun, what is left of it. Where not all that it stands on is `there`, it begins anew when it is due.
         """
-        begun = [trial.candidate for trial in history if trial.candidate.base]
+        above = [trial for trial in history if trial.candidate.base and trial.kind != LOST]
+        begun = [trial.candidate for trial in above if all(number in there for number in trial.candidate.base)]
         if not (self.open and begun):
             return
         self.open = False
         self.told = NOT_ENDED
         asked = {candidate.id for candidate in begun}
-        left = self._candidates(first, begun[0].base)
+        left = self._candidates(first, begun[-1].base)
         self._queue.extend(Start(candidate=candidate) for candidate in left if candidate.id not in asked)
 
     def _candidates(self, first: Sequence[Trial], base: tuple[int, ...]) -> list[Candidate]:

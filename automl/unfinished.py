@@ -14,21 +14,21 @@ from typing import TYPE_CHECKING
 
 from automl.clock import Clock
 from automl.data.records import Finding
-from automl.data.storage import read_splits
+from automl.data.storage import open_judged_by, read_splits
 from automl.ensemble import Ensemble
 from automl.errors import RunError
 from automl.evaluate import FoldResult
 from automl.goals import Goals
-from automl.history import CANCELLED, UNCOUNTED, History, Trial, counted
+from automl.history import CANCELLED, LOST, UNCOUNTED, History, Trial, counted
+from automl.kept_folds import mend_encoders, torn_folds, whole_folds
 from automl.live_ensemble import LiveEnsemble
-from automl.member import MEMBER_FILE, MODEL_FOLDER, is_torn
 from automl.metrics import load_metric
 from automl.outcome import Ending, FitOutcome, finish_run, member_records
 from automl.outdated import outdated, told_outdated
 from automl.predictor import Predictor
 from automl.predictor_file import PREDICTOR_FILE
 from automl.registry import Registry, load_registry
-from automl.run_folder import DATA_FOLDER, PREDICTOR_FOLDER, fold_folder
+from automl.run_folder import DATA_FOLDER, PREDICTOR_FOLDER
 from automl.run_reader import RunReader, leaderboard_rows, open_run
 from automl.run_record import RunRecord, read_record
 from automl.search_result import ENDED, SearchResult
@@ -69,8 +69,9 @@ def finish_folder(folder: Path, registry: Registry | None = None) -> FitOutcome:
         if reader.meta.get("status") == "done" and (folder / PREDICTOR_FOLDER / PREDICTOR_FILE).is_file():
             return ended_run(reader, registry)
     with closing(Store.reopen(folder)) as store:
+        mend_encoders(folder)
         record = read_record(folder)
-        lost = outdated(record, registry, left=None)
+        lost = outdated(record, registry, (trial for trial in record.trials if trial.is_full), left=None)
         faults = told_outdated(record, lost)
         found = _found(record, store, registry, lost)
         result = SearchResult(
@@ -130,11 +131,11 @@ def _found(record: RunRecord, store: Store, registry: Registry, lost: Collection
     """Without the `lost` ones: trials, those cut off among them marked as such, and the best ensemble."""
     notes: list[str] = []
     usable = {}
-    torn = {one.id for one in record.trials if one.status == "done" and one.is_full and _has_torn_folds(record, one)}
+    done = [trial.id for trial in record.trials if trial.status == "done" and trial.is_full]
+    torn = {number for number in done if torn_folds(record.folder, number, record.folds.get(number, ()))}
     recorded = record.trials
     # As trials that were cut off: what is whole of them counts where nothing else was done.
     record = replace(record, trials=tuple(trial.as_begun() if trial.id in torn else trial for trial in recorded))
-    notes += [f"finish: trial {number} is left out: {TORN}" for number in sorted(torn)]
     for trial in record.trials:
         if trial.candidate.model not in registry.models:
             if trial.status == "done":
@@ -143,7 +144,7 @@ def _found(record: RunRecord, store: Store, registry: Registry, lost: Collection
             trial.id not in lost
             and trial.is_full
             and trial.status in ("done", "running")
-            and (folds := _whole_folds(record, trial))
+            and (folds := whole_folds(record.folder, trial.id, record.folds.get(trial.id, ())))
         ):
             usable[trial.id] = folds
     # Nothing stands on what is not there.
@@ -151,10 +152,12 @@ def _found(record: RunRecord, store: Store, registry: Registry, lost: Collection
     usable = {number: folds for number, folds in usable.items() if set(base_of[number]) <= set(usable) - torn}
     whole = {number: folds for number, folds in usable.items() if number not in torn}
     chosen = _judge_again(record, usable, registry, notes) or _as_recorded(record, whole, notes)
+    left_out = torn - set(chosen.folds) - set(lost)
+    notes += [f"finish: trial {number} is left out: {TORN}" for number in sorted(left_out)]
     trials = []
     for trial in chosen.trials:
         if trial.status == "running":
-            kind, message = ("lost", TORN) if trial.id in torn else (CANCELLED, "the run was interrupted")
+            kind, message = (LOST, TORN) if trial.id in torn else (CANCELLED, "the run was interrupted")
             trial = replace(trial, status="failed", kind=kind, message=message)  # noqa: PLW2901
         if trial not in recorded:
             store.trial_finished(trial)
@@ -163,20 +166,6 @@ def _found(record: RunRecord, store: Store, registry: Registry, lost: Collection
     if record.settings.get("preset") == "fast":  # one fold model each, as where refitting failed
         folds_of = {number: folds[:1] for number, folds in folds_of.items()}
     return replace(chosen, trials=tuple(trials), folds=folds_of, notes=tuple(notes))
-
-
-def _whole_folds(record: RunRecord, trial: Trial) -> tuple[int, ...]:
-    """The folds of a trial whose fitted models are still there; those of trials without prospect are removed."""
-    whole = []
-    for fold in sorted(record.folds.get(trial.id, ())):
-        folder = fold_folder(record.folder, trial.id, fold)
-        if (folder / MEMBER_FILE).is_file() and (folder / MODEL_FOLDER).is_dir() and not is_torn(folder):
-            whole.append(fold)
-    return tuple(whole)
-
-
-def _has_torn_folds(record: RunRecord, trial: Trial) -> bool:
-    return any(is_torn(fold_folder(record.folder, trial.id, fold)) for fold in record.folds.get(trial.id, ()))
 
 
 def _judge_again(
@@ -227,21 +216,23 @@ def _is_baseline(registry: Registry, trial: Trial) -> bool:
 
 
 def _live(record: RunRecord, registry: Registry) -> LiveEnsemble | None:
-    """An ensemble without members yet; None when the table is gone or damaged."""
-    import numpy as np
-
-    data = record.folder / DATA_FOLDER
+    """An ensemble without members yet; None when the table, or its weights, are gone or damaged."""
     try:
-        target = np.load(data / "target.npy", allow_pickle=False)
-        weight = np.load(data / "weight.npy", allow_pickle=False) if (data / "weight.npy").exists() else None
-        groups = np.load(data / "groups.npy", allow_pickle=False) if (data / "groups.npy").exists() else None
+        arrays = open_judged_by(record.folder / DATA_FOLDER)
+        target = arrays["target"]
         splits = read_splits(record.folder)[: record.settled_folds]
-    except (OSError, ValueError, KeyError, EOFError):
+    except (OSError, ValueError, KeyError, TypeError, EOFError):
         return None
     metric = load_metric(record.task.metric, registry)
     clock = Clock.make(time.monotonic(), None)
     return LiveEnsemble(
-        record.folder, metric=metric, splits=splits, target=target, weight=weight, clock=clock, groups=groups
+        record.folder,
+        metric=metric,
+        splits=splits,
+        target=target,
+        weight=arrays.get("weight"),
+        clock=clock,
+        groups=arrays.get("groups"),
     )
 
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 LAYOUT_FILE = "layout.json"
 IMAGES_FILE = "images.json"
 SAMPLE_FILE = "sample.feather"
+JUDGED_BY = ("target", "weight", "groups")
 TEXT_PARTS = ("data", "indices", "indptr")
 
 
@@ -35,6 +36,17 @@ def save_data(folder: Path, data: TableData | ImageData) -> None:
 def open_data(folder: Path) -> TableData | ImageData:
     """The same over read-only mapped files."""
     return _open_images(folder) if (folder / IMAGES_FILE).is_file() else open_table(folder)
+
+
+def open_judged_by(folder: Path) -> dict[str, NDArray[Any]]:
+    """The arrays by which predictions are judged, ``target``, and ``weight`` and ``groups`` where the data have them; raises
+    what a missing or damaged file makes: OSError, ValueError, KeyError, TypeError or EOFError.
+    """
+    import numpy as np
+
+    about = json.loads((folder / (IMAGES_FILE if (folder / IMAGES_FILE).is_file() else LAYOUT_FILE)).read_text())
+    names = [name for name in about["arrays"] if name in JUDGED_BY]
+    return {name: np.load(folder / f"{name}.npy", allow_pickle=False) for name in names}
 
 
 def save_sample(folder: Path, sample: pa.Table | None) -> None:

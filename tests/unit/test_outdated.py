@@ -30,22 +30,27 @@ def table(rows=120, seed=0):
     return frame.assign(win=np.where(frame["a"] + rng.normal(size=rows) > 0, "yes", "no"))
 
 
-@pytest.fixture
-def killed(tmp_path, monkeypatch):
-    """A run that was killed when it began its seventh trial; both models had some that were done."""
-    original, numbers = Store.trial_started, iter(range(1, 100))
+def kill(folder, monkeypatch, *, method, at, **options):
+    """A run that was killed when it wrote for the `at`-th time with this method of its store."""
+    original, numbers = getattr(Store, method), iter(range(1, 1000))
 
-    def started(self, *values, **named):
-        if next(numbers) == 7:
+    def write(self, *values, **named):
+        if next(numbers) == at:
             raise Stopped
         return original(self, *values, **named)
 
-    options = {"models": ["linear", "nearest_neighbours"], "folds": 2, "trials": 9, "executor": "inline"}
+    usual = {"models": ["linear", "nearest_neighbours"], "folds": 2, "trials": 9, "executor": "inline", "seed": 1}
     with monkeypatch.context() as patch:
-        patch.setattr(Store, "trial_started", started)
+        patch.setattr(Store, method, write)
         with pytest.raises(Stopped):
-            fit_run(table(), make_settings("win", options), out=tmp_path / "run")
-    return tmp_path / "run"
+            fit_run(table(), make_settings("win", {**usual, **options}), out=folder)
+    return folder
+
+
+@pytest.fixture
+def killed(tmp_path, monkeypatch):
+    """A run that was killed when it began its seventh trial; both models had some that were done."""
+    return kill(tmp_path / "run", monkeypatch, method="trial_started", at=7)
 
 
 @pytest.fixture
@@ -86,9 +91,93 @@ def test_models_that_cannot_be_loaded_stay_out_of_the_predictor(killed, newer, w
     assert len(lost) >= 2
     assert members(outcome) == {"nearest_neighbours"}
     told = "model 'linear' (plugin 'lines') cannot load what it saved: KeyError: 'lam'"
-    assert (f"{len(lost)} trials of linear from before are left out: {told}",) == outcome.faults
+    if way is finish_folder:  # with the one that was cut off
+        assert (f"{len(lost) + 1} trials of linear from before are left out: {told}",) == outcome.faults
+    else:
+        assert f"{len(lost)} trials of linear from before are left out: {told}" == outcome.faults[0]
+        assert f"1 trial of linear from before is fitted again: {told}" == outcome.faults[1]
     assert any(outcome.faults[0] in reason for reason in outcome.reasons)
     assert len(automl.load(killed).predict(table(5).drop(columns="win"))) == 5
+
+
+def test_a_trial_that_was_cut_off_is_no_way_out_where_no_model_can_be_loaded(tmp_path, monkeypatch, newer):
+    """It was taken as the only one that there was, and the predictor could not be loaded."""
+    folder = kill(tmp_path / "run", monkeypatch, method="job_finished", at=4, models=["linear"])
+
+    outcome = finish_folder(folder, newer.registry)
+
+    assert members(outcome) == {"dummy"}
+    assert len(automl.load(folder).predict(table(5).drop(columns="win"))) == 5
+
+
+@pytest.fixture
+def reads_its_own(newer, monkeypatch):
+    """The class of `newer` reads what it wrote itself."""
+
+    class Linear(load_registry().models["linear"].load()):
+        def save(self, folder):
+            super().save(folder)
+            (folder / "newer.txt").write_text("yes")
+
+        @classmethod
+        def load(cls, folder, config, task, seed):
+            if not (folder / "newer.txt").is_file():
+                raise KeyError("lam")
+            return super().load(folder, config, task, seed)
+
+    monkeypatch.setattr(sys.modules["newer_linear"], "Linear", Linear)
+    return newer
+
+
+@pytest.mark.parametrize(("torn", "count"), [(False, "1 trial of linear from before is"), (True, "2 trials of linear")])
+def test_trials_that_go_on_are_fitted_by_the_plugin_of_now(tmp_path, monkeypatch, reads_its_own, torn, count):
+    """The folds of before joined the rest, of a trial that was cut off and of one that has lost a fold."""
+    folder = kill(
+        tmp_path / "run", monkeypatch, method="job_finished", at=6 if torn else 4, models=["linear"], trials=2
+    )
+    if torn:
+        next(path for path in (folder / "trials" / "0002" / "fold-1" / "model").iterdir()).write_bytes(b"")
+
+    outcome = resume_folder(folder, registry=reads_its_own.registry)
+
+    (told,) = outcome.faults
+    assert told.startswith(count)
+    assert "fitted again: model 'linear' (plugin 'lines') cannot load what it saved: KeyError: 'lam'" in told
+    assert (folder / "trials" / "0002" / "fold-0" / "model" / "newer.txt").is_file()
+    assert members(outcome) == {"linear"}
+
+
+def test_folds_that_a_larger_budget_goes_on_from_are_fitted_by_the_plugin_of_now(tmp_path, monkeypatch, reads_its_own):
+    """Where folds are the fidelity, those of the smaller budget are members of what is promoted."""
+    options = {"strategy": "random+race", "models": ["linear"], "folds": 4, "trials": 20}
+    folder = tmp_path / "run"
+    kill(folder, monkeypatch, method="job_finished", at=14, **options)
+
+    resume_folder(folder, registry=reads_its_own.registry)
+
+    with open_run(folder) as reader:
+        promoted = [
+            one.id for one in reader.trials() if one.parent is not None and one.is_full and one.status == "done"
+        ]
+    kept = [path for number in promoted for path in (folder / "trials" / f"{number:04d}").glob("*/model")]
+    assert kept
+    assert all((path / "newer.txt").is_file() for path in kept)
+
+
+def test_damaged_files_are_no_fault_of_the_plugin(killed, reads_its_own, monkeypatch):
+    """Of a damaged trial its whole folds are looked at, and where there are none, the damage is what is told."""
+    monkeypatch.setattr(sys.modules["newer_linear"].Linear, "load", load_registry().models["linear"].load().load)
+    lost = done(killed)
+    for number in lost:
+        for path in (killed / "trials" / f"{number:04d}").glob("*/member.json"):
+            path.write_bytes(b"")
+
+    outcome = finish_folder(killed, reads_its_own.registry)
+
+    assert not any("cannot load" in reason for reason in outcome.reasons)
+    assert all(
+        f"finish: trial {number} is left out: files of its models are damaged" in outcome.reasons for number in lost
+    )
 
 
 def test_another_version_is_named_and_all_trials_are_looked_at(killed, newer, monkeypatch):
@@ -106,7 +195,33 @@ def test_another_version_is_named_and_all_trials_are_looked_at(killed, newer, mo
     outcome = finish_folder(killed, newer.registry)
 
     assert "KeyError: 'lam' (lines-of-ours is 0.2 now, 0.1 before)" in outcome.faults[0]
-    assert len(lost) == len(newer.calls)
+    assert len(lost) + 1 == len(newer.calls), "with the one that was cut off"
+
+
+def test_versions_of_all_sittings_are_compared(tmp_path, monkeypatch, reads_its_own):
+    """Begun with 1.0, taken up and killed with 2.0, finished with 1.0: what 2.0 wrote is of another version, too."""
+    folder = kill(tmp_path / "run", monkeypatch, method="job_finished", at=4, models=["linear"], folds=3, trials=4)
+    newer, numbers, original = reads_its_own.registry.models["linear"], iter(range(1, 1000)), Store.job_finished
+
+    def write(self, *values, **named):
+        if next(numbers) == 6:
+            raise Stopped
+        return original(self, *values, **named)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Store, "job_finished", write)
+        patch.setattr("automl.resuming.versions", lambda _: {"lines-of-ours": "2.0"})
+        with pytest.raises(Stopped):
+            resume_folder(folder, registry=reads_its_own.registry)
+    monkeypatch.setattr("automl.outdated.versions", lambda _: {"lines-of-ours": "1.0"})
+    seen = []
+    monkeypatch.setattr(
+        newer.load(), "load", classmethod(lambda _cls, folder, _config, _task, _seed: seen.append(folder.parent.name))
+    )
+
+    finish_folder(folder, reads_its_own.registry)
+
+    assert ["fold-0", "fold-2", "fold-0", "fold-1"] == seen, "the first and the last fold of each trial"
 
 
 def test_one_model_vouches_for_those_of_the_same_version(killed, newer, monkeypatch):

@@ -457,6 +457,23 @@ def test_torn_models_are_fitted_again(tmp_path, monkeypatch, whole, at, name):
     assert np.array_equal(predictions(made), predictions(automl.load(folder)))
 
 
+@pytest.mark.parametrize("fidelity", ["trees", "folds"])
+def test_torn_models_of_a_smaller_budget_are_not_gone_on_from(tmp_path, monkeypatch, fidelity):
+    """The larger one failed at loading them, or had such a fold as its own."""
+    options = {"strategy": "random+asha", "models": ["extra_trees"], "folds": 3, "fidelity": fidelity, "trials": 12}
+    run(tmp_path / "whole", **options)
+    number, parent = next((number, row[2]) for number, row in rows(tmp_path / "whole").items() if row[2] is not None)
+    folder = killed(monkeypatch, tmp_path / "run", method="trial_started", at=number, **options)
+    next(path for path in (folder / f"trials/{parent:04d}/fold-0/model").iterdir() if path.is_file()).write_bytes(b"")
+
+    resume_folder(folder)
+
+    assert {"done"} == {row[3] for row in rows(folder).values()}
+    assert rows(tmp_path / "whole").keys() == rows(folder).keys()
+    with open_run(folder) as reader:
+        assert "done" == next(job["kind"] for job in reader.jobs(number) if job["fold"] == 0), "not one that is kept"
+
+
 def test_seconds_of_folds_before_the_kill_count(tmp_path, monkeypatch):
     folder = killed(monkeypatch, tmp_path / "run", method="trial_finished", at=4)
 

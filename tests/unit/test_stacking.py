@@ -21,9 +21,12 @@ from automl.history import Candidate, Trial
 from automl.metrics import load_metric
 from automl.predictor_file import PREDICTOR_FILE
 from automl.registry import load_registry
+from automl.resuming import resume_folder
+from automl.run_folder import fold_folder
 from automl.run_reader import open_run
 from automl.settings import Settings
 from automl.stacking import LEAST_FIRST, LEAST_ROWS, MOST_BASE, MOST_TRIALS, SecondLayer, compare, mixed, why_not
+from automl.store import Store
 
 USUAL = {"models": 5, "rows": 5_000, "images": False, "validation": "folds", "partial": False}
 
@@ -360,6 +363,44 @@ def test_a_run_cut_off_in_its_second_layer_is_finished_with_the_first(tmp_path, 
     assert (tmp_path / "cut" / PREDICTOR_FOLDER).is_dir()
     assert all(not record.base for record in made.parts.members)
     assert made.predict_proba(table(5, 3).drop(columns="win")).shape == (5, 2)
+
+
+@pytest.mark.parametrize("at", ["begun", "done"])
+@pytest.mark.parametrize("damage", ["model", "predictions"])
+def test_a_second_layer_whose_base_is_damaged_begins_anew(tmp_path, monkeypatch, at, damage):
+    """A run that went on with it ended with an unexpected error, or lost it without saying why."""
+    original = Store.trial_started if at == "begun" else Store.trial_finished
+    stop = type("Stop", (BaseException,), {})
+
+    def write(self, *values, **named):
+        original(self, *values, **named)
+        if values[0].candidate.base:
+            raise stop
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Store, original.__name__, write)
+        with pytest.raises(stop):
+            run(tmp_path / "cut", stacking=True)
+    with open_run(tmp_path / "cut") as reader:
+        begun = {trial.id: trial for trial in reader.trials()}
+        above = next(trial for trial in begun.values() if trial.candidate.base)
+    fold = fold_folder(tmp_path / "cut", above.candidate.base[0], 0)
+    path = fold / "predictions.npy" if damage == "predictions" else next((fold / "model").iterdir())
+    path.write_bytes(b"")
+
+    outcome = resume_folder(tmp_path / "cut")
+
+    told = f"it stands on predictions of others, of which trial {above.candidate.base[0]} is not there any more"
+    row = next(row for row in outcome.leaderboard if row["trial"] == above.id)
+    assert ("failed", "lost") == (row["status"], row["kind"])
+    with open_run(tmp_path / "cut") as reader:
+        assert any(
+            f"trial {above.id} lost when the run was interrupted: {told}" == one["message"] for one in reader.events()
+        )
+        anew = [trial for trial in reader.trials() if trial.candidate.base and trial.id not in begun]
+    assert anew
+    assert {"done"} == {trial.status for trial in anew}
+    assert outcome.predictor.predict_proba(table(5, 3).drop(columns="win")).shape == (5, 2)
 
 
 def test_a_predictor_without_what_its_members_stand_on_is_refused(tmp_path, always):

@@ -118,6 +118,30 @@ def test_without_the_table_the_recorded_weights_count(interrupted):
         assert weights == reader.weights()
 
 
+@pytest.mark.parametrize("name", ["weight", "groups"])
+def test_nothing_is_judged_without_the_weights_or_groups_that_there_were(tmp_path, monkeypatch, name):
+    """Another score was told, of another ensemble."""
+    option, column = ("weight", "w") if name == "weight" else ("group", "g")
+    rng = np.random.default_rng(3)
+    frame = table().assign(**{column: rng.integers(1, 30, 120)})
+    options = {"models": ["linear"], "folds": 2, "trials": 2, "executor": "inline", option: column}
+    with monkeypatch.context() as patch:
+        patch.setattr("automl.searching.finish_run", stop_at_once)
+        with pytest.raises(KeyboardInterrupt):
+            fit_run(frame, make_settings("win", options), out=tmp_path / "run")
+    (tmp_path / "run" / "data" / f"{name}.npy").unlink()
+    with open_run(tmp_path / "run") as reader:
+        weights, score = reader.weights(), reader.meta["score"]
+    seen = []
+    monkeypatch.setattr("automl.unfinished.LiveEnsemble", lambda *_, **named: seen.append(named))
+
+    outcome = finish_folder(tmp_path / "run")
+
+    assert (score, []) == (outcome.score, seen)
+    with open_run(tmp_path / "run") as reader:
+        assert weights == reader.weights()
+
+
 def test_damaged_predictions_leave_their_trial_out(interrupted):
     with open_run(interrupted) as reader:
         best = next(row for row in reader.leaderboard() if row["model"] == "linear")["trial"]
@@ -145,6 +169,24 @@ def test_a_damaged_model_leaves_its_trial_out(interrupted, damage):
         assert "lost" == next(trial for trial in reader.trials() if trial.id == best).kind
 
 
+@pytest.mark.parametrize("copy", [True, False])
+@pytest.mark.parametrize("way", [automl.finish, automl.resume])
+def test_a_damaged_encoder_that_models_share_is_mended_or_made_again(interrupted, tmp_path, way, copy):
+    """The predictor could not be loaded."""
+    whole = run(tmp_path / "whole")
+    for path in (interrupted / "encoders").glob("*/*"):
+        path.write_bytes(b"")
+    if not copy:
+        for path in (interrupted / "cache").glob("*/*.npy"):
+            path.write_bytes(b"")
+
+    made = way(interrupted)
+
+    if copy or way is automl.resume:
+        assert np.array_equal(predictions(whole.predictor), predictions(made))
+    assert len(predictions(automl.load(interrupted))) == 30
+
+
 def test_without_the_table_a_damaged_model_is_left_out_too(interrupted):
     with open_run(interrupted) as reader:
         best = max(reader.weights(), key=reader.weights().get)
@@ -164,6 +206,7 @@ def test_whole_folds_of_a_damaged_trial_count_when_nothing_else_was_done(interru
     outcome = finish_folder(interrupted)
 
     assert "finish: trial 2 counts with the 1 folds that were done" in outcome.reasons
+    assert not any("is left out" in reason for reason in outcome.reasons)
     assert len(predictions(automl.load(interrupted))) == 30
 
 
@@ -294,17 +337,24 @@ def test_a_full_disk_while_the_record_is_written(tmp_path):
         assert "much" not in reader.meta
 
 
-def test_a_log_that_cannot_be_kept_hides_no_error(tmp_path):
+@pytest.mark.parametrize(("number", "told"), [(errno.ENOSPC, 0), (errno.EDQUOT, 0), (errno.EACCES, 1)])
+def test_a_log_that_cannot_be_kept_hides_no_error(tmp_path, monkeypatch, number, told):
     """On a full disk its own error took the place of the one that names the run's folder and the way on."""
     logs = tmp_path / "logs"
     logs.mkdir()
     (logs / "workers.log").write_text("words")
-    with closing(Store(tmp_path / "run")) as store:
-        (store.folder / "workers.log").mkdir()  # it cannot be written
 
+    def refused(*_):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr("automl.searching.shutil.copyfileobj", refused)
+    with closing(Store(tmp_path / "run")) as store:
         keep_logs(SimpleNamespace(notes=()), logs, store)
 
-        assert [] == list((store.folder / "workers.log").iterdir())
+    with open_run(tmp_path / "run") as reader:
+        events = [event["message"] for event in reader.events() if event["code"] == "executor"]
+    words = f"workers.log of the workers cannot be kept in the run's folder: [Errno {number}] {os.strerror(number)}"
+    assert [words] * told == events
 
 
 def test_writing_a_predictor_again_leaves_the_old_one_when_it_fails(interrupted, monkeypatch):
