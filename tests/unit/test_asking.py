@@ -84,7 +84,9 @@ def test_waiting_that_was_meant_for_what_has_come_back_since_does_not_end_the_se
         return START
 
     context = SimpleNamespace(clock=Clock.make(time.monotonic(), 600.0), models={"a": None}, trials=None, partial=False)
-    proposals = Proposals(context, SimpleNamespace(ask=ask, learns=True, next_first=lambda history: None), [], print)
+    proposals = Proposals(
+        context, SimpleNamespace(ask=ask, learns=True, of_scheduler="it", next_first=lambda history: None), [], print
+    )
     running = Trial(id=1, candidate=START.candidate)
     assert proposals.next(History([running])) is None
     go.set()
@@ -102,7 +104,10 @@ def test_the_time_that_a_strategy_of_partial_budgets_leaves_is_for_finals(second
         clock=Clock.make(time.monotonic(), seconds), models={"a": None}, trials=None, partial=partial
     )
     proposals = Proposals(
-        context, SimpleNamespace(ask=lambda history: Done(), learns=False, next_first=lambda history: None), [], print
+        context,
+        SimpleNamespace(ask=lambda history: Done(), learns=False, of_scheduler="it", next_first=lambda history: None),
+        [],
+        print,
     )
     small = Trial(id=1, candidate=START.candidate, budget=0.25, status="done", loss=0.5)
 
