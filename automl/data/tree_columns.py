@@ -29,8 +29,9 @@ ONE_HOT_LEVELS = 12
 MOST_CELLS = 100_000_000
 """Rows x columns of levels at most, 400 MB: of longer tables, fewer levels have a column each."""
 WHOLE_FROM = 100
-"""Rows from which a level is encoded by all its rows where its codes are there, too, or it is one of many. XGBoost on parts of
-eighteen tables: levels of three diamonds' grades with a column each or as codes, -15 to -21 % of the error with target means out of fold."""
+"""Rows from which a level's target mean is that of all its rows. Of 20, 50 and 100, which were tried with boosted trees on parts of
+nine tables, the largest cost least where a category has some fifty levels of as many rows.
+"""
 
 Handling = Literal["native", "encoded", "ordered", "one_hot"]
 
