@@ -81,6 +81,8 @@ def _is_encoder(folder: Path) -> bool:
 
     try:
         MatrixEncoder.load(folder)
+    except (ImportError, MemoryError):  # says nothing of the files, which would be taken away
+        raise
     except Exception:  # noqa: BLE001 - whatever damaged files raise
         return False
     return True
