@@ -34,8 +34,8 @@ NOISE = 0.1
 SAME = 1e-3
 """Most that predictions of one model may differ between devices; values are in standard deviations of the target."""
 CLOSE = 0.05
-"""The same where bf16 adds up: networks on images predict in it on a GPU, and trainings go apart by it. Trainings may
-also differ by twice what the same one differs by when it is done again: sums on a GPU come in any order.
+"""The same of two trainings, which go apart by what bf16 adds up. They may also differ by twice what the same one differs
+by when it is done again: sums on a GPU come in any order.
 """
 DEADLINE_SECONDS, OVERRUN_SECONDS = 5.0, 1.0
 SHRUNK: dict[str, tuple[int, dict[str, int]]] = {
@@ -147,14 +147,14 @@ def apart(case: Case, one: Any, other: Any) -> float:
 
 
 @contextmanager
-def layer_types(found: dict[str, set[str]]) -> Iterator[None]:
-    """Note which number types dense layers and convolutions put out, in training and in prediction."""
+def layer_types(found: set[str], *, training: bool) -> Iterator[None]:
+    """Note which number types dense layers and convolutions put out, in training or else in prediction."""
     from torch import nn
     from torch.nn.modules.module import register_module_forward_hook
 
     def note(module: Any, inputs: Any, output: Any) -> None:
-        if isinstance(module, nn.Linear | nn.Conv2d):
-            found["training" if module.training else "predicting"].add(str(output.dtype).removeprefix("torch."))
+        if isinstance(module, nn.Linear | nn.Conv2d) and module.training is training:
+            found.add(str(output.dtype).removeprefix("torch."))
 
     handle = register_module_forward_hook(note)
     try:
@@ -203,25 +203,24 @@ def speed(machine: Machine, network: str) -> dict[str, Any]:
 
 
 def precision(machine: Machine, network: str) -> dict[str, Any]:
-    """Number types that layers put out, and the memory that training in bf16 saves. Networks for tables must predict in
-    single precision; those on images predict classes in what they train in, values in single precision.
+    """Number types that layers put out, and the memory that training in bf16 saves. What is predicted must be computed in
+    single precision.
     """
-    from automl_plugins.torch_common import training
+    from automl_plugins.torch_common import steps
 
     case, types, peaks = large_case(network), {"training": set(), "predicting": set()}, {}
     is_finite = True
-    for kind, context in (("bf16", training.mixed_precision), ("float32", nullcontext)):
-        noted = layer_types(types) if kind == "bf16" else nullcontext()
-        with noted, patch.object(training, "mixed_precision", context):
+    for kind, context in (("bf16", steps.mixed_precision), ("float32", nullcontext)):
+        noted = layer_types(types["training"], training=True) if kind == "bf16" else nullcontext()
+        with noted, patch.object(steps, "mixed_precision", context):
             model, peak, _ = with_peaks(machine.device, lambda: fit(case, network, machine.device, 1)[0])
+        with layer_types(types["predicting"], training=False):
             is_finite &= bool(np.isfinite(model.predict(case.valid)).all())
         peaks[kind] = round(peak / 2**20)
         del model  # its memory is none of the next one's
     told = {when: sorted(kinds) for when, kinds in types.items()}
     # RealMLP's layers are its own, and none of these types.
-    is_right = told["training"] in (["bfloat16"], [])
-    if network in TABLE_NETWORKS:
-        is_right &= "bfloat16" not in told["predicting"]
+    is_right = told["training"] in (["bfloat16"], []) and "bfloat16" not in told["predicting"]
     return {"ok": is_finite and is_right, "types": told, "peak_mib": peaks}
 
 

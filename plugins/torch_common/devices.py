@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import sys
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from automl import SettingsError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
 
     import torch
 
@@ -109,30 +110,72 @@ def torch_threads(threads: int) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-_one_thread_lock = threading.Lock()
-_one_thread_users, _threads_before = 0, 1
+class _Lent:
+    """A setting of the whole process that some need otherwise: the first of those who need it at the same time, in threads
+    of their own, changes it, and the last one puts it back.
+    """
+
+    def __init__(self, wanted: Any, read: Callable[[], Any], write: Callable[[Any], None]) -> None:
+        self._wanted, self._read, self._write = wanted, read, write
+        self._lock = threading.Lock()
+        self._users, self._before = 0, wanted
+
+    @contextmanager
+    def lent(self) -> Iterator[None]:
+        with self._lock:
+            if not self._users:
+                self._before = self._read()
+            self._write(self._wanted)
+            self._users += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._users -= 1
+                if not self._users:
+                    self._write(self._before)
 
 
-@contextmanager
-def one_thread() -> Iterator[None]:
+def _count_threads() -> int:
+    import torch
+
+    return torch.get_num_threads()
+
+
+def _use_threads(threads: int) -> None:
+    import torch
+
+    torch.set_num_threads(threads)
+
+
+def _has_tf32() -> bool:
+    import torch
+
+    return bool(torch.backends.cudnn.allow_tf32)
+
+
+def _allow_tf32(is_allowed: bool) -> None:
+    import torch
+
+    torch.backends.cudnn.allow_tf32 = is_allowed
+
+
+_threads = _Lent(1, _count_threads, _use_threads)
+_tf32 = _Lent(False, _has_tf32, _allow_tf32)
+
+
+def one_thread() -> AbstractContextManager[None]:
     """Let torch use one thread on the CPU while models predict, also several at the same time in threads of their own;
     the last one to end gives back as many as before.
     """
-    global _one_thread_users, _threads_before  # noqa: PLW0603 - torch's number of threads is global, too
-    import torch
+    return _threads.lent()
 
-    with _one_thread_lock:
-        if not _one_thread_users:
-            _threads_before = torch.get_num_threads()
-        _one_thread_users += 1
-        torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        with _one_thread_lock:
-            _one_thread_users -= 1
-            if not _one_thread_users:
-                torch.set_num_threads(_threads_before)
+
+def full_precision(device: str) -> AbstractContextManager[None]:
+    """Let a GPU compute convolutions in single precision, where torch usually leaves out 13 of their 23 bits (TF32): what a
+    model predicts must not depend on where it was trained or is used. Elsewhere this changes nothing.
+    """
+    return _tf32.lent() if device.startswith("cuda") else nullcontext()
 
 
 @contextmanager

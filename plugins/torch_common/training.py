@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
-from automl_plugins.torch_common.devices import draw_from, free_memory, is_out_of_memory, mixed_precision, synchronise
+from automl_plugins.torch_common.devices import draw_from, free_memory, is_out_of_memory, synchronise
 from automl_plugins.torch_common.schedules import Anneal, factor
+from automl_plugins.torch_common.steps import Steps
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -57,8 +58,14 @@ class Recipe:
     deadline: float | None = None
     """`time.monotonic()` by which `train` returns."""
     device: str = "cpu"
-    follow: Callable[[float], None] | None = None
-    """Called before each step with the share of full training that is over: for dropout that fades, and the like."""
+    follow: Callable[[float], bool] | None = None
+    """Called before each step with the share of full training that is over, and returns whether it changed anything: for
+    dropout that fades, and the like. Where steps are taken as graphs it is called before each epoch.
+    """
+    alike: bool = False
+    """Whether all steps do the same with their batch, apart from what `follow` changes: a GPU may then repeat a recording of
+    one. They must not wait for a number from the GPU, nor take other ways by what they find there.
+    """
 
 
 @dataclass(kw_only=True)
@@ -94,17 +101,18 @@ def train(learner: Learner, batches: Batches, recipe: Recipe, progress: Progress
 
     Afterwards the network has the weights of its last step; `use_best` takes the best ones.
     """
-    clock = _Clock(recipe, progress.epochs)
+    clock, steps = _Clock(recipe, progress.epochs), Steps(learner, recipe)
     progress.batch_size = progress.batch_size or recipe.batch_size
     if progress.ended == "deadline":
         progress.ended = ""
     while progress.epochs < recipe.epochs and not progress.ended:
         before = _copy(learner.network) if learner.judge is None else {}
-        if _fits(learner, batches, recipe, progress, clock):
+        if _fits(learner, batches, steps, recipe, progress, clock):
             _settle(learner, recipe, progress, before, clock)
             continue
         progress.batch_size //= 2
         learner.optimiser.zero_grad(set_to_none=True)
+        steps = Steps(learner, recipe)
         free_memory(recipe.device)
         clock.start(progress.epochs)
 
@@ -115,12 +123,12 @@ def use_best(network: nn.Module, progress: Progress) -> None:
         network.load_state_dict(progress.best)
 
 
-def _fits(learner: Learner, batches: Batches, recipe: Recipe, progress: Progress, clock: _Clock) -> bool:
+def _fits(learner: Learner, batches: Batches, steps: Steps, recipe: Recipe, progress: Progress, clock: _Clock) -> bool:
     """One epoch; False where memory ran out and half the batch may do: once, as the first size was a guess, and a device
     may be shared. On return the error is gone, and with it the batch and all else that its frames held.
     """
     try:
-        _one_epoch(learner, batches, recipe, progress, clock)
+        _one_epoch(learner.network, batches, steps, recipe, progress, clock)
     except Exception as error:
         if not is_out_of_memory(error) or progress.batch_size < recipe.batch_size or progress.batch_size < 2:
             raise
@@ -128,35 +136,29 @@ def _fits(learner: Learner, batches: Batches, recipe: Recipe, progress: Progress
     return True
 
 
-def _one_epoch(learner: Learner, batches: Batches, recipe: Recipe, progress: Progress, clock: _Clock) -> None:
+def _one_epoch(
+    network: nn.Module, batches: Batches, steps: Steps, recipe: Recipe, progress: Progress, clock: _Clock
+) -> None:
     """One epoch, or what time allows of it."""
-    network, optimiser = learner.network, learner.optimiser
     first = int(progress.epochs)
-    steps = batches.steps(progress.batch_size)
+    count = batches.steps(progress.batch_size)
     at = float(first)
     draw_from(_epoch_seed(recipe.seed, first), recipe.device)
     network.train()
     for step, (inputs, target, weight) in enumerate(batches.epoch(first, progress.batch_size)):
-        at = first + step / steps
+        at = first + step / count
         if clock.anneal_is_due(at, progress):
-            progress.anneal = Anneal(begin=at, length=max(ANNEAL_SHARE * at, 1 / steps), start=_rate(recipe, at))
+            progress.anneal = Anneal(begin=at, length=max(ANNEAL_SHARE * at, 1 / count), start=_rate(recipe, at))
         if step and (clock.is_over() or (progress.anneal is not None and progress.anneal.is_over(at))):
             progress.ended = "deadline"
             break
-        if recipe.follow is not None:
-            recipe.follow(at / recipe.full_epochs)
+        if recipe.follow is not None and not (step and steps.as_graphs) and recipe.follow(at / recipe.full_epochs):
+            steps.changed()
         rate = _rate(recipe, at) if progress.anneal is None else progress.anneal.factor(at)
         if recipe.warm_up_epochs:
-            rate *= min(1.0, (at + 1 / steps) / recipe.warm_up_epochs)
-        for group in optimiser.param_groups:
-            group["lr"] = group["base_lr"] * rate
-        with mixed_precision(recipe.device):
-            loss = learner.objective(network(*inputs), target, weight)
-        optimiser.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        if recipe.clip is not None:
-            torch.nn.utils.clip_grad_norm_(network.parameters(), recipe.clip)
-        optimiser.step()
+            rate *= min(1.0, (at + 1 / count) / recipe.warm_up_epochs)
+        steps.set_rate(rate)
+        steps.take(inputs, target, weight)
     else:
         at = first + 1.0
     progress.epochs = at

@@ -280,6 +280,11 @@ def _initialise(module: nn.Module) -> None:
 class EfficientNetModel(ImageNetwork):
     """EfficientNet trained from scratch."""
 
+    @property
+    def gains_by_compiling(self) -> bool:
+        """By 40 %."""
+        return True
+
     def build(self, shape: Shape, scale: Scale) -> EfficientNet:
         """The network of this configuration."""
         config = self._config

@@ -168,7 +168,9 @@ class PretrainedFeatures:
             values = np.zeros((len(data), self._body.feature_count), dtype=np.float32)
         missing = order[~known[order]]
         at_once = np.count_nonzero(~known[order[:least]])
-        start, size = 0, CHUNK_ROWS if deadline is None else min(max(at_once, 1), CHUNK_ROWS)
+        # On a GPU each number of images takes a second for its first time, and as many as these hardly take one behind it.
+        is_alike = deadline is None or self._device != "cpu"
+        start, size = 0, CHUNK_ROWS if is_alike else min(max(at_once, 1), CHUNK_ROWS)
         while start < len(missing):
             rows = missing[start : start + size]
             began = time.monotonic()
@@ -177,7 +179,10 @@ class PretrainedFeatures:
             if cache is not None:
                 cache.write(data.rows[rows], values[rows])
             start += len(rows)
-            if deadline is not None:
+            if deadline is not None and is_alike:
+                if time.monotonic() >= deadline and start >= at_once:
+                    break
+            elif deadline is not None:
                 now = time.monotonic()
                 each = max(now - began, 1e-6) / len(rows)  # clocks may stand still for so long
                 size = min(2 * size, CHUNK_ROWS, int(min(CHUNK_SECONDS, deadline - now) / each))
@@ -203,7 +208,7 @@ class PretrainedFeatures:
                     normalisation,
                     device=self._device,
                     flips=self._flips,
-                    precise=not self._task.is_classification,
+                    precise=True,
                 )
             return found.cpu().numpy()
 
@@ -219,8 +224,7 @@ class PretrainedFeatures:
         """What features depend on beside the image."""
         import hashlib
 
-        is_precise = not self._task.is_classification
-        text = json.dumps([self._body_key(), self._side, self._flips, self._device.partition(":")[0], is_precise])
+        text = json.dumps([self._body_key(), self._side, self._flips, self._device.partition(":")[0]])
         return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 
     def _table(self, data: ImageData, values: NDArray[np.float32]) -> Any:

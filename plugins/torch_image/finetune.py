@@ -92,6 +92,11 @@ class FineTuned(ImageNetwork):
             frozen_statistics=bool(self._config["frozen_statistics"]),
         )
 
+    @property
+    def gains_by_compiling(self) -> bool:
+        """As what it goes on from."""
+        return self._architecture is not None and self._architecture.kind == "efficientnet"
+
     def prepare(self, network: nn.Module) -> None:
         """The pretrained weights."""
         assert isinstance(network, Tuned)

@@ -70,6 +70,11 @@ class ImageNetwork:
 
     # -- what subclasses say ------------------------------------------------------------------------
 
+    @property
+    def gains_by_compiling(self) -> bool:
+        """Whether steps of a long training are faster compiled on a GPU: on an H200 those of a ResNet are slower."""
+        return False
+
     def build(self, shape: Shape, scale: Scale) -> nn.Module:
         """The untrained network ``(rows, channels, side, side) -> (rows, outputs)``."""
         raise NotImplementedError
@@ -153,7 +158,8 @@ class ImageNetwork:
             return np.zeros((0, self._task.class_count) if self._task.is_classification else 0)
         with one_thread(), torch.inference_mode():
             # First to the CPU: not every GPU has double precision.
-            outputs = self._outputs(self._network, Images(data, self._shape.side, self._shape.channels)).cpu().double()
+            images = Images(data, self._shape.side, self._shape.channels)
+            outputs = self._outputs(self._network, images, precise=True).cpu().double()
             if self._task.is_classification:
                 return self._target.probabilities(torch.softmax(outputs, dim=1).numpy())
             return self._target.values(outputs.numpy())
@@ -237,14 +243,15 @@ class ImageNetwork:
         """The loop of `torch_common.training`, compiled where that pays, and told what follows it."""
         network, trained = learner.network, _trained(learner.network)
         suppressing: Any = nullcontext()
-        if compiling_pays(recipe, progress, batches):
+        if self.gains_by_compiling and compiling_pays(recipe, progress, batches):
             trained.compile()
             suppressing = torch._dynamo.config.patch(suppress_errors=True)  # what cannot be compiled runs as it is
 
-        def follow(share: float) -> None:
+        def follow(share: float) -> bool:
             self.follow(trained, share)
             if isinstance(network, Averaged):
                 network.update()
+            return True
 
         with suppressing:
             train(learner, batches, replace(recipe, follow=follow), progress)
@@ -258,7 +265,8 @@ class ImageNetwork:
             images = Images(valid, self._shape.side, self._shape.channels)
             target, weight = (None if one is None else one.to(self._device) for one in self._learned(valid))
             assert target is not None
-            judge = make_judge(lambda: self._outputs(network, images), target, weight, loss)
+            is_precise = not self._task.is_classification  # bf16 is enough to tell classes apart
+            judge = make_judge(lambda: self._outputs(network, images, precise=is_precise), target, weight, loss)
         return Learner(
             network=network,
             optimiser=optimiser,
@@ -266,7 +274,7 @@ class ImageNetwork:
             judge=judge,
         )
 
-    def _outputs(self, network: nn.Module, images: Images) -> Tensor:
+    def _outputs(self, network: nn.Module, images: Images, *, precise: bool) -> Tensor:
         """(rows, classes) or (rows,), in evaluation mode."""
         assert self._normalisation is not None
         network.eval()
@@ -276,7 +284,7 @@ class ImageNetwork:
             self._normalisation,
             device=self._device,
             flips=bool(self._config.get("flip_at_test", False)),
-            precise=not self._task.is_classification,
+            precise=precise,
         )
         return self._flat(outputs)
 

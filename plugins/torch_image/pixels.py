@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from automl_plugins.torch_common.devices import mixed_precision, to_device
+from automl_plugins.torch_common.devices import full_precision, mixed_precision, to_device
 from automl_plugins.torch_common.predicting import in_batches
 from automl_plugins.torch_image.augment import Augmentation
 
@@ -150,14 +149,15 @@ def outputs_of(
 ) -> Tensor:
     """What a network says of all images, in batches, on its device; with `flips` the mean with their mirror images.
 
-    Values must be `precise`: bf16 knows two or three digits, which is enough to tell classes apart.
+    What is kept must be `precise`: bf16 knows two or three digits, and what a model predicts would be another thing on
+    another device. Losses that training goes by need not be.
     """
     normalised = normalisation.on(device)
 
     def compute(start: int, stop: int) -> Tensor:
         pixels = to_device(images.read(np.arange(start, stop)), device).float() / 255
         inputs = laid_out(normalised(pixels), device)
-        with nullcontext() if precise else mixed_precision(device):
+        with full_precision(device) if precise else mixed_precision(device):
             outputs = network(inputs).float()
             return (outputs + network(inputs.flip(3)).float()) / 2 if flips else outputs
 

@@ -101,8 +101,8 @@ class TableNetwork:
         del full_epochs
         return lambda best: PATIENCE_EPOCHS + PATIENCE_SHARE * best
 
-    def follow(self, network: nn.Module, optimiser: torch.optim.Optimizer) -> Callable[[float], None] | None:
-        """What changes while training goes on; called with the share of it that is over."""
+    def follow(self, network: nn.Module, optimiser: torch.optim.Optimizer) -> Callable[[float], bool] | None:
+        """What changes while training goes on; called with the share of it that is over, it returns whether anything did."""
         del network, optimiser
         return None
 
@@ -231,6 +231,7 @@ class TableNetwork:
             deadline=effort.deadline,
             device=effort.device,
             follow=self.follow(network, optimiser),
+            alike=True,
         )
 
     def _judge(self, valid: TableData, loss: Loss) -> Callable[[], float]:

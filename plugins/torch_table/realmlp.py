@@ -154,17 +154,23 @@ class RealMlp(TableNetwork):
         del full_epochs
         return lambda best: PATIENCE_EPOCHS + PATIENCE_FACTOR * best
 
-    def follow(self, network: nn.Module, optimiser: torch.optim.Optimizer) -> Callable[[float], None]:
+    def follow(self, network: nn.Module, optimiser: torch.optim.Optimizer) -> Callable[[float], bool]:
         """Dropout and weight decay fade in the second half."""
         dropouts = [module for module in network.modules() if isinstance(module, nn.Dropout)]
         chances = [module.p for module in dropouts]
         decays = [group["weight_decay"] for group in optimiser.param_groups]
+        before = 1.0
 
-        def fade(share: float) -> None:
+        def fade(share: float) -> bool:
+            nonlocal before
             left = flat_then_cosine(share)
+            if left == before:
+                return False
+            before = left
             for module, chance in zip(dropouts, chances, strict=True):
                 module.p = chance * left
             for group, decay in zip(optimiser.param_groups, decays, strict=True):
                 group["weight_decay"] = decay * left
+            return True
 
         return fade

@@ -194,9 +194,9 @@ def test_statistics_are_on_the_device_once_an_epoch(monkeypatch):
     [
         (0.0, 0, "cuda:0", None, True),
         (0.0, 0, "cpu", None, False),
-        (70.0, 0, "cuda:0", None, True),
-        (71.0, 0, "cuda:0", None, False),
-        (71.0, 16, "cuda:0", None, True),
+        (50.0, 0, "cuda:0", None, True),
+        (51.0, 0, "cuda:0", None, False),
+        (51.0, 16, "cuda:0", None, True),
         (0.0, 0, "cuda:0", 100.0, False),
         (0.0, 0, "cuda:0", 300.0, True),
     ],
