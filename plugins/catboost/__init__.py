@@ -18,7 +18,7 @@ def register_models() -> list[ModelSpec]:
             versions_of=("catboost",),
             install="automl-pluggy[catboost]",
             form="table",
-            fidelities=(Fidelity(name="rounds", unit="boosting rounds", low=10, high=5000, resumable=True),),
+            fidelities=(Fidelity(name="rounds", unit="boosting rounds", low=10, high=2000, resumable=True),),
             relative_cost=4.0,
             monotone=("binary", "regression"),
             memory_factor=3.0,

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from ConfigSpace import ConfigurationSpace
     from numpy.typing import NDArray
 
-MOST_ROUNDS = 5000
+MOST_ROUNDS = 2000
 USUAL_BEST_ROUND = 200
 """For which patience is measured: CatBoost takes one number for the whole training."""
 CROSSED_ROWS = 2_000

@@ -282,7 +282,7 @@ class EfficientNetModel(ImageNetwork):
 
     @property
     def gains_by_compiling(self) -> bool:
-        """By 40 %."""
+        """40 % more images per second were measured for B0 in batches of 256."""
         return True
 
     def build(self, shape: Shape, scale: Scale) -> EfficientNet:

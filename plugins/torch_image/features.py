@@ -169,7 +169,7 @@ class PretrainedFeatures:
         missing = order[~known[order]]
         at_once = np.count_nonzero(~known[order[:least]])
         # On a GPU each number of images takes a second for its first time, and as many as these hardly take one behind it.
-        is_alike = deadline is None or self._device != "cpu"
+        is_alike = deadline is None or self._device.startswith("cuda")
         start, size = 0, CHUNK_ROWS if is_alike else min(max(at_once, 1), CHUNK_ROWS)
         while start < len(missing):
             rows = missing[start : start + size]
@@ -180,7 +180,8 @@ class PretrainedFeatures:
                 cache.write(data.rows[rows], values[rows])
             start += len(rows)
             if deadline is not None and is_alike:
-                if time.monotonic() >= deadline and start >= at_once:
+                now = time.monotonic()
+                if now + (now - began) > deadline and start >= at_once:
                     break
             elif deadline is not None:
                 now = time.monotonic()

@@ -8,7 +8,7 @@ from automl import Fidelity, ModelSpec, hookimpl
 @hookimpl
 def register_models() -> list[ModelSpec]:
     """Boosted trees and forests; rounds and trees are their fidelities."""
-    rounds = Fidelity(name="rounds", unit="boosting rounds", low=10, high=5000, resumable=True)
+    rounds = Fidelity(name="rounds", unit="boosting rounds", low=10, high=2000, resumable=True)
     trees = Fidelity(name="trees", unit="trees", low=10, high=200, resumable=True)
     return [
         ModelSpec(

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from ConfigSpace import ConfigurationSpace
     from numpy.typing import NDArray
 
-MOST_ROUNDS = 5000
+MOST_ROUNDS = 2000
 FIRST_LOOK = 8
 """Rounds after which the time per round is known well enough to judge the learning rate."""
 LIBRARY_RATE = 0.1

@@ -18,7 +18,7 @@ def register_models() -> list[ModelSpec]:
             versions_of=("xgboost-cpu", "xgboost"),
             install="automl-pluggy[xgboost]",
             form="table",
-            fidelities=(Fidelity(name="rounds", unit="boosting rounds", low=10, high=5000, resumable=True),),
+            fidelities=(Fidelity(name="rounds", unit="boosting rounds", low=10, high=2000, resumable=True),),
             relative_cost=1.6,
             least_share=0.2,
             monotone=("binary", "regression"),

@@ -10,7 +10,7 @@ need_torch()
 
 import numpy as np
 import torch
-from automl_plugins.torch_common import training
+from automl_plugins.torch_common import steps, training
 from automl_plugins.torch_common.files import load_tensors
 from automl_plugins.torch_image import augment, averaging, pixels, recipes
 from automl_plugins.torch_image.pixels import Images, Normalisation
@@ -149,9 +149,9 @@ def test_predicting_halves_its_batch_when_memory_runs_out():
 
 
 @pytest.mark.parametrize(("problem_type", "expected"), [("binary", {torch.bfloat16}), ("regression", {torch.float32})])
-def test_values_are_judged_and_predicted_in_single_precision(problem_type, expected, monkeypatch):
-    """Where training and the probabilities of classes are in bf16, as on a GPU."""
-    for module in (training, pixels):
+def test_all_is_predicted_and_values_are_judged_in_single_precision(problem_type, expected, monkeypatch):
+    """Where training, and the judging of classes in it, are in bf16, as on a GPU."""
+    for module in (steps, pixels):
         monkeypatch.setattr(module, "mixed_precision", lambda device: torch.autocast("cpu", dtype=torch.bfloat16))
     found = {True: set(), False: set()}
 
@@ -165,11 +165,12 @@ def test_values_are_judged_and_predicted_in_single_precision(problem_type, expec
     try:
         model, _ = fitted("cnn", train, valid, task=toy_image_task(problem_type), effort=epochs(1))
         judged = set(found[False])
+        found[False].clear()
         model.predict(valid)
     finally:
         handle.remove()
 
-    assert {True: {torch.bfloat16}, False: expected} == found
+    assert {True: {torch.bfloat16}, False: {torch.float32}} == found
     assert expected == judged
 
 

@@ -330,7 +330,7 @@ def test_networks_train_where_precision_is_mixed(name, monkeypatch):
     def mixed(device):
         return torch.autocast("cpu", dtype=torch.bfloat16)
 
-    monkeypatch.setattr("automl_plugins.torch_common.training.mixed_precision", mixed)
+    monkeypatch.setattr("automl_plugins.torch_common.steps.mixed_precision", mixed)
     train, valid = toy_table("binary", 60, text=True)
     model = tiny(name, "binary")
     model.fit(train, valid, epochs(1))
