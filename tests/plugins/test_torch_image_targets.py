@@ -109,7 +109,9 @@ def test_a_network_that_is_loaded_or_predicts_leaves_random_numbers_and_threads_
     loaded = type(network).load(tmp_path, network._config, network._task, 1)
     used = []
     inner = loaded._outputs
-    monkeypatch.setattr(loaded, "_outputs", lambda *given: used.append(torch.get_num_threads()) or inner(*given))
+    monkeypatch.setattr(
+        loaded, "_outputs", lambda *given, **how: used.append(torch.get_num_threads()) or inner(*given, **how)
+    )
     threads = torch.get_num_threads()
     torch.set_num_threads(2)
     try:
